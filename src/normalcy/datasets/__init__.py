@@ -1,0 +1,1 @@
+"""Benchmarks and your own folders become labelled videos."""

@@ -1,0 +1,1 @@
+"""Pictures of why: heat maps and annotated video."""

@@ -1,0 +1,55 @@
+"""What everyone else knows of a method: the clip it reads, the scores it gives, the training that fits it.
+
+Letters: B clips in a batch, T frames (all of the clip, or only the scored ones), C channels, H height, W width.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class ClipSpec:
+    """The clip a method reads.
+
+    Attributes:
+        length_frames: Frames in a clip.
+        size_px: (height, width).
+        channels: 1 grey, 3 RGB.
+        stride_frames: Distance between neighbouring frames of a clip.
+        scored_frames: Places in the clip that get a score, ascending; all of them when empty.
+        value_range: What pixel values 0 and 255 become in `clip_BTCHW`.
+    """
+
+    length_frames: int
+    size_px: tuple[int, int]
+    channels: int
+    stride_frames: int = 1
+    scored_frames: tuple[int, ...] = ()
+    value_range: tuple[float, float] = (0.0, 1.0)
+
+    @property
+    def span_frames(self) -> int:
+        """Frames of the source from the first to the last frame of a clip, both counted."""
+        return (self.length_frames - 1) * self.stride_frames + 1
+
+    @property
+    def scored(self) -> tuple[int, ...]:
+        """Places in the clip that get a score, spelled out."""
+        return self.scored_frames or tuple(range(self.length_frames))
+
+
+class Scores(NamedTuple):
+    """What a method says of a batch of clips; T counts the scored frames only.
+
+    Attributes:
+        score_BT: Frame scores, float32, higher is more abnormal.
+        map_BTHW: Anomaly maps, float32, at least 0.
+        parts: Each term of the score by name, (B, T): why it is high.
+    """
+
+    score_BT: "Tensor"
+    map_BTHW: "Tensor"
+    parts: dict[str, "Tensor"]

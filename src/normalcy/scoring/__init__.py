@@ -1,0 +1,1 @@
+"""Frames become calibrated, causal scores and events."""
