@@ -1,1 +1,62 @@
-"""Benchmarks and your own folders become labelled videos."""
+"""Labelled videos: benchmarks, your own folders, the generated scene; each by name, imported when opened."""
+
+import difflib
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from normalcy.errors import ConfigError, DatasetIncomplete
+
+if TYPE_CHECKING:
+    from normalcy.datasets.base import Dataset, DatasetInfo
+
+_DATASETS = {
+    "walkway": "normalcy.datasets.walkway.dataset:Walkway",
+    "folder": "normalcy.datasets.own_folder:OwnFolder",
+    "ucsd-ped1": "normalcy.datasets.ucsd:UcsdPed1",
+    "ucsd-ped2": "normalcy.datasets.ucsd:UcsdPed2",
+    "avenue": "normalcy.datasets.avenue:Avenue",
+    "shanghaitech": "normalcy.datasets.shanghaitech:ShanghaiTech",
+}
+
+
+def dataset_names() -> list[str]:
+    """Names that `open_dataset` knows."""
+    return list(_DATASETS)
+
+
+def dataset_info(name: str) -> "DatasetInfo":
+    """What is known of a dataset without having it; ConfigError for an unknown name."""
+    return _dataset_class(name).info
+
+
+def open_dataset(name: str, root: Path) -> "Dataset":
+    """A dataset in a folder.
+
+    Raises:
+        ConfigError: Unknown name.
+        DatasetIncomplete: The root is not a folder.
+    """
+    dataset_class = _dataset_class(name)
+    folder = root.expanduser()
+    if not folder.is_dir():
+        info = dataset_class.info
+        raise DatasetIncomplete(
+            "is not a folder" if folder.exists() else "no such folder",
+            where=folder,
+            hint=f"{info.title}: {info.home}",
+        )
+    return dataset_class(folder)
+
+
+def _dataset_class(name: str) -> "type[Dataset]":
+    """The class behind a name, importing its module only now."""
+    target = _DATASETS.get(name)
+    if target is None:
+        nearest = difflib.get_close_matches(name.lower(), _DATASETS, n=1, cutoff=0.4)
+        known = f"one of {', '.join(_DATASETS)}"
+        hint = f"did you mean {nearest[0]!r}? Known: {known}" if nearest else f"use {known}"
+        raise ConfigError(f"unknown dataset {name!r}", hint=hint)
+    module_name, class_name = target.split(":")
+    dataset_class: type[Dataset] = getattr(importlib.import_module(module_name), class_name)
+    return dataset_class

@@ -4,7 +4,7 @@ Letters: B clips in a batch, T frames (all of the clip, or only the scored ones)
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -1,0 +1,37 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help setup demo check test tables clean
+
+help:  ## show the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: $(STAMP)  ## make the virtual environment with everything pinned
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+demo: setup  ## generate a scene, fit a detector, judge it and write the report: about two minutes
+	$(BIN)/normalcy demo
+
+check: setup  ## lint, format, types and the import rule
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	PATH="$(BIN):$$PATH" $(BIN)/lint-imports
+	$(BIN)/python -m normalcy.evaluation.tables --check README.md results
+
+test: setup  ## run the tests with coverage
+	$(BIN)/python -m pytest -q --cov --cov-report=term:skip-covered --cov-fail-under=90
+
+tables: setup  ## write the README's tables from results/
+	$(BIN)/python -m normalcy.evaluation.tables README.md results
+
+clean:  ## remove the virtual environment and caches, never runs/
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage .coverage.*

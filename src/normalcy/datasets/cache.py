@@ -1,0 +1,171 @@
+"""The decode-once cache: each video is decoded once per size, and every later epoch reads memory-mapped frames.
+
+An entry is named by what is in the video and how it is read, never by where it lies. It is built in a temporary
+folder under a lock, written through to the disk, then renamed, so that
+
+- two processes that need the same video decode it once: the second waits and finds it;
+- a process that is killed half-way leaves nothing that counts, and the next one clears it away.
+
+Letters: T frames, C channels (1 grey, 3 RGB), H height, W width.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from filelock import FileLock
+
+from normalcy.datasets.base import LabelledVideo
+from normalcy.datasets.cache_entry import (
+    FORMAT_VERSION,
+    CachedVideo,
+    read_entry,
+    sync_folder,
+    write_entry,
+    writing_to,
+)
+from normalcy.errors import OutputError, UnreadableVideo
+from normalcy.video.reader import ReadOptions, list_pictures, open_video
+
+logger = logging.getLogger(__name__)
+
+_CHUNK_BYTES = 1 << 20
+
+
+class FrameCache:
+    """Decoded frames in a folder, shared by all processes that name the same one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def open(
+        self,
+        video: LabelledVideo,
+        *,
+        size_px: tuple[int, int],
+        channels: Literal[1, 3],
+        stride_frames: int = 1,
+        on_frame: Callable[[int], None] | None = None,
+    ) -> CachedVideo:
+        """The frames of a video at a size, decoded now if they never were.
+
+        Args:
+            video: What to decode.
+            size_px: (height, width).
+            channels: 1 grey, 3 RGB.
+            stride_frames: Keeps every n-th frame.
+            on_frame: Called with the number of frames decoded so far, for progress; never when cached.
+
+        Raises:
+            VideoError: The video cannot be decoded.
+            DiskFull: No room left; what was written of this video is removed.
+            OutputError: The cache folder cannot be written.
+        """
+        options = ReadOptions(size_px=size_px, grey=channels == 1, stride_frames=stride_frames, fps=video.fps)
+        about: dict[str, Any] = {
+            "source": fingerprint(video.path),
+            "size_px": list(size_px),
+            "channels": channels,
+            "stride_frames": stride_frames,
+            "fps": video.fps,
+        }
+        key = _key(about)
+        entry = self.folder / key
+        cached = read_entry(entry)
+        if cached is not None:
+            return cached
+        with writing_to(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.folder / f"{key}.lock")
+            lock.acquire()
+        try:
+            # Another process may have built it while this one waited.
+            cached = read_entry(entry)
+            return (
+                cached
+                if cached is not None
+                else self._build(entry, video, options, channels, about, on_frame)
+            )
+        finally:
+            lock.release()
+
+    def _build(
+        self,
+        entry: Path,
+        video: LabelledVideo,
+        options: ReadOptions,
+        channels: int,
+        about: dict[str, Any],
+        on_frame: Callable[[int], None] | None,
+    ) -> CachedVideo:
+        """Decodes into a temporary folder and renames it; the lock of the entry must be held."""
+        self._clear(entry)
+        partial = entry.with_name(f"{entry.name}.{uuid.uuid4().hex[:8]}.partial")
+        logger.info("decoding %s into the cache as %s", video.path, entry.name)
+        try:
+            with open_video(video.path, options) as frames:
+                write_entry(
+                    partial,
+                    frames,
+                    size_px=options.size_px,
+                    channels=channels,
+                    about={**about, "name": video.name},
+                    on_frame=on_frame,
+                )
+            with writing_to(self.folder):
+                partial.rename(entry)
+                sync_folder(self.folder)
+        finally:
+            # Nothing is left to remove once the rename went through.
+            shutil.rmtree(partial, ignore_errors=True)
+        built = read_entry(entry)
+        if built is None:
+            raise OutputError("was damaged while it was written", where=entry, hint="check this disk")
+        return built
+
+    def _clear(self, entry: Path) -> None:
+        """Removes what killed processes left of this entry: nobody else can be writing it now."""
+        with writing_to(self.folder):
+            for stale in (entry, *self.folder.glob(f"{entry.name}.*.partial")):
+                if stale.exists():
+                    logger.info("removing the unfinished cache entry %s", stale.name)
+                    shutil.rmtree(stale)
+
+
+def fingerprint(path: Path) -> str:
+    """What is in a video, without reading all of it.
+
+    A file: its size, time of change, and its first, middle and last megabyte. A folder: name, size and time of
+    change of each picture. The place on disk does not count. UnreadableVideo when it cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        if path.is_dir():
+            for picture in list_pictures(path):
+                stat = picture.stat()
+                digest.update(f"{picture.name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+        else:
+            _hash_file(path, digest.update)
+    except OSError as error:
+        raise UnreadableVideo(error.strerror or str(error), where=path) from error
+    return digest.hexdigest()
+
+
+def _hash_file(path: Path, update: Callable[[bytes], None]) -> None:
+    with path.open("rb") as file:
+        stat = os.fstat(file.fileno())
+        update(f"{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+        for offset in (0, (stat.st_size - _CHUNK_BYTES) // 2, stat.st_size - _CHUNK_BYTES):
+            file.seek(max(offset, 0))
+            update(file.read(_CHUNK_BYTES))
+
+
+def _key(about: dict[str, Any]) -> str:
+    text = json.dumps({"format_version": FORMAT_VERSION, **about}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

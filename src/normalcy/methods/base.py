@@ -1,0 +1,79 @@
+"""The base of every method, and what the registry knows about it.
+
+Letters: B clips, T frames, C channels, H height, W width.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor, nn
+
+from normalcy.config import StrictConfig
+from normalcy.methods.contract import ClipSpec, Scores
+
+TrainingKind = Literal["reconstruct", "none"]
+
+
+class Method(nn.Module):
+    """A network (or none) that turns clips into scores.
+
+    Subclasses set `clip` and implement `forward`; those that learn by gradients also implement `losses`.
+
+    Attributes:
+        clip: The clip it reads.
+    """
+
+    clip: ClipSpec
+
+    def forward(self, clip_BTCHW: Tensor) -> Scores:
+        """Scores a batch of clips given in `clip.value_range`; no side effects."""
+        raise NotImplementedError
+
+    def observe(self, videos: Iterable[npt.NDArray[np.uint8]]) -> None:
+        """Takes what statistics it needs from normal videos, each uint8 (T, C, H, W), before training."""
+
+    def losses(self, clip_BTCHW: Tensor) -> dict[str, Tensor]:
+        """Named training losses of a batch; `loss` is the one that is minimised."""
+        raise NotImplementedError
+
+    def __call__(self, clip_BTCHW: Tensor) -> Scores:
+        """`forward`, with its hooks."""
+        scores: Scores = super().__call__(clip_BTCHW)
+        return scores
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Named settings of a method: what differs from the defaults, by section of the configuration."""
+
+    model: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    scoring: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MethodDefinition:
+    """What the registry knows about a method.
+
+    Attributes:
+        name: Name on the command line.
+        title: Full name.
+        paper: Authors, venue and link.
+        config: Its configuration.
+        build: Makes the method from its configuration.
+        training: Which kind of training fits it; `none` learns only its calibration.
+        presets: Named settings; the first one is the default.
+        paper_protocol: Name of the evaluation protocol of its paper; None without a paper.
+    """
+
+    name: str
+    title: str
+    paper: str
+    config: type[StrictConfig]
+    build: Callable[[Any], Method]
+    training: TrainingKind
+    presets: Mapping[str, Preset]
+    paper_protocol: str | None = None

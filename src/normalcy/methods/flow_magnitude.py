@@ -1,0 +1,72 @@
+"""Flow magnitude: the floor that every method must beat. A frame is as abnormal as its fastest place.
+
+Dense inverse search flow: Till Kroeger, Radu Timofte, Dengxin Dai and Luc Van Gool, "Fast Optical Flow using Dense
+Inverse Search", ECCV 2016, https://arxiv.org/abs/1603.03590
+
+Nothing is learned but the calibration. Deviations: none; it is a baseline of this project, not of a paper.
+
+Letters: B clips, T frames (one is scored), C channels, H height, W width.
+"""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from normalcy.config import StrictConfig
+from normalcy.layers.dis_flow import DisPreset, dis_flow, flow_between
+from normalcy.methods.base import Method, MethodDefinition, Preset
+from normalcy.methods.contract import ClipSpec, Scores
+
+
+class FlowMagnitudeConfig(StrictConfig):
+    """Settings of the flow floor.
+
+    Attributes:
+        size_px: (height, width) at which flow is computed.
+        blur_px: Side of the box over which the magnitude is averaged before its maximum is taken.
+        flow_preset: Accuracy of the flow.
+    """
+
+    size_px: tuple[int, int] = (240, 360)
+    blur_px: int = Field(15, ge=1)
+    flow_preset: DisPreset = "medium"
+
+
+class FlowMagnitude(Method):
+    """Score of the last frame of a pair: the maximum of the box-blurred flow magnitude, in pixels a frame."""
+
+    def __init__(self, config: FlowMagnitudeConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.clip = ClipSpec(2, config.size_px, channels=1, scored_frames=(1,))
+
+    def forward(self, clip_BTCHW: Tensor) -> Scores:
+        """Scores the second frame of each pair; the map is the blurred magnitude."""
+        estimator = dis_flow(self.config.flow_preset)
+        pairs_BTHW = (clip_BTCHW[:, :, 0] * 255).round().to(torch.uint8).cpu().numpy()
+        maps = [self._map(flow_between(estimator, first, second)) for first, second in pairs_BTHW]
+        map_BTHW = torch.from_numpy(np.stack(maps))[:, None]
+        score_BT = map_BTHW.amax(dim=(2, 3))
+        return Scores(score_BT, map_BTHW, {"motion": score_BT})
+
+    def _map(self, flow_HW2: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        magnitude_HW = np.hypot(flow_HW2[..., 0], flow_HW2[..., 1])
+        blurred: npt.NDArray[np.float32] = cv2.blur(magnitude_HW, (self.config.blur_px, self.config.blur_px))
+        return blurred
+
+
+METHOD = MethodDefinition(
+    name="flow-magnitude",
+    title="Flow magnitude (floor, nothing learned)",
+    paper="Baseline; flow by Kroeger et al., ECCV 2016, https://arxiv.org/abs/1603.03590",
+    config=FlowMagnitudeConfig,
+    build=FlowMagnitude,
+    training="none",
+    presets={
+        "full": Preset(),
+        "small": Preset(model={"size_px": (96, 144), "blur_px": 9}),
+    },
+)

@@ -1,0 +1,210 @@
+"""Spatio-temporal autoencoder: ConvLSTM reconstruction of normal clips.
+
+Yong Shean Chong and Yong Haur Tay, "Abnormal Event Detection in Videos using Spatiotemporal Autoencoder",
+ISNN 2017, arXiv 1701.01546, https://arxiv.org/abs/1701.01546
+
+    clip 227 -> conv 11x11 /4 -> 55 -> conv 5x5 /2 -> 26 -> ConvLSTM 64, 32, 64 -> 26 -> deconv -> 55 -> deconv -> 227
+
+Deviations:
+- The output layer is linear: the input has unit variance and reaches beyond the range of the paper's tanh.
+- "Unit variance" is one number for all pixels, as a deviation per pixel would lift quiet, far places.
+- Batches of 8 instead of 64: on a fixed budget of clips, more and smaller steps reach a lower error.
+- The forget gates' bias starts at 1.
+- A frame is scored once, at the end of the clip that it completes, so that scores are causal; the first clip scores
+  all its frames. The paper scores a frame together with its neighbours; its protocol is computed beside ours.
+
+Letters: B clips, T frames, C channels, D features, H height, W width, h and w the encoded height and width.
+"""
+
+from collections.abc import Iterable
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from normalcy.config import StrictConfig
+from normalcy.layers.conv_blocks import ConvBlock, DeconvBlock, leftover, valid_size
+from normalcy.layers.conv_lstm import ConvLSTM
+from normalcy.layers.frame_score import FrameScoreConfig, build_frame_score
+from normalcy.layers.shapes import per_frame
+from normalcy.methods.base import Method, MethodDefinition, Preset
+from normalcy.methods.contract import ClipSpec, Scores
+
+# (kernel, stride) of the two convolutions; both valid: 227 -> 55 -> 26.
+FIRST, SECOND = (11, 4), (5, 2)
+
+
+class StaeConfig(StrictConfig):
+    """Sizes of the spatio-temporal autoencoder; the defaults are the paper's.
+
+    Attributes:
+        size_px: (height, width) of the frames it reads.
+        clip_len_frames: Frames in a clip.
+        encoder_channels: Channels of the two convolutions.
+        lstm_channels: State channels of the ConvLSTMs; the last equals the encoder's last.
+        frame_score: From error map to frame score.
+        compare_frame_scores: Further choices, reported as parts of the score.
+    """
+
+    size_px: tuple[int, int] = (227, 227)
+    clip_len_frames: int = Field(10, ge=2)
+    encoder_channels: tuple[int, int] = (128, 64)
+    lstm_channels: tuple[int, ...] = (64, 32, 64)
+    frame_score: FrameScoreConfig = FrameScoreConfig()
+    compare_frame_scores: tuple[FrameScoreConfig, ...] = ()
+
+
+class SpatialEncoder(nn.Module):
+    """Two valid convolutions on every frame: (B, T, 1, H, W) -> (B, T, D, h, w)."""
+
+    def __init__(self, channels: tuple[int, int]) -> None:
+        super().__init__()
+        wide, deep = channels
+        self.first = ConvBlock(1, wide, kernel=FIRST[0], stride=FIRST[1], activation=nn.Tanh())
+        self.second = ConvBlock(wide, deep, kernel=SECOND[0], stride=SECOND[1], activation=nn.Tanh())
+
+    def forward(self, x_BTCHW: Tensor) -> Tensor:
+        """Encodes each frame by itself."""
+        return per_frame(lambda x_NCHW: self.second(self.first(x_NCHW)), x_BTCHW)
+
+
+class TemporalCoder(nn.Module):
+    """A stack of ConvLSTMs over the encoded frames: (B, T, D, h, w) -> (B, T, D, h, w)."""
+
+    def __init__(self, in_channels: int, state_channels: tuple[int, ...]) -> None:
+        super().__init__()
+        widths = (in_channels, *state_channels)
+        self.layers = nn.Sequential(*(ConvLSTM(a, b) for a, b in pairwise(widths)))
+
+    def forward(self, features_BTDhw: Tensor) -> Tensor:
+        """Runs through the clip once per layer."""
+        out: Tensor = self.layers(features_BTDhw)
+        return out
+
+
+class SpatialDecoder(nn.Module):
+    """Mirror of the encoder: (B, T, D, h, w) -> (B, T, 1, H, W)."""
+
+    def __init__(self, channels: tuple[int, int], *, size_px: tuple[int, int]) -> None:
+        super().__init__()
+        wide, deep = channels
+        half_px = valid_size(size_px, kernel=FIRST[0], stride=FIRST[1])
+        self.first = DeconvBlock(
+            deep,
+            wide,
+            kernel=SECOND[0],
+            stride=SECOND[1],
+            activation=nn.Tanh(),
+            output_padding=leftover(half_px, kernel=SECOND[0], stride=SECOND[1]),
+        )
+        self.second = DeconvBlock(
+            wide,
+            1,
+            kernel=FIRST[0],
+            stride=FIRST[1],
+            activation=nn.Identity(),
+            output_padding=leftover(size_px, kernel=FIRST[0], stride=FIRST[1]),
+        )
+
+    def forward(self, features_BTDhw: Tensor) -> Tensor:
+        """Decodes each frame by itself."""
+        return per_frame(lambda x_NCHW: self.second(self.first(x_NCHW)), features_BTDhw)
+
+
+class Stae(Method):
+    """The spatio-temporal autoencoder with its normalisation and its score."""
+
+    mean_image_CHW: Tensor
+    deviation: Tensor
+
+    def __init__(self, config: StaeConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.clip = ClipSpec(config.clip_len_frames, config.size_px, channels=1)
+        self.encoder = SpatialEncoder(config.encoder_channels)
+        self.temporal = TemporalCoder(config.encoder_channels[1], config.lstm_channels)
+        self.decoder = SpatialDecoder(config.encoder_channels, size_px=config.size_px)
+        self.register_buffer("mean_image_CHW", torch.full((1, *config.size_px), 0.5))
+        self.register_buffer("deviation", torch.tensor(0.25))
+        self.frame_score = build_frame_score(config.frame_score, size_px=config.size_px)
+        self.compared = nn.ModuleDict(
+            {
+                choice.name: build_frame_score(choice, size_px=config.size_px)
+                for choice in config.compare_frame_scores
+            }
+        )
+
+    def observe(self, videos: Iterable[npt.NDArray[np.uint8]]) -> None:
+        """Learns the mean image and the deviation about it from videos, each uint8 (T, 1, H, W)."""
+        mean_CHW, deviation = mean_image_and_deviation(videos)
+        self.mean_image_CHW.copy_(torch.from_numpy(mean_CHW))
+        self.deviation.fill_(deviation)
+
+    def normalise(self, clip_BTCHW: Tensor) -> Tensor:
+        """From [0, 1] to zero mean per pixel and unit variance."""
+        return (clip_BTCHW - self.mean_image_CHW) / self.deviation
+
+    def reconstruct(self, normalised_BTCHW: Tensor) -> Tensor:
+        """Encoder, ConvLSTMs and decoder; float32 whatever the precision inside."""
+        out: Tensor = self.decoder(self.temporal(self.encoder(normalised_BTCHW)))
+        return out.float()
+
+    def losses(self, clip_BTCHW: Tensor) -> dict[str, Tensor]:
+        """Mean squared reconstruction error, in units of the training variance."""
+        real_BTCHW = self.normalise(clip_BTCHW)
+        return {"loss": (self.reconstruct(real_BTCHW) - real_BTCHW).square().mean()}
+
+    def forward(self, clip_BTCHW: Tensor) -> Scores:
+        """Scores every frame of each clip; the map is the squared error in units of the training variance."""
+        real_BTCHW = self.normalise(clip_BTCHW)
+        rebuilt_BTCHW = self.reconstruct(real_BTCHW)
+        error_BTHW = (rebuilt_BTCHW - real_BTCHW).square().mean(dim=2)
+        predicted_BTCHW = rebuilt_BTCHW * self.deviation + self.mean_image_CHW
+        score_BT = self.frame_score(error_BTHW, clip_BTCHW, predicted_BTCHW)
+        parts = {"reconstruction": error_BTHW.mean(dim=(2, 3))}
+        for name, choice in self.compared.items():
+            parts[name] = choice(error_BTHW, clip_BTCHW, predicted_BTCHW)
+        return Scores(score_BT, error_BTHW, parts)
+
+
+def mean_image_and_deviation(
+    videos: Iterable[npt.NDArray[np.uint8]],
+) -> tuple[npt.NDArray[np.float32], float]:
+    """Mean image (C, H, W) and the standard deviation about it, both for values in [0, 1]; exact sums."""
+    count, total, squares = 0, np.zeros(1, np.float64), np.zeros(1, np.float64)
+    for video_TCHW in videos:
+        for part_TCHW in np.array_split(video_TCHW, max(1, len(video_TCHW) // 64)):
+            total = total + part_TCHW.sum(axis=0, dtype=np.uint64)
+            squares = squares + np.square(part_TCHW, dtype=np.uint32).sum(axis=0, dtype=np.uint64)
+        count += len(video_TCHW)
+    mean_CHW = total / count
+    variance = float((squares / count - np.square(mean_CHW)).mean())
+    # A camera that shows one still picture has no variance; one grey level keeps the scale finite.
+    return (mean_CHW / 255).astype(np.float32), max(variance, 1.0) ** 0.5 / 255
+
+
+COMPARED = tuple({"name": name} for name in ("box-maximum", "gradient-normalised"))
+
+METHOD = MethodDefinition(
+    name="stae",
+    title="Spatio-temporal autoencoder",
+    paper="Chong and Tay, ISNN 2017, https://arxiv.org/abs/1701.01546",
+    config=StaeConfig,
+    build=Stae,
+    training="reconstruct",
+    paper_protocol="regularity",
+    presets={
+        "paper": Preset(model={"compare_frame_scores": COMPARED}),
+        "small": Preset(
+            model={
+                "size_px": (67, 99),
+                "encoder_channels": (32, 16),
+                "lstm_channels": (16, 8, 16),
+                "compare_frame_scores": COMPARED,
+            },
+        ),
+    },
+)

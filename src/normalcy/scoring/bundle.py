@@ -1,0 +1,168 @@
+"""The bundle: what `fit` writes and everything else reads. A folder, and never a pickle.
+
+model.safetensors   weights and statistics
+method.yaml         format version, method, its configuration, scoring settings, map scale
+calibration.json    from score to false alarms per day
+card.md             what it was fitted on, when, with which versions
+"""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from normalcy.config import StrictConfig, build_config, read_yaml, to_yaml
+from normalcy.errors import BundleError, ConfigError
+from normalcy.scoring.calibration import Calibration
+from normalcy.scoring.model import TorchModel
+from normalcy.scoring.settings import ScoringSettings
+
+if TYPE_CHECKING:
+    from normalcy.methods.base import Method
+
+FORMAT_VERSION = 1
+
+
+class BundleHeader(StrictConfig):
+    """What `method.yaml` holds.
+
+    Attributes:
+        format_version: Version of the bundle's layout.
+        method: Name of the method.
+        model: The method's configuration.
+        scoring: How scores become alarms.
+        frames_per_second: Rate of the normal video it was calibrated on.
+        map_scale: (low, high) of the anomaly maps on held-out normal video, for colours that mean the same everywhere.
+    """
+
+    format_version: int = FORMAT_VERSION
+    method: str
+    model: dict[str, Any]
+    scoring: ScoringSettings = ScoringSettings()
+    frames_per_second: float
+    map_scale: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A fitted detector.
+
+    Attributes:
+        header: Method, configuration and scoring settings.
+        calibration: From score to false alarms per day.
+        weights: Tensors by name.
+        card: Markdown text.
+    """
+
+    header: BundleHeader
+    calibration: Calibration
+    weights: Mapping[str, Any] = field(repr=False)
+    card: str = field(repr=False, default="")
+
+    def method(self) -> "Method":
+        """Builds the method with its weights.
+
+        Raises:
+            BundleError: The weights do not fit the configuration.
+        """
+        from normalcy.methods import method_definition
+
+        definition = method_definition(self.header.method)
+        config = build_config(definition.config, self.header.model, where="method.yaml")
+        method = definition.build(config)
+        try:
+            method.load_state_dict(dict(self.weights))
+        except RuntimeError as error:
+            detail = " ".join(str(error).split())
+            raise BundleError(f"weights do not fit the configuration: {detail}") from error
+        return method
+
+    def scoring_model(self, *, device: str = "cpu") -> TorchModel:
+        """The method as a scoring model."""
+        return TorchModel(self.method(), device=device)
+
+    def save(self, path: Path) -> None:
+        """Writes the folder under a temporary name and renames it, so that no reader sees half a bundle."""
+        from safetensors.torch import save_file
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+        try:
+            save_file({k: v.contiguous() for k, v in self.weights.items()}, temporary / "model.safetensors")
+            (temporary / "method.yaml").write_text(to_yaml(self.header), encoding="utf-8")
+            (temporary / "calibration.json").write_text(json.dumps(self.calibration.to_json(), indent=2))
+            (temporary / "card.md").write_text(self.card, encoding="utf-8")
+            temporary.chmod(0o755)
+            _replace_folder(temporary, path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+    @classmethod
+    def load(cls, path: Path) -> "Bundle":
+        """Reads a bundle folder, or a run folder that holds one.
+
+        Raises:
+            BundleError: Not a bundle, damaged, or of another version.
+        """
+        path = path / "bundle" if (path / "bundle").is_dir() else path
+        missing = [
+            name
+            for name in ("method.yaml", "model.safetensors", "calibration.json")
+            if not (path / name).is_file()
+        ]
+        if missing:
+            raise BundleError(
+                f"is not a bundle, it lacks {', '.join(missing)}", where=path, hint="`normalcy fit` makes one"
+            )
+        return cls(_read_header(path), _read_calibration(path), _read_weights(path), _read_card(path))
+
+
+def _read_header(path: Path) -> BundleHeader:
+    try:
+        data = read_yaml(path / "method.yaml")
+        version = data.get("format_version")
+        if version != FORMAT_VERSION:
+            raise BundleError(
+                f"has format version {version}, this normalcy reads {FORMAT_VERSION}",
+                where=path,
+                hint="Fit it again, or install the normalcy that made it (see card.md)",
+            )
+        return build_config(BundleHeader, data, where=path / "method.yaml")
+    except ConfigError as error:
+        raise BundleError(f"is damaged: {error}", where=path) from error
+
+
+def _read_calibration(path: Path) -> Calibration:
+    try:
+        return Calibration.from_json(json.loads((path / "calibration.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise BundleError(f"calibration.json is damaged: {error}", where=path) from error
+
+
+def _read_weights(path: Path) -> dict[str, Any]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path / "model.safetensors")
+    except (OSError, SafetensorError) as error:
+        raise BundleError(f"model.safetensors is damaged: {error}", where=path) from error
+
+
+def _read_card(path: Path) -> str:
+    card = path / "card.md"
+    return card.read_text(encoding="utf-8") if card.is_file() else ""
+
+
+def _replace_folder(new: Path, path: Path) -> None:
+    """Puts `new` at `path`; an old folder there is moved aside first and removed last."""
+    if not path.exists():
+        new.rename(path)
+        return
+    aside = Path(tempfile.mkdtemp(prefix=f".{path.name}-old-", dir=path.parent))
+    path.rename(aside / "old")
+    new.rename(path)
+    shutil.rmtree(aside, ignore_errors=True)

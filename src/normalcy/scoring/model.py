@@ -1,0 +1,49 @@
+"""Scoring models: stateless, batches of clips in, scores out. Every backend is one of these.
+
+Letters: B clips, T frames, C channels, H height, W width.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from normalcy.methods.contract import ClipSpec
+from normalcy.scoring.types import ClipScores, UInt8Array
+
+if TYPE_CHECKING:
+    from normalcy.methods.base import Method
+
+
+class ScoringModel(Protocol):
+    """Scores clips of any number of sources in one batch; keeps nothing between calls."""
+
+    spec: ClipSpec
+
+    def infer(self, clips_TCHW: Sequence[UInt8Array]) -> list[ClipScores]:
+        """Scores of each clip (uint8, (T, C, H, W)), in order."""
+        ...
+
+
+class TorchModel:
+    """The method itself, in float32: a score does not depend on what shared its batch."""
+
+    def __init__(self, method: "Method", *, device: str = "cpu") -> None:
+        self.spec = method.clip
+        self.device = device
+        self._method = method.eval().to(device)
+
+    def infer(self, clips_TCHW: Sequence[UInt8Array]) -> list[ClipScores]:
+        """Scores of each clip, in order."""
+        import torch
+
+        low, high = self.spec.value_range
+        clip_BTCHW = torch.from_numpy(np.stack(clips_TCHW)).to(self.device, torch.float32)
+        with torch.inference_mode():
+            scores = self._method(clip_BTCHW / 255 * (high - low) + low)
+        score_BT, map_BTHW = scores.score_BT.cpu().numpy(), scores.map_BTHW.cpu().numpy()
+        parts = {name: part_BT.cpu().numpy() for name, part_BT in scores.parts.items()}
+        return [
+            ClipScores(score_BT[b], map_BTHW[b], {name: part_BT[b] for name, part_BT in parts.items()})
+            for b in range(len(clips_TCHW))
+        ]

@@ -1,0 +1,74 @@
+"""Window, model and track in a row: the one way from frames to verdicts, for files and for streams."""
+
+from collections.abc import Iterable, Iterator
+
+from normalcy.errors import VideoTooShort
+from normalcy.scoring.calibration import Calibration
+from normalcy.scoring.model import ScoringModel
+from normalcy.scoring.settings import ScoringSettings
+from normalcy.scoring.track import ScoreTrack
+from normalcy.scoring.types import Clip, Event, FrameScore
+from normalcy.scoring.window import ClipWindow
+from normalcy.video.frame import Frame
+
+
+class SourceScorer:
+    """Scores the frames of one source, a few clips a batch.
+
+    Args:
+        model: Any backend.
+        settings: Hop, smoothing and alarm settings.
+        calibration: Without one, frames are scored but never alarmed.
+        source_id: Which camera or file.
+        batch_clips: Clips in a batch; the scores do not depend on it, only the latency does.
+    """
+
+    def __init__(
+        self,
+        model: ScoringModel,
+        *,
+        settings: ScoringSettings,
+        calibration: Calibration | None,
+        source_id: str,
+        batch_clips: int = 8,
+    ) -> None:
+        self._model = model
+        self._source_id = source_id
+        self._batch_clips = batch_clips
+        self._window = ClipWindow(model.spec, hop_frames=settings.hop_frames)
+        self._track = ScoreTrack(model.spec, source_id=source_id, settings=settings, calibration=calibration)
+        self.events: list[Event] = []
+
+    def run(self, frames: Iterable[Frame]) -> Iterator[FrameScore]:
+        """Yields the verdict on every frame in order; `events` grows meanwhile and is complete at the end.
+
+        Raises:
+            VideoTooShort: The source ended before one clip was full.
+        """
+        count, batch, scored = 0, list[Clip](), False
+        for frame in frames:
+            count += 1
+            if clip := self._window.push(frame):
+                batch.append(clip)
+            if len(batch) >= self._batch_clips:
+                scored = True
+                yield from self._score(batch)
+                batch = []
+        if clip := self._window.flush():
+            batch.append(clip)
+        if not batch and not scored:
+            needed = self._model.spec.span_frames
+            raise VideoTooShort(
+                f"has {count} frames, the method needs at least {needed}", where=self._source_id
+            )
+        yield from self._score(batch)
+        self.events += self._track.flush()
+
+    def _score(self, batch: list[Clip]) -> Iterator[FrameScore]:
+        if not batch:
+            return
+        scores = self._model.infer([clip.clip_TCHW for clip in batch])
+        for clip, clip_scores in zip(batch, scores, strict=True):
+            update = self._track.update(clip, clip_scores)
+            self.events += update.events
+            yield from update.frames

@@ -1,0 +1,93 @@
+"""The score track of one source: aligns scores to frames, smooths, calibrates, raises and ends alarms. All causal.
+
+Letters: T scored frames of a clip, H height, W width.
+"""
+
+import math
+from dataclasses import dataclass
+
+from normalcy.methods.contract import ClipSpec
+from normalcy.scoring.calibration import Calibration
+from normalcy.scoring.events import EventDetector, EventRule
+from normalcy.scoring.settings import ScoringSettings
+from normalcy.scoring.smoothing import CausalSmoother
+from normalcy.scoring.types import Clip, ClipScores, Event, FrameScore, FrameStamp
+
+
+@dataclass(frozen=True)
+class TrackUpdate:
+    """What one clip settled."""
+
+    frames: list[FrameScore]
+    events: list[Event]
+
+
+class ScoreTrack:
+    """State of one source between clips.
+
+    Args:
+        spec: The clip the method reads.
+        source_id: Which camera or file.
+        settings: Smoothing and alarm settings.
+        calibration: Without one, no frame is alarmed.
+    """
+
+    def __init__(
+        self, spec: ClipSpec, *, source_id: str, settings: ScoringSettings, calibration: Calibration | None
+    ) -> None:
+        self._spec = spec
+        self._source_id = source_id
+        self._calibration = calibration
+        self._smoother = CausalSmoother(settings.smoothing_alpha)
+        self._detector = EventDetector(alarm_rule(settings, calibration), source_id=source_id)
+
+    def update(self, clip: Clip, scores: ClipScores) -> TrackUpdate:
+        """Settles the frames that are due; a frame without a score of its own takes the next one's."""
+        place = {clip.stamps[position].index: t for t, position in enumerate(self._spec.scored)}
+        update = TrackUpdate([], [])
+        for stamp in clip.due:
+            t = place.get(stamp.index)
+            own = t is not None
+            if t is None:
+                t = min((u for i, u in place.items() if i > stamp.index), default=len(place) - 1)
+            self._settle(stamp, scores, t=t, own=own, update=update)
+        return update
+
+    def flush(self) -> list[Event]:
+        """Closes the event that is open, if any, at the end of the source."""
+        event = self._detector.flush()
+        return [event] if event else []
+
+    def _settle(
+        self, stamp: FrameStamp, scores: ClipScores, *, t: int, own: bool, update: TrackUpdate
+    ) -> None:
+        raw = float(scores.score_T[t])
+        parts = {name: float(part_T[t]) for name, part_T in scores.parts.items()}
+        smoothed = self._smoother.update(raw)
+        alarmed, event = self._detector.update(stamp, score=smoothed, parts=parts)
+        rate = self._calibration.false_alarms_per_day(smoothed) if self._calibration else math.nan
+        update.frames.append(
+            FrameScore(
+                self._source_id,
+                stamp.index,
+                stamp.pts_seconds,
+                raw,
+                smoothed,
+                rate,
+                alarmed,
+                own,
+                parts,
+                scores.map_THW[t],
+            )
+        )
+        if event:
+            update.events.append(event)
+
+
+def alarm_rule(settings: ScoringSettings, calibration: Calibration | None) -> EventRule:
+    """Thresholds on the smoothed score that keep the asked false-alarm rate; never reached without calibration."""
+    enter = leave = math.inf
+    if calibration:
+        enter = calibration.threshold(settings.false_alarms_per_day)
+        leave = min(enter, calibration.threshold(settings.false_alarms_per_day * settings.exit_factor))
+    return EventRule(enter, leave, settings.min_event_seconds, settings.merge_gap_seconds)

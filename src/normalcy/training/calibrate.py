@@ -1,0 +1,60 @@
+"""Calibration: the fitted method scores the held-out normal video, on the path that everything else takes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from normalcy.scoring.calibration import Calibration, fit_calibration
+from normalcy.scoring.model import ScoringModel
+from normalcy.scoring.pipeline import SourceScorer
+from normalcy.scoring.settings import ScoringSettings
+from normalcy.training.data import Footage, Progress
+
+
+@dataclass(frozen=True)
+class CalibrationResult:
+    """What held-out normal video says.
+
+    Attributes:
+        calibration: From score to false alarms per day.
+        frames_per_second: Mean rate of that video.
+        map_scale: Median and 99.9th percentile of the anomaly maps.
+    """
+
+    calibration: Calibration
+    frames_per_second: float
+    map_scale: tuple[float, float]
+
+
+def calibrate(
+    model: ScoringModel,
+    footage: Sequence[Footage],
+    *,
+    settings: ScoringSettings,
+    progress: Progress | None = None,
+) -> CalibrationResult:
+    """Scores held-out normal footage and fits the calibration to it.
+
+    Raises:
+        CalibrationError: Too little footage, or scores that are not finite.
+    """
+    spans = [span for span in footage if len(span) >= model.spec.span_frames]
+    total, done = sum(len(span) for span in spans), 0
+    scores, samples = [], []
+    for span in spans:
+        smoothed = []
+        scorer = SourceScorer(model, settings=settings, calibration=None, source_id=span.name)
+        for frame_score in scorer.run(span.frames()):
+            smoothed.append(frame_score.smoothed)
+            assert frame_score.map_HW is not None
+            samples.append(np.quantile(frame_score.map_HW, (0.5, 0.999)))
+            done += 1
+            if progress:
+                progress("calibrating on held-out normal video", done, total)
+        scores.append(np.array(smoothed))
+    fps = float(np.average([span.frames_per_second for span in spans], weights=[len(span) for span in spans]))
+    low, high = np.median(samples, axis=0)
+    return CalibrationResult(
+        fit_calibration(scores, frames_per_second=fps), fps, (float(low), float(max(high, low + 1e-6)))
+    )

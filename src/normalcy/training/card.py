@@ -1,0 +1,60 @@
+"""The model card of a bundle: what it was fitted on, when and with which versions."""
+
+from typing import Any
+
+from normalcy import __version__
+from normalcy.methods import method_definition
+from normalcy.scoring.calibration import Calibration
+from normalcy.training.config import FitConfig
+
+CARD = """# {title}, fitted on {data}
+
+{paper}
+
+| | |
+| --- | --- |
+| method, preset | `{method}`, `{preset}` |
+| fitted at | {fitted_at}, by normalcy {version} |
+| fitted on | {fitted_frames} frames of normal video |
+| held out | {held_out_frames} frames of normal video ({held_out}) for validation and calibration |
+| time to fit | {fit_seconds} s |
+{training}
+## Calibration
+
+{calibration}
+
+## Use
+
+`normalcy score` and `normalcy evaluate` read this folder. A detector knows the camera it was fitted on; fit it again
+when the camera moves or the scene changes for good.
+"""
+
+
+def model_card(config: FitConfig, record: dict[str, Any], calibration: Calibration) -> str:
+    """Markdown text from the configuration and the record of the fit."""
+    definition = method_definition(config.method)
+    return CARD.format(
+        title=definition.title,
+        data=config.data.name,
+        paper=definition.paper,
+        method=config.method,
+        preset=config.preset,
+        version=__version__,
+        fitted_at=record["fitted_at"],
+        fitted_frames=record["fitted_frames"],
+        held_out_frames=record["held_out_frames"],
+        held_out=", ".join(record["held_out_videos"]),
+        fit_seconds=record["fit_seconds"],
+        training=_training_rows(record["training"]),
+        calibration=calibration.describe(),
+    )
+
+
+def _training_rows(training: dict[str, Any] | None) -> str:
+    if training is None:
+        return "| training | none: only the calibration is learned |\n"
+    return (
+        f"| training | {training['epochs']} epochs, {training['steps']} steps, {training['clips']} clips; "
+        f"ended by {training['stopped_by']} |\n"
+        f"| best validation loss | {training['best_validation_loss']:.4f} |\n"
+    )

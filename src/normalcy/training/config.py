@@ -1,0 +1,127 @@
+"""Configuration of a fit: the method's preset, then the user's file, then `--set`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from normalcy.config import StrictConfig, apply_overrides, build_config, read_yaml
+from normalcy.errors import ConfigError
+from normalcy.methods import method_definition
+from normalcy.scoring.settings import ScoringSettings
+
+
+class DataConfig(StrictConfig):
+    """What to fit on.
+
+    Attributes:
+        name: Dataset, or `folder` for your own videos.
+        root: Its folder.
+        held_out_fraction: Share of the normal video kept for validation and calibration.
+        cache: Folder of the decode-once cache.
+    """
+
+    name: str
+    root: Path
+    held_out_fraction: float = Field(0.15, gt=0, lt=1)
+    cache: Path = Path("~/.cache/normalcy/frames")
+
+
+class TrainingConfig(StrictConfig):
+    """How a network is trained. Methods without gradients use none of it.
+
+    Attributes:
+        epochs: Largest number of epochs.
+        clips_per_epoch: Clips in an epoch; null takes every clip at every stride once.
+        batch_size: Clips in a step of the optimiser, over all accumulated parts.
+        accumulate: Parts a batch is cut into where memory is short.
+        clip_strides: Distances between neighbouring frames of the clips that are sampled.
+        learning_rate: Of Adam.
+        learning_rate_end: Fraction of it that is left at the end of a cosine decay over the epochs.
+        gradient_clip: Largest norm of the gradient.
+        patience_epochs: Early stopping after so many epochs without a lower validation loss.
+        ema_decay: Decay of the exponential moving average of the weights; null for none.
+        precision: Of training; auto is bf16 where the hardware computes it natively.
+        minutes: Largest duration; training then ends after the epoch at hand. Null for no limit.
+        workers: Processes that prepare batches; 0 uses the main one.
+    """
+
+    epochs: int = Field(50, ge=1)
+    clips_per_epoch: int | None = Field(None, ge=1)
+    batch_size: int = Field(8, ge=1)
+    accumulate: int = Field(1, ge=1)
+    clip_strides: tuple[int, ...] = Field((1, 2, 3), min_length=1)
+    learning_rate: float = Field(1e-3, gt=0)
+    learning_rate_end: float = Field(1.0, gt=0, le=1)
+    gradient_clip: float = Field(1.0, gt=0)
+    patience_epochs: int = Field(10, ge=1)
+    ema_decay: float | None = Field(None, gt=0, lt=1)
+    precision: Literal["auto", "float32", "bf16"] = "auto"
+    minutes: float | None = Field(None, gt=0)
+    workers: int = Field(0, ge=0)
+
+
+class FitConfig(StrictConfig):
+    """Everything a fit depends on: the resolved `config.yaml` of a run.
+
+    Attributes:
+        method: Name of the method.
+        preset: Which of its presets the rest started from.
+        seed: Seed of weights, sampling and splits.
+        data: What to fit on.
+        model: The method's own configuration.
+        training: How a network is trained.
+        scoring: How scores become alarms.
+    """
+
+    method: str
+    preset: str
+    seed: int = 0
+    data: DataConfig
+    model: dict[str, Any]
+    training: TrainingConfig = TrainingConfig()
+    scoring: ScoringSettings = ScoringSettings()
+
+
+def resolve_config(
+    method: str,
+    *,
+    data: dict[str, Any],
+    preset: str | None = None,
+    file: Path | None = None,
+    overrides: Sequence[str] = (),
+) -> FitConfig:
+    """Lays the user's file and overrides over the preset, and checks all of it.
+
+    Raises:
+        ConfigError: Unknown method, preset or key, or a value out of range.
+    """
+    definition = method_definition(method)
+    given = read_yaml(file) if file else {}
+    name = preset or given.get("preset") or next(iter(definition.presets))
+    if name not in definition.presets:
+        raise ConfigError(
+            f"{method} has no preset {name!r}", hint=f"Its presets: {', '.join(definition.presets)}"
+        )
+    start = definition.presets[name]
+    sections = {"model": start.model, "training": start.training, "scoring": start.scoring}
+    layers: dict[str, Any] = {section: dict(values) for section, values in sections.items()}
+    merged = apply_overrides(
+        _overlay(layers, {**given, "data": {**given.get("data", {}), **data}}), overrides
+    )
+    merged |= {"method": method, "preset": name}
+    model = build_config(
+        definition.config, merged["model"], where=f"{file or 'configuration'}, section model"
+    )
+    return build_config(
+        FitConfig, merged | {"model": model.model_dump(mode="json")}, where=file or "configuration"
+    )
+
+
+def _overlay(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
+    out = dict(base)
+    for key, value in top.items():
+        below = out.get(key)
+        out[key] = _overlay(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return out

@@ -1,0 +1,111 @@
+"""Fitting: footage in, bundle out."""
+
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from normalcy.config import build_config, to_yaml
+from normalcy.methods import method_definition
+from normalcy.methods.base import Method
+from normalcy.run_folder import RunFolder, write_json, write_text
+from normalcy.scoring.bundle import Bundle, BundleHeader
+from normalcy.scoring.model import TorchModel
+from normalcy.training.calibrate import CalibrationResult, calibrate
+from normalcy.training.card import model_card
+from normalcy.training.config import FitConfig
+from normalcy.training.data import NormalFootage, Progress, load_normal_footage
+
+
+def fit(
+    config: FitConfig,
+    *,
+    run: RunFolder,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Bundle:
+    """Fits a method, calibrates it and writes `run.bundle`.
+
+    Args:
+        config: All settings.
+        run: Where to write.
+        resume: Go on where an earlier fit with the same settings stopped.
+        overwrite: Start again in a folder that holds a run.
+        progress: Called with what is being done, how much is done and how much there is.
+
+    Raises:
+        RunFolderExists: The folder holds a run, and neither `resume` nor `overwrite` was asked for.
+        RunFolderBusy: Another process writes there.
+        NonFiniteLoss: Training broke down; the last good checkpoint is kept.
+    """
+    text = to_yaml(config)
+    with run.claimed():
+        if resume:
+            run.require_same_config(text)
+        elif not overwrite:
+            run.require_empty()
+        write_text(run.config, text)
+        return _fit_claimed(config, run, resume, progress)
+
+
+def _fit_claimed(config: FitConfig, run: RunFolder, resume: bool, progress: Progress | None) -> Bundle:
+    started = time.perf_counter()
+    method = build_method(config)
+    footage = load_normal_footage(config.data, spec=method.clip, seed=config.seed, progress=progress)
+    method.observe(span.frames_TCHW for span in footage.fitted)
+    summary = _train(method, footage, config, run, resume, progress)
+    trained = time.perf_counter() - started
+    result = calibrate(TorchModel(method), footage.held_out, settings=config.scoring, progress=progress)
+    record = {
+        "fitted_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "train_seconds": round(trained, 2),
+        "fit_seconds": round(time.perf_counter() - started, 2),
+        "fitted_frames": sum(len(span) for span in footage.fitted),
+        "held_out_frames": sum(len(span) for span in footage.held_out),
+        "held_out_videos": [span.name for span in footage.held_out],
+        "training": summary,
+    }
+    bundle = _bundle(config, method, result, card=model_card(config, record, result.calibration))
+    bundle.save(run.bundle)
+    write_json(run.fit_record, record)
+    return bundle
+
+
+def build_method(config: FitConfig) -> Method:
+    """The untrained method of a configuration; its weights depend on the seed alone."""
+    import torch
+
+    torch.manual_seed(config.seed)
+    definition = method_definition(config.method)
+    return definition.build(build_config(definition.config, config.model, where="model"))
+
+
+def _train(
+    method: Method,
+    footage: NormalFootage,
+    config: FitConfig,
+    run: RunFolder,
+    resume: bool,
+    progress: Progress | None,
+) -> dict[str, Any] | None:
+    if method_definition(config.method).training == "none":
+        return None
+    from normalcy.training.reconstruct import train_reconstruct
+
+    summary = train_reconstruct(
+        method, footage, config.training, run=run, seed=config.seed, resume=resume, progress=progress
+    )
+    return asdict(summary)
+
+
+def _bundle(config: FitConfig, method: Method, result: CalibrationResult, *, card: str) -> Bundle:
+    header = BundleHeader(
+        method=config.method,
+        model=config.model,
+        scoring=config.scoring,
+        frames_per_second=result.frames_per_second,
+        map_scale=result.map_scale,
+    )
+    weights = {name: tensor.detach().cpu() for name, tensor in method.state_dict().items()}
+    return Bundle(header, result.calibration, weights, card)

@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+import torch
+
+from normalcy.methods.stae import Stae, StaeConfig, mean_image_and_deviation
+
+
+def test_papers_shapes():
+    stae = Stae(StaeConfig())
+    clip = torch.rand(1, 2, 1, 227, 227)
+    encoded = stae.encoder(clip)
+    assert encoded.shape == (1, 2, 64, 26, 26)
+    temporal = stae.temporal(encoded)
+    assert temporal.shape == (1, 2, 64, 26, 26)
+    assert stae.decoder(temporal).shape == clip.shape
+    assert [layer.state_channels for layer in stae.temporal.layers] == [64, 32, 64]
+    assert stae.encoder.first.conv.weight.shape == (128, 1, 11, 11)
+    assert stae.encoder.second.conv.weight.shape == (64, 128, 5, 5)
+
+
+def test_statistics_by_hand():
+    videos = [np.zeros((2, 1, 2, 2), np.uint8), np.full((2, 1, 2, 2), 100, np.uint8)]
+    mean, deviation = mean_image_and_deviation(videos)
+    assert mean == pytest.approx(np.full((1, 2, 2), 50 / 255))
+    assert deviation == pytest.approx(50 / 255)
+
+
+def test_statistics_equal_numpys_on_long_noise():
+    video = np.random.default_rng(0).integers(0, 256, (300, 1, 5, 7), np.uint8)
+    mean, deviation = mean_image_and_deviation([video[:130], video[130:]])
+    scaled = video / 255
+    assert mean == pytest.approx(scaled.mean(axis=0), abs=1e-6)
+    assert deviation == pytest.approx(np.sqrt(scaled.var(axis=0).mean()), abs=1e-6)
+
+
+def test_a_still_camera_keeps_a_finite_scale():
+    _, deviation = mean_image_and_deviation([np.full((4, 1, 3, 3), 9, np.uint8)])
+    assert deviation == pytest.approx(1 / 255)
+
+
+def test_observed_statistics_normalise_the_clip():
+    stae = Stae(StaeConfig(size_px=(35, 43), encoder_channels=(4, 4), lstm_channels=(4,)))
+    video = np.random.default_rng(0).integers(0, 256, (50, 1, 35, 43), np.uint8)
+    stae.observe([video])
+    normalised = stae.normalise(torch.from_numpy(video)[None].float() / 255)
+    assert normalised.mean().item() == pytest.approx(0, abs=1e-5)
+    assert normalised.square().mean().item() == pytest.approx(1, abs=1e-4)
+
+
+def test_mean_score_is_the_mean_of_the_map():
+    stae = Stae(StaeConfig(size_px=(35, 43), clip_len_frames=3, encoder_channels=(4, 4), lstm_channels=(4,)))
+    scores = stae.eval()(torch.rand(1, 3, 1, 35, 43))
+    torch.testing.assert_close(scores.score_BT, scores.map_BTHW.mean(dim=(2, 3)))
+    torch.testing.assert_close(scores.parts["reconstruction"], scores.score_BT)

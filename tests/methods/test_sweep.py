@@ -1,0 +1,112 @@
+"""The same sweep for every registered method, in a small size."""
+
+import inspect
+
+import numpy as np
+import pytest
+import torch
+
+from normalcy.config import build_config
+from normalcy.errors import ConfigError
+from normalcy.methods import METHODS, method_definition
+from normalcy.methods.base import Method
+
+# The smallest sensible size of every method; a method that is missing here fails the sweep.
+SMALL = {
+    "stae": {
+        "size_px": (35, 43),
+        "clip_len_frames": 4,
+        "encoder_channels": (8, 6),
+        "lstm_channels": (6, 6),
+        "compare_frame_scores": ({"name": "box-maximum"},),
+    },
+    "flow-magnitude": {"size_px": (32, 48), "blur_px": 3},
+}
+
+pytestmark = pytest.mark.parametrize("name", list(METHODS))
+
+
+def small(name: str, *, seed: int = 0) -> Method:
+    torch.manual_seed(seed)
+    definition = method_definition(name)
+    return definition.build(build_config(definition.config, SMALL[name])).eval()
+
+
+def random_clip(method: Method, *, batch: int = 2) -> torch.Tensor:
+    spec = method.clip
+    generator = torch.Generator().manual_seed(1)
+    shape = (batch, spec.length_frames, spec.channels, *spec.size_px)
+    low, high = spec.value_range
+    return torch.rand(shape, generator=generator) * (high - low) + low
+
+
+def test_scores_have_the_promised_shapes(name):
+    method = small(name)
+    scores = method(random_clip(method))
+    frames = len(method.clip.scored)
+    assert scores.score_BT.shape == (2, frames)
+    assert scores.map_BTHW.shape[:2] == (2, frames)
+    assert scores.score_BT.dtype == scores.map_BTHW.dtype == torch.float32
+    assert scores.parts
+    assert all(part.shape == (2, frames) for part in scores.parts.values())
+    assert torch.isfinite(scores.score_BT).all()
+    assert (scores.map_BTHW >= 0).all()
+
+
+def test_scoring_is_deterministic_under_a_seed(name):
+    first, second = small(name), small(name)
+    clip = random_clip(first)
+    assert torch.equal(first(clip).score_BT, second(clip).score_BT)
+    assert torch.equal(first(clip).score_BT, first(clip).score_BT)
+
+
+def test_a_score_does_not_depend_on_its_batch(name):
+    method = small(name)
+    clip = random_clip(method, batch=3)
+    together = method(clip)
+    for b in range(3):
+        alone = method(clip[b : b + 1])
+        torch.testing.assert_close(alone.score_BT[0], together.score_BT[b], atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(alone.map_BTHW[0], together.map_BTHW[b], atol=1e-4, rtol=1e-4)
+
+
+def test_weights_restore_the_method(name):
+    method, other = small(name), small(name, seed=9)
+    videos = [np.random.default_rng(0).integers(0, 255, (9, 1, *method.clip.size_px), np.uint8)]
+    method.observe(videos)
+    other.load_state_dict(method.state_dict())
+    clip = random_clip(method)
+    assert torch.equal(method(clip).score_BT, other(clip).score_BT)
+
+
+def test_methods_with_gradients_overfit_one_clip(name):
+    if method_definition(name).training == "none":
+        pytest.skip("nothing is trained by gradients")
+    method = small(name).train()
+    method.observe([(random_clip(method)[0] * 255).byte().numpy()])
+    clip = random_clip(method, batch=1)
+    optimiser = torch.optim.Adam(method.parameters(), lr=1e-2)
+    start = method.losses(clip)["loss"].item()
+    for _ in range(60):
+        optimiser.zero_grad()
+        loss = method.losses(clip)["loss"]
+        loss.backward()
+        optimiser.step()
+    assert loss.item() < 0.7 * start
+
+
+def test_file_names_its_paper_and_its_deviations(name):
+    module = inspect.getmodule(method_definition(name).build)
+    assert "https://" in module.__doc__
+    assert "Deviations:" in module.__doc__
+
+
+def test_every_preset_is_a_valid_configuration(name):
+    definition = method_definition(name)
+    for preset in definition.presets.values():
+        build_config(definition.config, dict(preset.model))
+
+
+def test_an_unknown_key_names_the_nearest(name):
+    with pytest.raises(ConfigError, match="size_px"):
+        build_config(method_definition(name).config, {"size_pix": (32, 32)})
