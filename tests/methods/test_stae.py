@@ -47,8 +47,22 @@ def test_observed_statistics_normalise_the_clip():
     assert normalised.square().mean().item() == pytest.approx(1, abs=1e-4)
 
 
-def test_mean_score_is_the_mean_of_the_map():
-    stae = Stae(StaeConfig(size_px=(35, 43), clip_len_frames=3, encoder_channels=(4, 4), lstm_channels=(4,)))
-    scores = stae.eval()(torch.rand(1, 3, 1, 35, 43))
+def tiny(**settings) -> Stae:
+    torch.manual_seed(0)
+    sizes = {"size_px": (35, 43), "clip_len_frames": 3, "encoder_channels": (4, 4), "lstm_channels": (4,)}
+    return Stae(StaeConfig(**sizes, **settings)).eval()
+
+
+def test_each_frames_own_score_is_the_mean_of_its_map():
+    scores = tiny(score_span="frame")(torch.rand(1, 3, 1, 35, 43))
+    assert scores.map_BTHW.shape == (1, 3, 35, 43)
     torch.testing.assert_close(scores.score_BT, scores.map_BTHW.mean(dim=(2, 3)))
     torch.testing.assert_close(scores.parts["reconstruction"], scores.score_BT)
+
+
+def test_the_clips_score_is_the_mean_over_its_frames_and_the_map_its_newest_frames():
+    clip = torch.rand(2, 3, 1, 35, 43)
+    by_clip, by_frame = tiny()(clip), tiny(score_span="frame")(clip)
+    torch.testing.assert_close(by_clip.score_BT, by_frame.score_BT.mean(dim=1, keepdim=True))
+    torch.testing.assert_close(by_clip.map_BTHW, by_frame.map_BTHW[:, -1:])
+    assert tiny().clip.scored == (2,)

@@ -40,4 +40,6 @@ def fit(
         bundle = fit_method(resolved, run=run, resume=resume, overwrite=overwrite, progress=progress)
     if not as_json:
         out.print(f"[bold green]Fitted[/] {method}. {bundle.calibration.describe()}", soft_wrap=True)
-    show_result({"method": method}, files={"bundle": run.bundle, "configuration": run.config}, as_json=as_json)
+    show_result(
+        {"method": method}, files={"bundle": run.bundle, "configuration": run.config}, as_json=as_json
+    )

@@ -3,7 +3,7 @@
 import difflib
 import importlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from normalcy.errors import ConfigError, DatasetIncomplete
 
@@ -27,7 +27,8 @@ def dataset_names() -> list[str]:
 
 def dataset_info(name: str) -> "DatasetInfo":
     """What is known of a dataset without having it; ConfigError for an unknown name."""
-    return _dataset_class(name).info
+    info: DatasetInfo = _dataset_class(name).info
+    return info
 
 
 def open_dataset(name: str, root: Path) -> "Dataset":
@@ -40,23 +41,22 @@ def open_dataset(name: str, root: Path) -> "Dataset":
     dataset_class = _dataset_class(name)
     folder = root.expanduser()
     if not folder.is_dir():
-        info = dataset_class.info
+        info: DatasetInfo = dataset_class.info
         raise DatasetIncomplete(
             "is not a folder" if folder.exists() else "no such folder",
             where=folder,
             hint=f"{info.title}: {info.home}",
         )
-    return dataset_class(folder)
+    dataset: Dataset = dataset_class(folder)
+    return dataset
 
 
-def _dataset_class(name: str) -> "type[Dataset]":
+def _dataset_class(name: str) -> Any:
     """The class behind a name, importing its module only now."""
     target = _DATASETS.get(name)
     if target is None:
         nearest = difflib.get_close_matches(name.lower(), _DATASETS, n=1, cutoff=0.4)
-        known = f"one of {', '.join(_DATASETS)}"
-        hint = f"did you mean {nearest[0]!r}? Known: {known}" if nearest else f"use {known}"
-        raise ConfigError(f"unknown dataset {name!r}", hint=hint)
+        guess = f"did you mean {nearest[0]!r}? " if nearest else ""
+        raise ConfigError(f"unknown dataset {name!r}", hint=f"{guess}Known are {', '.join(_DATASETS)}")
     module_name, class_name = target.split(":")
-    dataset_class: type[Dataset] = getattr(importlib.import_module(module_name), class_name)
-    return dataset_class
+    return getattr(importlib.import_module(module_name), class_name)

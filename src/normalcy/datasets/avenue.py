@@ -23,18 +23,21 @@ from normalcy.datasets.check import (
     Checklist,
     Official,
     check_labels,
-    check_names,
-    check_readable,
+    check_split,
     collect_labels,
 )
 from normalcy.datasets.labels import load_mat_variable
-from normalcy.datasets.listing import count_frames, first_existing, nothing_found, video_files
+from normalcy.datasets.listing import first_existing, nothing_found, video_files
 from normalcy.datasets.masks import masks_to_labels, nonzero
-from normalcy.errors import DatasetIncomplete, LabelError
+from normalcy.errors import LabelError
 
 OFFICIAL = Official(train_videos=16, train_frames=15_328, test_videos=21, test_frames=15_324)
 
 _FOLDERS: dict[Split, str] = {"train": "training_videos", "test": "testing_videos"}
+_NAMES: dict[Split, list[str]] = {
+    "train": [f"{number:02d}" for number in range(1, OFFICIAL.train_videos + 1)],
+    "test": [f"{number:02d}" for number in range(1, OFFICIAL.test_videos + 1)],
+}
 _LABEL_FOLDERS = (
     "ground_truth_demo/testing_label_mask",
     "testing_label_mask",
@@ -62,7 +65,7 @@ class Avenue:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._base = self._find_base()
-        self._labels: dict[str, BoolArray] = {}
+        self._labels: dict[Path, BoolArray] = {}
 
     def videos(self, split: Split) -> list[LabelledVideo]:
         """Videos of a split in natural order; DatasetIncomplete when there are none."""
@@ -75,12 +78,12 @@ class Avenue:
     def frame_labels(self, video: LabelledVideo) -> BoolArray | None:
         """Labels of a test video, bool (T,): abnormal where the mask is not empty; None without masks."""
         # Reading the masks of a video takes seconds and much memory; its labels are small enough to keep.
-        if video.name not in self._labels:
+        if video.path not in self._labels:
             masks = self.pixel_masks(video)
             if masks is None:
                 return None
-            self._labels[video.name] = masks_to_labels(masks)
-        return self._labels[video.name]
+            self._labels[video.path] = masks_to_labels(masks)
+        return self._labels[video.path]
 
     def pixel_masks(self, video: LabelledVideo) -> Iterator[BoolArray] | None:
         """Mask of each frame of a test video, bool (H, W); None where its label file is absent."""
@@ -93,9 +96,10 @@ class Avenue:
         if not self.root.is_dir():
             checklist.add("missing", f"the folder {self.root}")
             return checklist.report(self.info, self.root)
-        self._check_split(checklist, "train", OFFICIAL.train_videos, OFFICIAL.train_frames)
-        counts = self._check_split(checklist, "test", OFFICIAL.test_videos, OFFICIAL.test_frames)
-        self._check_labels(checklist, counts)
+        check_split(checklist, self, "train", OFFICIAL, names=_NAMES["train"])
+        counts = check_split(checklist, self, "test", OFFICIAL, names=_NAMES["test"])
+        if counts:
+            self._check_labels(checklist, counts)
         return checklist.report(self.info, self.root)
 
     def _find_base(self) -> Path:
@@ -114,22 +118,7 @@ class Avenue:
             base / folder / name for base in bases for folder in _LABEL_FOLDERS for name in sorted(names)
         )
 
-    def _check_split(self, checklist: Checklist, split: Split, videos: int, frames: int) -> dict[str, int]:
-        try:
-            found = self.videos(split)
-        except DatasetIncomplete:
-            checklist.add("missing", f"all {videos} {split} videos")
-            return {}
-        expected = [f"{number:02d}" for number in range(1, videos + 1)]
-        check_names(checklist, f"{split} videos", found=[video.name for video in found], expected=expected)
-        counts = check_readable(checklist, f"{split} video", found, count_frames)
-        known = sum(count for name, count in counts.items() if name in expected)
-        checklist.count(f"{split} frames", found=known, expected=frames, more="wrong")
-        return counts
-
     def _check_labels(self, checklist: Checklist, frame_counts: dict[str, int]) -> None:
-        if not frame_counts:
-            return
         videos = [video for video in self.videos("test") if video.name in frame_counts]
         labels = collect_labels(checklist, videos, self.frame_labels)
         for name, label_T in labels.items():

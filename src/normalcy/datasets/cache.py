@@ -6,31 +6,37 @@ folder under a lock, written through to the disk, then renamed, so that
 - two processes that need the same video decode it once: the second waits and finds it;
 - a process that is killed half-way leaves nothing that counts, and the next one clears it away.
 
+What the reader warned of is kept with the frames and said again each time they are opened.
+
 Letters: T frames, C channels (1 grey, 3 RGB), H height, W width.
 """
 
+import contextlib
 import hashlib
 import json
 import logging
 import os
 import shutil
 import uuid
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
+from normalcy import errors
 from normalcy.datasets.base import LabelledVideo
 from normalcy.datasets.cache_entry import (
     FORMAT_VERSION,
     CachedVideo,
     read_entry,
+    seal_entry,
     sync_folder,
-    write_entry,
+    write_frames,
     writing_to,
 )
-from normalcy.errors import OutputError, UnreadableVideo
+from normalcy.errors import ConfigError, NormalcyWarning, OutputError, UnreadableVideo
 from normalcy.video.reader import ReadOptions, list_pictures, open_video
 
 logger = logging.getLogger(__name__)
@@ -49,7 +55,7 @@ class FrameCache:
         video: LabelledVideo,
         *,
         size_px: tuple[int, int],
-        channels: Literal[1, 3],
+        channels: int,
         stride_frames: int = 1,
         on_frame: Callable[[int], None] | None = None,
     ) -> CachedVideo:
@@ -63,14 +69,17 @@ class FrameCache:
             on_frame: Called with the number of frames decoded so far, for progress; never when cached.
 
         Raises:
+            ConfigError: `channels` is neither.
             VideoError: The video cannot be decoded.
             DiskFull: No room left; what was written of this video is removed.
             OutputError: The cache folder cannot be written.
         """
+        if channels not in (1, 3):
+            raise ConfigError(f"{channels} channels: frames are grey (1) or RGB (3)")
         options = ReadOptions(size_px=size_px, grey=channels == 1, stride_frames=stride_frames, fps=video.fps)
         about: dict[str, Any] = {
             "source": fingerprint(video.path),
-            "size_px": list(size_px),
+            "size_px": size_px,
             "channels": channels,
             "stride_frames": stride_frames,
             "fps": video.fps,
@@ -78,20 +87,25 @@ class FrameCache:
         key = _key(about)
         entry = self.folder / key
         cached = read_entry(entry)
-        if cached is not None:
-            return cached
+        if cached is None:
+            with self._locked(key):
+                # Another process may have built it while this one waited.
+                cached = read_entry(entry)
+                if cached is None:
+                    cached = self._build(entry, video, options, about, on_frame)
+        for kind, text in cached.notes:
+            warnings.warn(text, getattr(errors, kind, NormalcyWarning), stacklevel=2)
+        return cached
+
+    @contextlib.contextmanager
+    def _locked(self, key: str) -> Iterator[None]:
+        """Keeps other processes from building the same entry."""
+        lock = FileLock(self.folder / f"{key}.lock")
         with writing_to(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.folder / f"{key}.lock")
             lock.acquire()
         try:
-            # Another process may have built it while this one waited.
-            cached = read_entry(entry)
-            return (
-                cached
-                if cached is not None
-                else self._build(entry, video, options, channels, about, on_frame)
-            )
+            yield
         finally:
             lock.release()
 
@@ -100,24 +114,19 @@ class FrameCache:
         entry: Path,
         video: LabelledVideo,
         options: ReadOptions,
-        channels: int,
         about: dict[str, Any],
         on_frame: Callable[[int], None] | None,
     ) -> CachedVideo:
         """Decodes into a temporary folder and renames it; the lock of the entry must be held."""
-        self._clear(entry)
+        self._clear_unfinished(entry)
         partial = entry.with_name(f"{entry.name}.{uuid.uuid4().hex[:8]}.partial")
         logger.info("decoding %s into the cache as %s", video.path, entry.name)
         try:
-            with open_video(video.path, options) as frames:
-                write_entry(
-                    partial,
-                    frames,
-                    size_px=options.size_px,
-                    channels=channels,
-                    about={**about, "name": video.name},
-                    on_frame=on_frame,
+            with _noting() as notes, open_video(video.path, options) as frames:
+                write_frames(
+                    partial, frames, size_px=about["size_px"], channels=about["channels"], on_frame=on_frame
                 )
+            seal_entry(partial, notes=notes, about={**about, "name": video.name})
             with writing_to(self.folder):
                 partial.rename(entry)
                 sync_folder(self.folder)
@@ -129,13 +138,37 @@ class FrameCache:
             raise OutputError("was damaged while it was written", where=entry, hint="check this disk")
         return built
 
-    def _clear(self, entry: Path) -> None:
-        """Removes what killed processes left of this entry: nobody else can be writing it now."""
-        with writing_to(self.folder):
-            for stale in (entry, *self.folder.glob(f"{entry.name}.*.partial")):
-                if stale.exists():
-                    logger.info("removing the unfinished cache entry %s", stale.name)
-                    shutil.rmtree(stale)
+    def _clear_unfinished(self, entry: Path) -> None:
+        """Removes what killed processes left behind, of this entry and of any that nobody is writing now."""
+        _remove(entry)
+        for partial in self.folder.glob("*.partial"):
+            key = partial.name.split(".")[0]
+            if key == entry.name:
+                _remove(partial)
+                continue
+            with contextlib.suppress(Timeout), FileLock(self.folder / f"{key}.lock", timeout=0):
+                _remove(partial)
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        logger.info("removing the unfinished cache entry %s", folder.name)
+        with writing_to(folder):
+            shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def _noting() -> Iterator[list[tuple[str, str]]]:
+    """Collects normalcy's warnings, to be given whenever the entry is opened; others are passed on at the end."""
+    notes: list[tuple[str, str]] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield notes
+    for warning in caught:
+        if issubclass(warning.category, NormalcyWarning):
+            notes.append((warning.category.__name__, str(warning.message)))
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
 
 
 def fingerprint(path: Path) -> str:

@@ -12,7 +12,7 @@ import contextlib
 import errno
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -41,19 +41,17 @@ class CachedVideo:
         pts_seconds_T: float64, presentation times.
         indices_T: int64, place of each frame in the source, counted before any stride.
         folder: The entry on disk.
+        notes: Class name and text of each warning that was given while it was decoded.
     """
 
     frames_TCHW: UInt8Array
     pts_seconds_T: npt.NDArray[np.float64]
     indices_T: npt.NDArray[np.int64]
     folder: Path
+    notes: tuple[tuple[str, str], ...] = ()
 
     def __len__(self) -> int:
         return len(self.frames_TCHW)
-
-    def __reduce__(self) -> tuple[Callable[[Path], "CachedVideo"], tuple[Path]]:
-        # Pickling a memory map would copy every frame to each worker process.
-        return _reopen, (self.folder,)
 
 
 def read_entry(folder: Path) -> CachedVideo | None:
@@ -67,28 +65,27 @@ def read_entry(folder: Path) -> CachedVideo | None:
             pts_seconds_T=np.load(folder / "pts_seconds.npy", allow_pickle=False),
             indices_T=np.load(folder / "indices.npy", allow_pickle=False),
             folder=folder,
+            notes=tuple((str(kind), str(text)) for kind, text in meta["notes"]),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def write_entry(
+def write_frames(
     folder: Path,
     frames: Iterable[Frame],
     *,
     size_px: tuple[int, int],
     channels: int,
-    about: dict[str, Any],
     on_frame: Callable[[int], None] | None = None,
 ) -> None:
-    """Writes frames into a new folder as they come; memory does not grow with the length of the video.
+    """Writes frames into a new folder as they come; memory does not grow by frames. It counts once sealed.
 
     Args:
         folder: Must not exist yet.
         frames: Each of shape (*size_px, channels).
         size_px: (height, width).
         channels: 1 or 3.
-        about: What the meta file shall say besides.
         on_frame: Called with the number of frames written so far.
 
     Raises:
@@ -110,7 +107,17 @@ def write_entry(
     with writing_to(folder):
         _save(folder / "pts_seconds.npy", np.array(pts_seconds, dtype=np.float64))
         _save(folder / "indices.npy", np.array(indices, dtype=np.int64))
-        meta = {"format_version": FORMAT_VERSION, "files": _file_sizes(folder), **about}
+
+
+def seal_entry(folder: Path, *, notes: Sequence[tuple[str, str]], about: dict[str, Any]) -> None:
+    """Writes the meta file, which makes the entry count; `about` is for people who look inside."""
+    with writing_to(folder):
+        meta = {
+            "format_version": FORMAT_VERSION,
+            "files": _file_sizes(folder),
+            "notes": notes,
+            "about": about,
+        }
         _write_synced(folder / "meta.json", lambda out: out.write(json.dumps(meta, indent=1).encode()))
         sync_folder(folder)
 
@@ -175,13 +182,6 @@ def sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
-
-
-def _reopen(folder: Path) -> CachedVideo:
-    entry = read_entry(folder)
-    if entry is None:
-        raise OutputError("this cache entry is gone", where=folder, hint="start again to rebuild it")
-    return entry
 
 
 def _file_sizes(folder: Path) -> dict[str, int]:

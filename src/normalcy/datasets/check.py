@@ -5,9 +5,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from normalcy.datasets.base import BoolArray, CheckItem, CheckReport, DatasetInfo, LabelledVideo
-from normalcy.datasets.labels import label_checksum
-from normalcy.errors import InputError, LabelError
+from normalcy.datasets.base import (
+    BoolArray,
+    CheckItem,
+    CheckReport,
+    Dataset,
+    DatasetInfo,
+    LabelledVideo,
+    Split,
+)
+from normalcy.datasets.labels import find_disagreement, label_checksum
+from normalcy.datasets.listing import count_frames
+from normalcy.errors import DatasetIncomplete, InputError
+from normalcy.video.reader import list_pictures
 
 Status = Literal["ok", "missing", "extra", "wrong", "note"]
 
@@ -33,6 +43,12 @@ class Official:
     test_frames: int
     abnormal_frames: int | None = None
     label_checksum: str | None = None
+
+    def of(self, split: Split) -> tuple[int, int]:
+        """Videos and frames of a split."""
+        if split == "train":
+            return self.train_videos, self.train_frames
+        return self.test_videos, self.test_frames
 
 
 class Checklist:
@@ -85,12 +101,31 @@ def check_names(checklist: Checklist, what: str, *, found: Sequence[str], expect
         checklist.add("extra", f"{len(extra)} {what} beyond the official ones: {name_some(extra)}")
 
 
-def check_readable(
-    checklist: Checklist,
-    what: str,
-    videos: Sequence[LabelledVideo],
-    count_frames: Callable[[LabelledVideo], int],
+def check_split(
+    checklist: Checklist, dataset: Dataset, split: Split, official: Official, *, names: Sequence[str] = ()
 ) -> dict[str, int]:
+    """Compares the videos of a split, by name where names are official, and their frames.
+
+    Returns:
+        Frames of each video that can be read.
+    """
+    videos, frames = official.of(split)
+    try:
+        found = dataset.videos(split)
+    except DatasetIncomplete:
+        checklist.add("missing", f"all {videos} {split} videos")
+        return {}
+    if names:
+        check_names(checklist, f"{split} videos", found=[video.name for video in found], expected=names)
+    else:
+        checklist.count(f"{split} videos", found=len(found), expected=videos)
+    counts = check_readable(checklist, f"{split} video", found)
+    known = sum(count for name, count in counts.items() if not names or name in names)
+    checklist.count(f"{split} frames", found=known, expected=frames, more="wrong")
+    return counts
+
+
+def check_readable(checklist: Checklist, what: str, videos: Sequence[LabelledVideo]) -> dict[str, int]:
     """Frames of each video by name; those that cannot be read become lines of the check instead."""
     counts: dict[str, int] = {}
     for video in videos:
@@ -98,6 +133,8 @@ def check_readable(
             counts[video.name] = count_frames(video)
         except InputError as error:
             checklist.add("wrong", f"{what} {video.name}: {error}")
+    folders = [video.path for video in videos if video.path.is_dir() and video.name in counts]
+    check_empty_files(checklist, (path for folder in folders for path in list_pictures(folder)))
     return counts
 
 
@@ -114,12 +151,12 @@ def collect_labels(
     videos: Sequence[LabelledVideo],
     read: Callable[[LabelledVideo], BoolArray | None],
 ) -> dict[str, BoolArray]:
-    """Labels of each video that has them; those that do not fit become lines of the check instead."""
+    """Labels of each video that has them; those that cannot be had become lines of the check instead."""
     labels: dict[str, BoolArray] = {}
     for video in videos:
         try:
             label_T = read(video)
-        except LabelError as error:
+        except InputError as error:
             checklist.add("wrong", str(error))
             continue
         if label_T is not None:
@@ -142,6 +179,27 @@ def check_labels(checklist: Checklist, labels: dict[str, BoolArray], official: O
         checklist.add("ok", f"{abnormal:,} abnormal test frames")
     if official.label_checksum is not None:
         _check_checksum(checklist, list(labels.values()), official.label_checksum)
+
+
+def check_agreement(
+    checklist: Checklist,
+    labels: dict[str, BoolArray],
+    others: dict[str, BoolArray],
+    *,
+    sources: tuple[str, str],
+    otherwise: Status = "wrong",
+) -> None:
+    """Compares two label sources of the same videos; `otherwise` is the status of a disagreement."""
+    both = [name for name in labels if name in others]
+    problems = [
+        problem
+        for name in both
+        if (problem := find_disagreement(labels[name], others[name], video=name, sources=sources))
+    ]
+    for problem in problems:
+        checklist.add(otherwise, problem)
+    if both and not problems:
+        checklist.add("ok", f"{sources[0]} and {sources[1]} agree on {len(both)} test videos")
 
 
 def _check_checksum(checklist: Checklist, labels: Sequence[BoolArray], expected: str) -> None:

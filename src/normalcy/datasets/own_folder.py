@@ -17,6 +17,7 @@ import difflib
 import math
 from collections import Counter
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
@@ -24,10 +25,10 @@ import numpy as np
 import numpy.typing as npt
 
 from normalcy.datasets.base import BoolArray, CheckReport, DatasetInfo, LabelledVideo, Split
-from normalcy.datasets.check import Checklist, check_readable, collect_labels, name_some
+from normalcy.datasets.check import Checklist, check_agreement, check_readable, collect_labels, name_some
 from normalcy.datasets.label_csv import LabelRow, LabelTable, read_label_csv
-from normalcy.datasets.labels import find_disagreement, intervals_to_labels, require_length
-from normalcy.datasets.listing import count_frames, find_videos, frame_times
+from normalcy.datasets.labels import intervals_to_labels, require_length
+from normalcy.datasets.listing import find_videos, frame_times
 from normalcy.datasets.masks import list_masks, load_label_array, masks_to_labels, nonzero, read_masks
 from normalcy.errors import ConfigError, DatasetError, DatasetIncomplete, LabelError
 
@@ -43,10 +44,10 @@ class OwnFolder:
 
     info: ClassVar[DatasetInfo] = DatasetInfo(
         name="folder",
-        title="your own folder",
-        home="put normal videos in train/, videos to judge in test/",
-        citation="",
-        terms="yours",
+        title="Your own folder",
+        home="your own cameras: normal video belongs in train/, video to judge in test/",
+        citation="nothing to cite",
+        terms="your own",
     )
 
     def __init__(self, root: Path) -> None:
@@ -74,7 +75,7 @@ class OwnFolder:
         """Labels of a test video, bool (T,), from `labels.csv`, else from its masks; None without either."""
         if video.split != "test":
             return None
-        table = self._table()
+        table = self._table
         return self._labels_of_table(table, video) if table is not None else self._labels_of_masks(video)
 
     def pixel_masks(self, video: LabelledVideo) -> Iterator[BoolArray] | None:
@@ -130,6 +131,7 @@ class OwnFolder:
             self._times[video.path] = frame_times(video)
         return self._times[video.path]
 
+    @cached_property
     def _table(self) -> LabelTable | None:
         path = self.root / "labels.csv"
         if not path.is_file():
@@ -175,7 +177,7 @@ class OwnFolder:
         except ConfigError as error:
             checklist.add("wrong", str(error))
             return False
-        counts = check_readable(checklist, f"{split} video", videos, count_frames)
+        counts = check_readable(checklist, f"{split} video", videos)
         checklist.add("ok", f"{len(counts)} {split} videos of {sum(counts.values()):,} frames")
         pictures = [video.name for video in videos if video.path.is_dir()]
         if pictures and not (self.root / "fps.txt").is_file():
@@ -186,7 +188,7 @@ class OwnFolder:
     def _check_labels(self, checklist: Checklist) -> None:
         videos = self.videos("test")
         try:
-            table = self._table()
+            table = self._table
         except DatasetError as error:
             checklist.add("wrong", str(error))
             return
@@ -202,12 +204,8 @@ class OwnFolder:
             checklist.add(
                 "note", f"{len(normal)} test videos without a row in labels.csv: {name_some(normal)}"
             )
-        for name, mask_T in collect_labels(checklist, videos, self._labels_of_masks).items():
-            if name not in labels:
-                continue
-            problem = find_disagreement(labels[name], mask_T, video=name, sources=("labels.csv", "the masks"))
-            if problem is not None:
-                checklist.add("wrong", problem)
+        from_masks = collect_labels(checklist, videos, self._labels_of_masks)
+        check_agreement(checklist, labels, from_masks, sources=("labels.csv", "the masks"))
 
 
 def _unique_names(paths: list[Path], folder: Path) -> dict[str, Path]:

@@ -18,11 +18,17 @@ from pathlib import Path
 from typing import ClassVar
 
 from normalcy.datasets.base import BoolArray, CheckReport, DatasetInfo, LabelledVideo, Split
-from normalcy.datasets.check import Checklist, Official, check_labels, check_readable, collect_labels
-from normalcy.datasets.labels import find_disagreement, require_length
-from normalcy.datasets.listing import count_frames, count_pictures, nothing_found, subfolders, video_files
+from normalcy.datasets.check import (
+    Checklist,
+    Official,
+    check_agreement,
+    check_labels,
+    check_split,
+    collect_labels,
+)
+from normalcy.datasets.labels import require_length
+from normalcy.datasets.listing import count_pictures, nothing_found, subfolders, video_files
 from normalcy.datasets.masks import load_label_array, masks_to_labels, nonzero
-from normalcy.errors import DatasetIncomplete
 
 # The papers count 42,883 test frames; the release has 40,791.
 OFFICIAL = Official(train_videos=330, train_frames=274_515, test_videos=107, test_frames=40_791)
@@ -86,9 +92,9 @@ class ShanghaiTech:
         if not self.root.is_dir():
             checklist.add("missing", f"the folder {self.root}")
             return checklist.report(self.info, self.root)
-        self._check_split(checklist, "train", OFFICIAL.train_videos, OFFICIAL.train_frames)
-        self._check_split(checklist, "test", OFFICIAL.test_videos, OFFICIAL.test_frames)
-        self._check_labels(checklist)
+        check_split(checklist, self, "train", OFFICIAL)
+        if check_split(checklist, self, "test", OFFICIAL):
+            self._check_labels(checklist)
         return checklist.report(self.info, self.root)
 
     def _training(self) -> list[LabelledVideo]:
@@ -108,32 +114,18 @@ class ShanghaiTech:
         path = self._base / "testing" / folder / f"{video.name}.npy"
         return path if video.split == "test" and path.is_file() else None
 
-    def _check_split(self, checklist: Checklist, split: Split, videos: int, frames: int) -> None:
-        try:
-            found = self.videos(split)
-        except DatasetIncomplete:
-            checklist.add("missing", f"all {videos} {split} videos")
-            return
-        checklist.count(f"{split} videos", found=len(found), expected=videos)
-        counts = check_readable(checklist, f"{split} video", found, count_frames)
-        checklist.count(f"{split} frames", found=sum(counts.values()), expected=frames, more="wrong")
-
     def _check_labels(self, checklist: Checklist) -> None:
-        try:
-            videos = self.videos("test")
-        except DatasetIncomplete:
-            return
+        videos = self.videos("test")
         labels = collect_labels(checklist, videos, self.frame_labels)
         check_labels(checklist, labels, OFFICIAL)
         masked = [video for video in videos if self._label_file("test_pixel_mask", video) is not None]
         checklist.add("note", f"pixel masks of {len(masked)} of {len(videos)} test videos")
-        from_masks = collect_labels(checklist, masked, self._mask_labels)
-        for name in labels.keys() & from_masks.keys():
-            problem = find_disagreement(
-                labels[name], from_masks[name], video=name, sources=("test_frame_mask", "test_pixel_mask")
-            )
-            if problem is not None:
-                checklist.add("wrong", problem)
+        check_agreement(
+            checklist,
+            labels,
+            collect_labels(checklist, masked, self._mask_labels),
+            sources=("test_frame_mask", "test_pixel_mask"),
+        )
 
     def _mask_labels(self, video: LabelledVideo) -> BoolArray | None:
         masks = self.pixel_masks(video)

@@ -56,6 +56,7 @@ class FramePainter:
     def paint(self, image_HWC: UInt8Array, frame_score: FrameScore) -> UInt8Array:
         """The annotated picture, RGB uint8; frames must come in order."""
         canvas_HWC = self._base_HWC.copy()
+        self._draw_border(canvas_HWC, drawing.ALARM if frame_score.alarmed else drawing.FAINT)
         self._draw_panels(canvas_HWC, image_HWC, frame_score)
         self._draw_verdict(canvas_HWC, frame_score)
         self._trace.add(
@@ -90,6 +91,11 @@ class FramePainter:
         drawing.tint(canvas_HWC, (left - 8, top, left + 6, top + 13), colour=drawing.TRUTH, share=0.5)
         drawing.put_text(canvas_HWC, "true event", (left + 13, top + 11), colour=drawing.DIM, scale=0.42)
 
+    def _draw_border(self, canvas_HWC: UInt8Array, colour: drawing.Colour) -> None:
+        top, bottom = HEADER_PX, self.layout.status_top_px
+        canvas_HWC[top:bottom] = colour
+        canvas_HWC[top + BORDER_PX : bottom - BORDER_PX, BORDER_PX:-BORDER_PX] = drawing.BACKGROUND
+
     def _draw_panels(self, canvas_HWC: UInt8Array, image_HWC: UInt8Array, frame_score: FrameScore) -> None:
         panels = self._panels(image_HWC, frame_score)
         height, width = self.layout.panel_size_px
@@ -116,14 +122,6 @@ class FramePainter:
         clock = _clock(frame_score.pts_seconds)
         x_clock = layout.width_px - 10 - drawing.text_width_px(clock, scale=0.55)
         drawing.put_text(canvas_HWC, clock, (x_clock, 23), colour=drawing.INK, scale=0.55)
-        colour = drawing.ALARM if alarmed else drawing.FAINT
-        cv2.rectangle(
-            canvas_HWC,
-            (1, HEADER_PX + 1),
-            (layout.width_px - 3, layout.status_top_px - 3),
-            colour,
-            BORDER_PX - 1,
-        )
         top = layout.status_top_px
         state, state_colour = ("ALARM", drawing.ALARM) if alarmed else ("normal", drawing.CALM)
         drawing.pill(canvas_HWC, state, (10, top + 8, 92, top + 32), colour=state_colour, filled=alarmed)
@@ -132,8 +130,8 @@ class FramePainter:
     def _draw_numbers(self, canvas_HWC: UInt8Array, frame_score: FrameScore) -> None:
         baseline = self.layout.status_top_px + 25
         pairs = (
-            ("score", f"{frame_score.smoothed:.{self._decimals}f}", 146),
-            ("threshold", f"{self._threshold:.{self._decimals}f}", 176),
+            ("score", self._score_text(frame_score.smoothed), 146),
+            ("threshold", self._score_text(self._threshold), 176),
             ("false alarms/day", _rate(frame_score.false_alarms_per_day), 0),
         )
         x_px = 108
@@ -141,6 +139,9 @@ class FramePainter:
             end_px = drawing.put_text(canvas_HWC, name, (x_px, baseline), colour=drawing.DIM, scale=0.45)
             drawing.put_text(canvas_HWC, value, (end_px + 6, baseline), colour=drawing.INK, scale=0.5)
             x_px += column_px
+
+    def _score_text(self, score: float) -> str:
+        return f"{score:.{self._decimals}f}" if math.isfinite(score) else "none"
 
 
 def _resize_picture(image_HWC: UInt8Array, size_px: tuple[int, int]) -> UInt8Array:

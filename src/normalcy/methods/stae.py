@@ -10,14 +10,15 @@ Deviations:
 - "Unit variance" is one number for all pixels, as a deviation per pixel would lift quiet, far places.
 - Batches of 8 instead of 64: on a fixed budget of clips, more and smaller steps reach a lower error.
 - The forget gates' bias starts at 1.
-- A frame is scored once, at the end of the clip that it completes, so that scores are causal; the first clip scores
-  all its frames. The paper scores a frame together with its neighbours; its protocol is computed beside ours.
+- The paper sums the error over the 10 frames of a volume. So do we, and give the sum to the volume's newest frame, so
+  that scores are causal. Every fifth frame ends a volume (`hop_frames`); the frames between share its score.
 
 Letters: B clips, T frames, C channels, D features, H height, W width, h and w the encoded height and width.
 """
 
 from collections.abc import Iterable
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +46,7 @@ class StaeConfig(StrictConfig):
         clip_len_frames: Frames in a clip.
         encoder_channels: Channels of the two convolutions.
         lstm_channels: State channels of the ConvLSTMs; the last equals the encoder's last.
+        score_span: Whose error is scored: the whole clip's, given to its newest frame, or each frame's own.
         frame_score: From error map to frame score.
         compare_frame_scores: Further choices, reported as parts of the score.
     """
@@ -53,6 +55,7 @@ class StaeConfig(StrictConfig):
     clip_len_frames: int = Field(10, ge=2)
     encoder_channels: tuple[int, int] = (128, 64)
     lstm_channels: tuple[int, ...] = (64, 32, 64)
+    score_span: Literal["clip", "frame"] = "clip"
     frame_score: FrameScoreConfig = FrameScoreConfig()
     compare_frame_scores: tuple[FrameScoreConfig, ...] = ()
 
@@ -123,7 +126,8 @@ class Stae(Method):
     def __init__(self, config: StaeConfig) -> None:
         super().__init__()
         self.config = config
-        self.clip = ClipSpec(config.clip_len_frames, config.size_px, channels=1)
+        newest = (config.clip_len_frames - 1,) if config.score_span == "clip" else ()
+        self.clip = ClipSpec(config.clip_len_frames, config.size_px, channels=1, scored_frames=newest)
         self.encoder = SpatialEncoder(config.encoder_channels)
         self.temporal = TemporalCoder(config.encoder_channels[1], config.lstm_channels)
         self.decoder = SpatialDecoder(config.encoder_channels, size_px=config.size_px)
@@ -158,16 +162,22 @@ class Stae(Method):
         return {"loss": (self.reconstruct(real_BTCHW) - real_BTCHW).square().mean()}
 
     def forward(self, clip_BTCHW: Tensor) -> Scores:
-        """Scores every frame of each clip; the map is the squared error in units of the training variance."""
+        """Scores the newest frame by the error of the whole clip, or every frame by its own.
+
+        The map is the squared error of the scored frame in units of the training variance.
+        """
         real_BTCHW = self.normalise(clip_BTCHW)
         rebuilt_BTCHW = self.reconstruct(real_BTCHW)
-        error_BTHW = (rebuilt_BTCHW - real_BTCHW).square().mean(dim=2)
+        map_BTHW = error_BTHW = (rebuilt_BTCHW - real_BTCHW).square().mean(dim=2)
         predicted_BTCHW = rebuilt_BTCHW * self.deviation + self.mean_image_CHW
+        if self.config.score_span == "clip":
+            map_BTHW, error_BTHW = error_BTHW[:, -1:], error_BTHW.mean(dim=1, keepdim=True)
+            clip_BTCHW, predicted_BTCHW = clip_BTCHW[:, -1:], predicted_BTCHW[:, -1:]
         score_BT = self.frame_score(error_BTHW, clip_BTCHW, predicted_BTCHW)
         parts = {"reconstruction": error_BTHW.mean(dim=(2, 3))}
         for name, choice in self.compared.items():
             parts[name] = choice(error_BTHW, clip_BTCHW, predicted_BTCHW)
-        return Scores(score_BT, error_BTHW, parts)
+        return Scores(score_BT, map_BTHW, parts)
 
 
 def mean_image_and_deviation(
@@ -197,7 +207,7 @@ METHOD = MethodDefinition(
     training="reconstruct",
     paper_protocol="regularity",
     presets={
-        "paper": Preset(model={"compare_frame_scores": COMPARED}),
+        "paper": Preset(model={"compare_frame_scores": COMPARED}, scoring={"hop_frames": 5}),
         "small": Preset(
             model={
                 "size_px": (67, 99),
@@ -205,6 +215,7 @@ METHOD = MethodDefinition(
                 "lstm_channels": (16, 8, 16),
                 "compare_frame_scores": COMPARED,
             },
+            scoring={"hop_frames": 5},
         ),
     },
 )

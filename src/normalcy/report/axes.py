@@ -73,5 +73,7 @@ def thin(x_T: FloatArray, y_T: FloatArray, *, most_points: int) -> tuple[FloatAr
     if len(x_T) <= most_points:
         return x_T, y_T
     stretches = np.array_split(np.arange(len(x_T)), max(most_points // 2, 1))
-    kept = sorted({int(part[pick]) for part in stretches for pick in (y_T[part].argmin(), y_T[part].argmax())})
+    kept = sorted(
+        {int(part[pick]) for part in stretches for pick in (y_T[part].argmin(), y_T[part].argmax())}
+    )
     return x_T[kept], y_T[kept]

@@ -5,6 +5,7 @@ Letters: T frames of a video.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +37,11 @@ class CasePick:
 
 
 def choose_cases(
-    videos: Sequence[VideoTimeline], *, per_kind: int = 4, apart_seconds: float = 2.0, edge_seconds: float = 0.5
+    videos: Sequence[VideoTimeline],
+    *,
+    per_kind: int = 4,
+    apart_seconds: float = 2.0,
+    edge_seconds: float = 0.5,
 ) -> list[CasePick]:
     """Picks up to `per_kind` frames of each kind, spread over videos and apart in time.
 
@@ -57,7 +62,9 @@ def choose_cases(
     return [
         pick
         for kind in kinds
-        for pick in _best([list(_peaks(video, kind, rules)) for video in videos], count=per_kind)
+        for pick in _best(
+            [list(islice(_peaks(video, kind, rules), per_kind)) for video in videos], count=per_kind
+        )
     ]
 
 
@@ -69,7 +76,9 @@ class _Rules:
 
 
 def _largest_score(videos: Sequence[VideoTimeline]) -> float:
-    return max((float(np.abs(video.smoothed_T).max()) for video in videos if len(video.smoothed_T)), default=0.0)
+    return max(
+        (float(np.abs(video.smoothed_T).max()) for video in videos if len(video.smoothed_T)), default=0.0
+    )
 
 
 def _best(peaks_by_video: list[list[tuple[float, CasePick]]], *, count: int) -> list[CasePick]:

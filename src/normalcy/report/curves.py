@@ -3,6 +3,7 @@
 Letters: N frames of all labelled videos, P points of a curve, K bins.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,7 +29,7 @@ class Plot:
 
     width: float = 440.0
     height: float = 360.0
-    left: float = 52.0
+    left: float = 66.0
     right: float = 12.0
     top: float = 12.0
     bottom: float = 48.0
@@ -46,10 +47,17 @@ class Plot:
         middle_y = self.y(0.5)
         return "".join(
             [
-                svg.path([(self.x(0), self.y(1)), (self.x(0), self.y(0)), (self.x(1), self.y(0))], class_="axis"),
+                svg.path(
+                    [(self.x(0), self.y(1)), (self.x(0), self.y(0)), (self.x(1), self.y(0))], class_="axis"
+                ),
                 svg.text(x_name, x=self.x(0.5), y=self.height - 8, class_="name", text_anchor="middle"),
                 svg.text(
-                    y_name, x=14, y=middle_y, class_="name", text_anchor="middle", transform=f"rotate(-90 14 {middle_y})"
+                    y_name,
+                    x=13,
+                    y=middle_y,
+                    class_="name",
+                    text_anchor="middle",
+                    transform=f"rotate(-90 13 {middle_y})",
                 ),
             ]
         )
@@ -121,7 +129,9 @@ def histogram_svg(videos: Sequence[VideoTimeline], *, threshold: float, axis: Sc
     bars = [_bars(plot, share_K / tallest, class_=name) for name, share_K in shares.items()]
     view = f"0 0 {plot.width:g} {plot.height:g}"
     return svg.picture(
-        plot.frame(x_name=f"smoothed score{' (log)' if axis.logarithmic else ''}", y_name="share of its frames"),
+        plot.frame(
+            x_name=f"smoothed score{' (log)' if axis.logarithmic else ''}", y_name="share of its frames"
+        ),
         *(plot.y_tick(value / tallest, _percent(value)) for value in ticks(0, tallest, at_most=5)),
         *(plot.x_tick(float(axis.share(value)), compact(value)) for value in _score_ticks(axis)),
         *bars,
@@ -189,6 +199,8 @@ def _bars(plot: Plot, height_K: FloatArray, *, class_: str) -> str:
 
 
 def _threshold_mark(plot: Plot, axis: ScoreAxis, threshold: float) -> str:
+    if not math.isfinite(threshold):
+        return ""
     share = float(axis.share(threshold))
     x = plot.x(share)
     line = svg.path([(x, plot.y(0)), (x, plot.y(1))], class_="threshold")
@@ -201,7 +213,9 @@ def _bin_tooltips(plot: Plot, edges_K1: FloatArray, shares: dict[str, FloatArray
     width = plot.x(1 / _BINS) - plot.x(0)
     columns = []
     for place in range(_BINS):
-        told = ", ".join(f"{_percent(float(share_K[place]))} of {name} frames" for name, share_K in shares.items())
+        told = ", ".join(
+            f"{_percent(float(share_K[place]))} of {name} frames" for name, share_K in shares.items()
+        )
         words = f"{compact(float(edges_K1[place]))} to {compact(float(edges_K1[place + 1]))}: {told}"
         at = {"x": plot.x(place / _BINS), "y": plot.y(1), "width": width, "height": plot.y(0) - plot.y(1)}
         columns.append(svg.element("rect", svg.tooltip(words), **at, class_="hover"))

@@ -106,6 +106,7 @@ class ReportData:
         parts: AUC of each term of the score alone.
         videos: In the order to show them.
         threshold: On the smoothed score.
+        fitted_on_text: What it was fitted on, in words.
         calibration_text: What the threshold was calibrated on, in words.
         events: What the alarms amount to.
         cases: Frames worth looking at.
@@ -129,6 +130,7 @@ class ReportData:
     threshold: float
     calibration_text: str
     events: EventSummary
+    fitted_on_text: str = ""
     metric_notes: Mapping[str, str] = field(default_factory=dict)
     floors: Mapping[str, Metrics] = field(default_factory=dict)
     parts: Metrics = field(default_factory=dict)

@@ -13,7 +13,9 @@ def element(name: str, *children: str, **attributes: object) -> str:
     '<rect x="1" height="5%" class="bar"/>'
     """
     written = "".join(
-        f' {_attribute(key)}="{escape(_value(value))}"' for key, value in attributes.items() if value is not None
+        f' {_attribute(key)}="{escape(_value(value))}"'
+        for key, value in attributes.items()
+        if value is not None
     )
     if not children:
         return f"<{name}{written}/>"

@@ -3,6 +3,8 @@
 Letters: T frames of the video.
 """
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -37,7 +39,12 @@ def timeline_svg(video: VideoTimeline, *, threshold: float, axis: ScoreAxis, mos
     )
     base = svg.element("line", x1="0", x2="100%", y1=_PLOT_PX, y2=_PLOT_PX, class_="axis")
     return svg.picture(
-        inner, base, _time_ticks(video), label=describe(video, threshold), width="100%", height=_PLOT_PX + _AXIS_PX
+        inner,
+        base,
+        _time_ticks(video),
+        label=describe(video, threshold),
+        width="100%",
+        height=_PLOT_PX + _AXIS_PX,
     )
 
 
@@ -56,7 +63,7 @@ def _shares(video: VideoTimeline) -> FloatArray:
     pts_seconds_T = np.asarray(video.pts_seconds_T, np.float64)
     if len(pts_seconds_T) < 2:
         return np.zeros(len(pts_seconds_T))
-    return (pts_seconds_T - pts_seconds_T[0]) / max(video.duration_seconds, 1e-9)
+    return np.asarray((pts_seconds_T - pts_seconds_T[0]) / max(video.duration_seconds, 1e-9), np.float64)
 
 
 def _height(axis: ScoreAxis, score_T: npt.ArrayLike) -> FloatArray:
@@ -87,10 +94,11 @@ def _band(video: VideoTimeline, x_T: FloatArray, run: tuple[int, int], *, what: 
 def _shaded(video: VideoTimeline, x_T: FloatArray) -> str:
     if video.label_T is None:
         return ""
-    return "".join(
-        _band(video, x_T, run, what="true event", y=0, height=_HEIGHT, class_="truth")
-        for run in true_runs(video.label_T)
-    )
+    bands = []
+    for start, end in true_runs(video.label_T):
+        what = f"true event, {'alarm raised' if video.alarmed_T[start : end + 1].any() else 'no alarm'}"
+        bands.append(_band(video, x_T, (start, end), what=what, y=0, height=_HEIGHT, class_="truth"))
+    return "".join(bands)
 
 
 def _alarmed(video: VideoTimeline, x_T: FloatArray, y_T: FloatArray, most_points: int) -> str:
@@ -104,6 +112,8 @@ def _alarmed(video: VideoTimeline, x_T: FloatArray, y_T: FloatArray, most_points
 
 
 def _threshold_line(axis: ScoreAxis, threshold: float) -> str:
+    if not math.isfinite(threshold):
+        return ""
     y = float(_height(axis, threshold))
     return svg.path([(0.0, y), (_WIDTH, y)], class_="threshold")
 

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from normalcy.report.data import ReportData
-from normalcy.report.words import Meaning, compact, duration, meaning_of, number, quantity
+from normalcy.report.words import NOTHING, Meaning, compact, duration, meaning_of, number, quantity
 
 HEADLINE_METRIC = "micro_auc"
 
@@ -56,7 +56,7 @@ def floor_remark(data: ReportData) -> tuple[str, bool]:
     known = [
         (value, name)
         for name, floor in data.floors.items()
-        if (value := floor.get(HEADLINE_METRIC)) is not None and math.isfinite(value)
+        if name != data.method and (value := floor.get(HEADLINE_METRIC)) is not None and math.isfinite(value)
     ]
     if own is None or not known:
         return "", False
@@ -76,7 +76,11 @@ def tiles(data: ReportData) -> list[Tile]:
     if not data.labelled:
         return [
             Tile(str(data.events.raised), "alarms raised", "Right or wrong: there are no labels to tell."),
-            Tile(duration(_seen_seconds(data)), "of video", f"{_count(len(data.videos), 'video')}, none labelled."),
+            Tile(
+                duration(_seen_seconds(data)),
+                "of video",
+                f"{_count(len(data.videos), 'video')}, none labelled.",
+            ),
             Tile(compact(data.threshold), "threshold", "On the smoothed score; above it the alarm goes on."),
             speed,
         ]
@@ -100,18 +104,24 @@ def metric_rows(data: ReportData) -> list[MetricRow]:
 def _metric_row(data: ReportData, key: str, value: float | None) -> MetricRow:
     meaning = meaning_of(key)
     cells = tuple(_floor_cell(meaning, key, value, floor.get(key)) for floor in data.floors.values())
-    return MetricRow(key, meaning, quantity(key, value), value, data.metric_notes.get(key, meaning.mark), cells)
+    return MetricRow(
+        key, meaning, quantity(key, value), value, data.metric_notes.get(key, meaning.mark), cells
+    )
 
 
 def _floor_cell(meaning: Meaning, key: str, own: float | None, value: float | None) -> FloorCell:
     if own is None or value is None:
         return FloorCell(quantity(key, value), value, beats=False)
-    return FloorCell(quantity(key, value), value, beats=value > own if meaning.higher_is_better else value < own)
+    return FloorCell(
+        quantity(key, value), value, beats=value > own if meaning.higher_is_better else value < own
+    )
 
 
 def _events_clause(data: ReportData) -> str:
     events = data.events
-    if not events.total or events.found is None:
+    if events.total == 0:
+        return f"raises {_count(events.raised, 'alarm')} where there is nothing to find"
+    if events.total is None or events.found is None:
         return ""
     rate = events.false_alarms_per_hour
     cost = "" if rate is None else f" with {number(rate, digits=1)} false alarms per hour of normal video"
@@ -127,7 +137,7 @@ def _ranking_clause(data: ReportData) -> str:
 
 def _found(data: ReportData) -> str:
     events = data.events
-    return "–" if events.found is None or events.total is None else f"{events.found} / {events.total}"
+    return NOTHING if events.found is None or events.total is None else f"{events.found} / {events.total}"
 
 
 def _found_meaning(data: ReportData) -> str:

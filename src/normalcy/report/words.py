@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+NOTHING = "—"  # where there is no number
+
 
 @dataclass(frozen=True)
 class Meaning:
@@ -37,7 +39,9 @@ MEANINGS: dict[str, Meaning] = {
         "The same after stretching every video's scores to 0..1. Common in papers; impossible on a live camera.",
         mark="looks at the whole test video",
     ),
-    "macro_auc": Meaning("Macro AUC", "Mean of the videos' own AUCs, over videos that have both kinds of frames."),
+    "macro_auc": Meaning(
+        "Macro AUC", "Mean of the videos' own AUCs, over videos that have both kinds of frames."
+    ),
     "macro_auc_sentinels": Meaning(
         "Macro AUC, with sentinels",
         "The same with a sure normal and a sure abnormal frame added to every video. Flatters everyone.",
@@ -53,7 +57,9 @@ MEANINGS: dict[str, Meaning] = {
         higher_is_better=False,
     ),
     "pixel_auc": Meaning("Pixel AUC", "How often an abnormal pixel of the map outscores a normal one."),
-    "rbdc": Meaning("RBDC", "Region-based detection: share of abnormal regions found, over false-alarm rates."),
+    "rbdc": Meaning(
+        "RBDC", "Region-based detection: share of abnormal regions found, over false-alarm rates."
+    ),
     "tbdc": Meaning("TBDC", "Track-based detection: share of abnormal tracks found, over false-alarm rates."),
     "paper_protocol_auc": Meaning(
         "AUC, the paper's protocol",
@@ -90,10 +96,10 @@ def number(value: float | None, *, digits: int = 3) -> str:
     """A number as text: fixed decimals below ten thousand, a dash where there is none.
 
     >>> number(0.93449), number(None), number(12345.6)
-    ('0.934', '–', '12,346')
+    ('0.934', '—', '12,346')
     """
     if value is None or not math.isfinite(value):
-        return "–"
+        return NOTHING
     return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.{digits}f}"
 
 
@@ -110,6 +116,8 @@ def compact(value: float) -> str:
     >>> compact(0.0123456), compact(1234.5)
     ('0.0123', '1,234')
     """
+    if not math.isfinite(value):
+        return NOTHING
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
@@ -120,7 +128,7 @@ def duration(seconds: float | None) -> str:
     ('12.3 s', '3.3 min', '2.5 h')
     """
     if seconds is None or not math.isfinite(seconds):
-        return "–"
+        return NOTHING
     if seconds < 120:
         return f"{seconds:.1f} s"
     return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

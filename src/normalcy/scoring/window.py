@@ -33,7 +33,7 @@ class ClipWindow:
         self.hop_frames = hop_frames
         self._frames: deque[tuple[FrameStamp, UInt8Array]] = deque(maxlen=spec.span_frames)
         self._due: list[FrameStamp] = []
-        self._since_clip = 0
+        self._since_clip = hop_frames  # the first full clip does not wait
         self._source_id = ""
 
     def push(self, frame: Frame) -> Clip | None:
@@ -48,10 +48,8 @@ class ClipWindow:
         self._frames.append((stamp, frame.image_HWC))
         self._due.append(stamp)
         self._since_clip += 1
-        if len(self._frames) < self.spec.span_frames:
-            return None
-        first = self._since_clip == len(self._due) == self.spec.span_frames
-        return self._clip(flush=False) if first or self._since_clip >= self.hop_frames else None
+        full = len(self._frames) == self.spec.span_frames
+        return self._clip(flush=False) if full and self._since_clip >= self.hop_frames else None
 
     def flush(self) -> Clip | None:
         """At the end of the source: a last clip for frames that have no score yet, if there is a full clip."""

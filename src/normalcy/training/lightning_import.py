@@ -5,6 +5,7 @@ torchvision::nms does not exist") and takes Lightning's and TorchMetrics' import
 operators is used here, so their meta registrations are replaced by an empty module, and only in that case.
 """
 
+import logging
 import sys
 import types
 
@@ -36,6 +37,9 @@ from lightning.pytorch.callbacks import (  # noqa: E402
     Timer,
 )
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger  # noqa: E402
+
+# Its greetings and tips are not ours.
+logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
 
 __all__ = [
     "CSVLogger",

@@ -147,10 +147,8 @@ def _trainer(config: TrainingConfig, run: RunFolder, callbacks: list[Callback]) 
         gradient_clip_val=config.gradient_clip,
         accumulate_grad_batches=config.accumulate,
         callbacks=callbacks,
-        logger=[
-            CSVLogger(run.logs, name="", version="csv"),
-            TensorBoardLogger(run.logs, name="", version="tb"),
-        ],
+        # Each session logs into a version of its own: resuming would otherwise delete the earlier log.
+        logger=[CSVLogger(run.logs / "csv", name=""), TensorBoardLogger(run.logs / "tensorboard", name="")],
         num_sanity_val_steps=0,
         log_every_n_steps=10,
         enable_progress_bar=False,
@@ -178,6 +176,8 @@ def _fit(
     checkpoint: Path | None,
 ) -> None:
     with warnings.catch_warnings():
+        # Notes between the libraries' own developers.
+        warnings.filterwarnings("ignore", category=FutureWarning)
         # Two cores and memory-mapped uint8 clips: workers cost more than they bring.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*number of training batches.*logging interval.*")

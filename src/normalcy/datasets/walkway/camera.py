@@ -15,8 +15,8 @@ FloatArray = npt.NDArray[np.float64]
 
 WALL_DEPTH_M = 7.2
 CEILING_M = 3.1
-NEAREST_LANE_M = 3.65
-FARTHEST_LANE_M = 6.65
+# Depths people walk at, from near to far.
+LANES_M = (3.65, 4.05, 4.48, 4.95, 5.45, 6.0, 6.6)
 WALKING_MPS = 1.4
 # At this depth a walker of 1.4 m/s moves 2 px a frame at 10 frames a second in a picture 64 px high.
 REFERENCE_DEPTH_M = 64 * WALKING_MPS / (2 * 10)

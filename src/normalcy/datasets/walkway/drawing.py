@@ -6,6 +6,7 @@ Letters: N points, K corners of a drawn circle, H height, W width, C channels (R
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import cv2
 import numpy as np
@@ -70,9 +71,10 @@ def draw(
     canvas_HWC = np.zeros(((bottom - top) * finer, (right - left) * finer, 4), np.uint8)
     centers_N2, radii_N = (centers_N2 - (left, top)) * finer - 0.5, radii_N * finer
     pixels_per_m = camera.scale(stance.z_m) * finer
-    stops = np.cumsum([len(solid.points) for solid in solids]).tolist()
-    parts = [slice(stop - len(solid.points), stop) for solid, stop in zip(solids, stops, strict=True)]
-    depths = [float(depths_N[part].mean()) for part in parts]
+    counts = [len(solid.points) for solid in solids]
+    starts = [0, *accumulate(counts[:-1])]
+    parts = [slice(start, start + count) for start, count in zip(starts, counts, strict=True)]
+    depths = (np.add.reduceat(depths_N, starts) / counts).tolist()
     for index in sorted(range(len(solids)), key=lambda i: solids[i].lift - depths[i]):
         color = shade(solids[index].color, 1 - _DARKER_PER_M * min(max(depths[index], 0.0), 0.3))
         part, rim_px = parts[index], solids[index].rim_m * pixels_per_m

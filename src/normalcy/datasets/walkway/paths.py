@@ -66,10 +66,6 @@ class Path:
         before, after = self.at(seconds - SPEED_WINDOW_SECONDS), self.at(seconds + SPEED_WINDOW_SECONDS)
         return (after.travelled_m - before.travelled_m) / (2 * SPEED_WINDOW_SECONDS)
 
-    def shifted(self, seconds: float) -> "Path":
-        """The same path, later by some seconds."""
-        return Path(tuple(knot._replace(seconds=knot.seconds + seconds) for knot in self.knots))
-
 
 def begin(place: Point, *, seconds: float, toward: Point) -> Path:
     """A path of one knot at `place` (x, z), facing the point `toward`."""

@@ -31,7 +31,7 @@ class Moment:
         run: 0 walks, 1 runs.
         recline: 0 is upright, 1 lies face down.
         buckle: How far knees and hips have given way, 0 to 1.
-        idle: Seconds, for the small movements of somebody who stands.
+        idle_seconds: Time, for the small movements of somebody who stands.
         with_luggage: Whether the suitcase is at hand.
     """
 
@@ -40,7 +40,7 @@ class Moment:
     run: float = 0.0
     recline: float = 0.0
     buckle: float = 0.0
-    idle: float = 0.0
+    idle_seconds: float = 0.0
     with_luggage: bool = False
 
 
@@ -109,7 +109,7 @@ def _leg(phase: float, moment: Moment) -> tuple[Joint, Joint, Joint]:
 
 def _arm(phase: float, lean: float, moment: Moment) -> tuple[Joint, Joint]:
     run, swing = moment.run, moment.swing
-    shoulder = -swing * _mix(26, 52, run) * math.cos(phase) + 2 * math.sin(1.3 * moment.idle + phase)
+    shoulder = -swing * _mix(26, 52, run) * math.cos(phase) + 2 * math.sin(1.3 * moment.idle_seconds + phase)
     elbow = 10 + swing * _mix(14, 78, run) - swing * _mix(8, 14, run) * math.cos(phase)
     shoulder = _mix(shoulder, 90 + 15 * math.cos(phase), 0.8 * moment.buckle)
     shoulder = _mix(shoulder, 160 + 14 * math.cos(phase), moment.recline)

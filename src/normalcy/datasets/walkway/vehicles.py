@@ -15,7 +15,7 @@ STEEL: Color = (165.0, 168.0, 174.0)
 LAMP: Color = (250.0, 244.0, 220.0)
 BICYCLE_WHEEL_M, CART_WHEEL_M = 0.34, 0.22
 WHEEL_TURNS_PER_PEDAL_TURN = 2.4
-CASE_HEIGHT_M = 0.42
+CASE_HEIGHT_M = 0.38
 
 
 @dataclass(frozen=True)
@@ -137,10 +137,10 @@ def _case(paint: Color, at: Spot) -> list[Solid]:
     f, s, u = at
     top = u + CASE_HEIGHT_M
     return [
-        box((f - 0.29, s - 0.09, u + 0.03), (f + 0.29, s + 0.09, top), paint, radius_m=0.03, lift=0.15),
+        box((f - 0.25, s - 0.09, u + 0.03), (f + 0.25, s + 0.09, top), paint, radius_m=0.03, lift=0.15),
         *(
             box((x - 0.02, s - 0.10, u + 0.03), (x + 0.02, s - 0.10, top), shade(paint, 0.6), lift=0.30)
-            for x in (f - 0.16, f + 0.16)
+            for x in (f - 0.14, f + 0.14)
         ),
         limb((f - 0.08, s, top + 0.07), (f + 0.08, s, top + 0.07), 0.022, 0.022, BLACK, lift=0.14),
         limb((f - 0.08, s, top + 0.07), (f - 0.09, s, top), 0.018, 0.018, BLACK, lift=0.13),

@@ -1,0 +1,149 @@
+"""Scoring videos for people: a table of scores, the events, and an annotated video of each source."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from normalcy.datasets.base import BoolArray
+from normalcy.errors import InputError
+from normalcy.explain.annotate import AnnotatedVideo
+from normalcy.explain.heatmap import MapScale
+from normalcy.methods.contract import ClipSpec
+from normalcy.run_folder import RunFolder, write_json
+from normalcy.scoring.bundle import Bundle
+from normalcy.scoring.model import ScoringModel
+from normalcy.scoring.pipeline import SourceScorer
+from normalcy.scoring.record import ScoredVideo, as_columns, pair_with_frames, write_scores
+from normalcy.scoring.track import alarm_rule
+from normalcy.scoring.types import FrameScore
+from normalcy.video.frame import Frame
+from normalcy.video.reader import ReadOptions, VideoInfo, open_video
+
+Progress = Callable[[str, int, int], None]
+PANEL_HEIGHT_PX = 240
+
+
+@dataclass
+class ScoredVideos:
+    """What scoring some videos came to; videos that could not be read are in `failures`."""
+
+    videos: list[ScoredVideo] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    files: dict[str, Path] = field(default_factory=dict)
+
+    def summary(self) -> dict[str, Any]:
+        """As plain data."""
+        return {
+            "videos": {
+                video.name: {
+                    "frames": len(video.index_T),
+                    "events": [asdict(event) for event in video.events],
+                }
+                for video in self.videos
+            },
+            "failures": self.failures,
+        }
+
+
+def score_videos(
+    bundle: Bundle,
+    sources: Sequence[str],
+    *,
+    run: RunFolder,
+    options: ReadOptions,
+    annotate: bool = True,
+    progress: Progress | None = None,
+) -> ScoredVideos:
+    """Scores each source; one that cannot be read costs only itself. The tables are written after every video."""
+    model = bundle.scoring_model()
+    result = ScoredVideos()
+    with run.claimed():
+        for source in sources:
+            try:
+                path = _video_path(run, source, result) if annotate else None
+                scored = score_video(
+                    bundle, model, source, options=options, annotated=path, progress=progress
+                )
+            except InputError as error:
+                result.failures.append(str(error))
+                continue
+            result.videos.append(scored)
+            if path:
+                result.files[f"video {scored.name}"] = path
+            write_scores(run.scores, result.videos)
+            write_json(run.events, [asdict(event) for video in result.videos for event in video.events])
+    if result.videos:
+        result.files |= {"scores": run.scores, "events": run.events}
+    return result
+
+
+def score_video(
+    bundle: Bundle,
+    model: ScoringModel,
+    source: str | Path,
+    *,
+    options: ReadOptions,
+    annotated: Path | None = None,
+    name: str | None = None,
+    label_T: BoolArray | None = None,
+    progress: Progress | None = None,
+) -> ScoredVideo:
+    """Scores one source to its end, and writes its annotated video where a path is given.
+
+    Raises:
+        InputError: The source cannot be read, or is too short.
+    """
+    verdicts: list[FrameScore] = []
+    with ExitStack() as stack:
+        reader = stack.enter_context(open_video(source, scoring_options(options, model.spec), source_id=name))
+        scorer = SourceScorer(
+            model, settings=bundle.header.scoring, calibration=bundle.calibration, source_id=reader.source_id
+        )
+        video = (
+            stack.enter_context(_annotated(bundle, annotated, reader.info, label_T)) if annotated else None
+        )
+        for frame, verdict in pair_with_frames(
+            scorer, _counted(reader, reader.info, reader.source_id, progress)
+        ):
+            verdicts.append(replace(verdict, map_HW=None))
+            if video:
+                picture = frame.preview_HWC if frame.preview_HWC is not None else frame.image_HWC
+                video.add(picture, verdict)
+    return as_columns(reader.source_id, verdicts, events=scorer.events, label_T=label_T)
+
+
+def scoring_options(options: ReadOptions, spec: ClipSpec) -> ReadOptions:
+    """Reading options that give the frames a method wants, and a picture for people beside each."""
+    return replace(options, size_px=spec.size_px, grey=spec.channels == 1, preview_height_px=PANEL_HEIGHT_PX)
+
+
+def _annotated(bundle: Bundle, path: Path, info: VideoInfo, label_T: BoolArray | None) -> AnnotatedVideo:
+    low, high = bundle.header.map_scale
+    return AnnotatedVideo(
+        path,
+        fps=info.fps,
+        threshold=alarm_rule(bundle.header.scoring, bundle.calibration).enter_threshold,
+        title=bundle.header.method,
+        scale=MapScale(low=low, high=high),
+        labels_T=label_T,
+        duration_seconds=info.duration_seconds,
+    )
+
+
+def _counted(
+    frames: Iterator[Frame], info: VideoInfo, name: str, progress: Progress | None
+) -> Iterator[Frame]:
+    for count, frame in enumerate(frames, start=1):
+        if progress:
+            progress(f"scoring {name}", count, max(count, info.frame_count or count))
+        yield frame
+
+
+def _video_path(run: RunFolder, source: str, result: ScoredVideos) -> Path:
+    stem = re.sub(r"[^\w.-]+", "_", Path(source.rstrip("/")).stem) or "video"
+    taken = {path.stem for path in result.files.values()}
+    number = next(n for n in range(1, len(taken) + 2) if (stem if n == 1 else f"{stem}-{n}") not in taken)
+    return run.videos / f"{stem if number == 1 else f'{stem}-{number}'}.mp4"

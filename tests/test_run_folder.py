@@ -1,0 +1,68 @@
+import errno
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from normalcy.errors import DiskFull, OutputError, RunFolderBusy, RunFolderExists
+from normalcy.run_folder import RunFolder, write_json, write_text, writing_to
+
+
+def test_a_claimed_folder_refuses_a_second_writer(tmp_path):
+    with (
+        RunFolder(tmp_path / "run").claimed(),
+        pytest.raises(RunFolderBusy, match="another normalcy"),
+        RunFolder(tmp_path / "run").claimed(),
+    ):
+        pass
+
+
+def test_a_claim_ends_with_its_block(tmp_path):
+    for _ in range(2):
+        with RunFolder(tmp_path / "run").claimed():
+            pass
+
+
+def test_a_folder_with_a_run_is_not_overwritten_in_silence(tmp_path):
+    run = RunFolder(tmp_path)
+    run.require_empty()
+    run.config.write_text("seed: 1\n")
+    with pytest.raises(RunFolderExists, match="--resume"):
+        run.require_empty()
+    run.require_same_config("seed: 1\n")
+    with pytest.raises(RunFolderExists, match="another configuration"):
+        run.require_same_config("seed: 2\n")
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"), [(errno.ENOSPC, DiskFull), (errno.EACCES, OutputError), (errno.EROFS, OutputError)]
+)
+def test_refusals_of_the_system_are_named(number, kind, tmp_path):
+    with pytest.raises(kind, match=str(tmp_path)), writing_to(tmp_path):
+        raise OSError(number, os.strerror(number))
+
+
+def test_other_errors_pass(tmp_path):
+    with pytest.raises(OSError, match="odd"), writing_to(tmp_path):
+        raise OSError(errno.EIO, "odd")
+
+
+def test_out_folder_that_is_a_file(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError), RunFolder(tmp_path / "file").claimed():
+        pass
+
+
+def test_writing_is_all_or_nothing(tmp_path, monkeypatch):
+    path = tmp_path / "a.json"
+    write_json(path, {"a": 1})
+
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(OSError, match="full"):
+        write_text(path, "half")
+    assert json.loads(path.read_text()) == {"a": 1}
+    assert list(tmp_path.iterdir()) == [path]
