@@ -6,9 +6,10 @@ import pytest
 from invented_reports import invented_case
 
 from normalcy.report.axes import ScoreAxis
-from normalcy.report.curves import histogram_svg, labelled_frames, operating_point, roc_svg
 from normalcy.report.data import VideoTimeline
+from normalcy.report.histogram import histogram_svg
 from normalcy.report.pictures import case_pictures
+from normalcy.report.roc import labelled_frames, operating_point, roc_svg
 from normalcy.report.sections import case_groups, video_facts
 from normalcy.report.timeline import describe, timeline_svg
 

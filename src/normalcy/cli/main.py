@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from normalcy import __version__
-from normalcy.cli import data, demo, evaluate, fit, score
+from normalcy.cli import data, evaluate, fit, score
 from normalcy.cli.console import run_command
 
 app = typer.Typer(
@@ -18,7 +18,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-app.command("demo")(demo.demo)
 app.add_typer(data.app, name="data")
 app.command("fit")(fit.fit)
 app.command("evaluate")(evaluate.evaluate)

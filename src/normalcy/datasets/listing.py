@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from normalcy.datasets.base import DatasetInfo, LabelledVideo
 from normalcy.errors import DatasetIncomplete
-from normalcy.video.reader import ReadOptions, list_pictures, natural_key, open_video, probe
+from normalcy.video.pictures import natural_key
+from normalcy.video.reader import ReadOptions, list_pictures, open_video, probe
 
 VIDEO_SUFFIXES = frozenset(
     {".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv"}
@@ -23,7 +24,7 @@ def visible(folder: Path) -> list[Path]:
         return []
     return sorted(
         (path for path in folder.iterdir() if not path.name.startswith(".")),
-        key=lambda path: natural_key(path.name),
+        key=lambda path: natural_key(path),
     )
 
 

@@ -16,7 +16,10 @@ from normalcy.scoring.smoothing import smooth
 Float64Array = npt.NDArray[np.float64]
 
 NOISE_METHOD = "noise"
-"""Name of the row in results and tables."""
+"""Name of the noise floor in results and tables."""
+
+FLOOR_METHODS = (NOISE_METHOD, "flow-magnitude")
+"""What every method must beat, in the order of the tables: knowing nothing, and plain motion."""
 
 
 @dataclass(frozen=True, eq=False)

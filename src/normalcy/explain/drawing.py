@@ -10,6 +10,7 @@ import numpy.typing as npt
 UInt8Array = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float64]
 Colour = tuple[int, int, int]
+Box = tuple[int, int, int, int]
 
 BACKGROUND: Colour = (15, 18, 24)
 SURFACE: Colour = (25, 29, 37)
@@ -53,9 +54,13 @@ def fit_text(text: str, *, width_px: int, scale: float, bold: bool = False) -> s
     return text + "..."
 
 
-def tint(
-    canvas_HWC: UInt8Array, box_xyxy: tuple[int, int, int, int], *, colour: Colour, share: float
-) -> None:
+def fill(canvas_HWC: UInt8Array, box_xyxy: Box, *, colour: Colour) -> None:
+    """Paints a box (left, top, right, bottom; the last two excluded); several times faster than numpy's slices."""
+    left, top, right, bottom = box_xyxy
+    cv2.rectangle(canvas_HWC, (left, top), (right - 1, bottom - 1), colour, cv2.FILLED)
+
+
+def tint(canvas_HWC: UInt8Array, box_xyxy: Box, *, colour: Colour, share: float) -> None:
     """Mixes a colour into a box (left, top, right, bottom; the last two excluded)."""
     left, top, right, bottom = box_xyxy
     region = canvas_HWC[max(top, 0) : bottom, max(left, 0) : right]
@@ -75,9 +80,7 @@ def smooth_line(canvas_HWC: UInt8Array, x_px_T: FloatArray, y_px_T: FloatArray, 
     cv2.polylines(canvas_HWC, [polyline], False, colour, 1, cv2.LINE_AA, _SUBPIXEL_BITS)
 
 
-def pill(
-    canvas_HWC: UInt8Array, text: str, box_xyxy: tuple[int, int, int, int], *, colour: Colour, filled: bool
-) -> None:
+def pill(canvas_HWC: UInt8Array, text: str, box_xyxy: Box, *, colour: Colour, filled: bool) -> None:
     """A word in a box with round ends: filled to call, outlined to rest."""
     left, top, right, bottom = box_xyxy
     radius = (bottom - top) // 2
@@ -90,9 +93,7 @@ def pill(
     put_text(canvas_HWC, text, (x_px, (top + bottom) // 2 + 6), colour=ink, scale=scale, bold=filled)
 
 
-def _stadium(
-    canvas_HWC: UInt8Array, box_xyxy: tuple[int, int, int, int], radius: int, colour: Colour
-) -> None:
+def _stadium(canvas_HWC: UInt8Array, box_xyxy: Box, radius: int, colour: Colour) -> None:
     left, top, right, bottom = box_xyxy
     middle = (top + bottom) // 2
     cv2.line(canvas_HWC, (left + radius, middle), (right - radius, middle), colour, bottom - top, cv2.LINE_AA)

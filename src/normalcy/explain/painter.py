@@ -92,9 +92,10 @@ class FramePainter:
         drawing.put_text(canvas_HWC, "true event", (left + 13, top + 11), colour=drawing.DIM, scale=0.42)
 
     def _draw_border(self, canvas_HWC: UInt8Array, colour: drawing.Colour) -> None:
-        top, bottom = HEADER_PX, self.layout.status_top_px
-        canvas_HWC[top:bottom] = colour
-        canvas_HWC[top + BORDER_PX : bottom - BORDER_PX, BORDER_PX:-BORDER_PX] = drawing.BACKGROUND
+        width, top, bottom = self.layout.width_px, HEADER_PX, self.layout.status_top_px
+        inside = (BORDER_PX, top + BORDER_PX, width - BORDER_PX, bottom - BORDER_PX)
+        drawing.fill(canvas_HWC, (0, top, width, bottom), colour=colour)
+        drawing.fill(canvas_HWC, inside, colour=drawing.BACKGROUND)
 
     def _draw_panels(self, canvas_HWC: UInt8Array, image_HWC: UInt8Array, frame_score: FrameScore) -> None:
         panels = self._panels(image_HWC, frame_score)

@@ -75,7 +75,7 @@ class ScoreTrace:
     def draw(self) -> UInt8Array:
         """The strip as RGB uint8 (H, W, 3)."""
         canvas_HWC = np.empty((self._height_px, self._width_px, 3), np.uint8)
-        canvas_HWC[:] = drawing.SURFACE
+        drawing.fill(canvas_HWC, (0, 0, self._width_px, self._height_px), colour=drawing.SURFACE)
         x_px_T = self._x_px(np.array([point.pts_seconds for point in self._points]))
         self._draw_truth(canvas_HWC, x_px_T)
         self._draw_time_axis(canvas_HWC)

@@ -1,21 +1,21 @@
 """Writes `report.html`: one self-contained file that a person likes to read."""
 
 import base64
-import errno
 import hashlib
-import os
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from normalcy.errors import DiskFull, MissingExtra, OutputError
+from normalcy.errors import MissingExtra
 from normalcy.report.axes import ScoreAxis
-from normalcy.report.curves import histogram_svg, labelled_frames, roc_svg
 from normalcy.report.data import ReportData
+from normalcy.report.histogram import histogram_svg
 from normalcy.report.pictures import ramp_uri, shared_map_range
+from normalcy.report.roc import labelled_frames, roc_svg
 from normalcy.report.sections import case_groups, timelines
 from normalcy.report.verdict import floor_remark, metric_rows, tiles, verdict
 from normalcy.report.words import compact, duration, number
+from normalcy.run_folder import write_text, writing_to
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -29,15 +29,8 @@ def write_report(path: Path, data: ReportData) -> None:
         OutputError: The file cannot be written; DiskFull when there is no room.
     """
     html = render_report(data)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_text(html, encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        if error.errno == errno.ENOSPC:
-            raise DiskFull("no room left for the report", where=path, hint="Free some space") from error
-        raise OutputError(f"cannot be written ({error.strerror})", where=path) from error
+    with writing_to(path):
+        write_text(path, html)
 
 
 def render_report(data: ReportData) -> str:

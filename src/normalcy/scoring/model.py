@@ -31,7 +31,7 @@ class TorchModel:
     def __init__(self, method: "Method", *, device: str = "cpu") -> None:
         self.spec = method.clip
         self.device = device
-        self._method = method.eval().to(device)
+        self._method = _prepared(method, device)
 
     def infer(self, clips_TCHW: Sequence[UInt8Array]) -> list[ClipScores]:
         """Scores of each clip, in order."""
@@ -47,3 +47,9 @@ class TorchModel:
             ClipScores(score_BT[b], map_BTHW[b], {name: part_BT[b] for name, part_BT in parts.items()})
             for b in range(len(clips_TCHW))
         ]
+
+
+def _prepared(method: "Method", device: str) -> "Method":
+    import torch
+
+    return method.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]

@@ -14,7 +14,10 @@ Matrix = tuple[int, int, int, int]
 # swscale widens the bilinear kernel when it shrinks, so nothing aliases. The other flags make white 255 where the
 # fast paths stop at 253, and give the same bytes on every processor.
 _SCALING = (
-    Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.BITEXACT
+    Interpolation.BILINEAR
+    | Interpolation.ACCURATE_RND
+    | Interpolation.FULL_CHR_H_INT
+    | Interpolation.BITEXACT
 )
 # Display matrix (a, b, c, d) of a turn by quarters, counter-clockwise.
 _QUARTERS: tuple[Matrix, ...] = ((1, 0, 0, 1), (0, -1, 1, 0), (-1, 0, 0, -1), (0, 1, -1, 0))
@@ -36,7 +39,7 @@ class Scaler:
         self._first_size_px: tuple[int, int] | None = None
         self.changed_size_px: tuple[int, int] | None = None
 
-    def image_HWC(self, picture: av.VideoFrame) -> UInt8Array:
+    def to_image(self, picture: av.VideoFrame) -> UInt8Array:
         """The picture as uint8 (H, W, C)."""
         matrix = self._orientation.matrix(picture)
         height, width = _turned(self._target_size(_turned((picture.height, picture.width), matrix)), matrix)
@@ -49,9 +52,9 @@ class Scaler:
             dst_color_range=ColorRange.JPEG,
             threads=1,
         )
-        image = scaled.to_ndarray()
+        image = np.asarray(scaled.to_ndarray(), np.uint8)
         image_HWC = image[..., np.newaxis] if image.ndim == 2 else image
-        return np.ascontiguousarray(turn_upright(image_HWC, matrix), dtype=np.uint8)
+        return np.ascontiguousarray(turn_upright(image_HWC, matrix))
 
     def _target_size(self, size_px: tuple[int, int]) -> tuple[int, int]:
         if self._first_size_px is None:
@@ -80,9 +83,10 @@ def display_matrix(picture: av.VideoFrame) -> Matrix:
     A mirrored Exif orientation of a jpg is not seen: PyAV tells only its rotation.
     """
     try:
-        a, b, _, c, d, *_ = np.frombuffer(bytes(picture.side_data["DISPLAYMATRIX"]), np.int32).tolist()
+        entries = bytes(picture.side_data["DISPLAYMATRIX"])  # type: ignore[typeddict-item]
     except (KeyError, ValueError):  # ValueError: side data of a kind that PyAV does not know, such as Exif
         return _QUARTERS[round(picture.rotation / 90) % 4]
+    a, b, _, c, d, *_ = np.frombuffer(entries, np.int32).tolist()
     return a, b, c, d
 
 

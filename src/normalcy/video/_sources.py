@@ -46,12 +46,24 @@ def find_source(source: str | Path) -> Source:
     if url is not None and scheme_of(url) != "file":
         return Source("url", redact(url), url)
     path = Path(url2pathname(urlsplit(url).path)) if url else Path(source)
+    try:
+        return _find_path(source, path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UnreadableVideo(
+            f"cannot be read ({reason})", where=path, hint="Check its permissions."
+        ) from error
+
+
+def _find_path(source: str | Path, path: Path) -> Source:
     if path.is_dir():
         return _folder(path)
     if _is_webcam(source, path):
         return _webcam(source)
     if not path.exists():
-        raise UnreadableVideo("no such file or folder", where=path, hint=f"Relative paths start at {Path.cwd()}.")
+        raise UnreadableVideo(
+            "no such file or folder", where=path, hint=f"Relative paths start at {Path.cwd()}."
+        )
     return _file(path)
 
 

@@ -3,8 +3,8 @@
 import heapq
 from fractions import Fraction
 
-# A step back by more than this is a source that starts anew; by less, a frame with a bad timestamp.
-RESTART_SECONDS = 1.0
+# Going back by more than this is a source that starts anew; by less, a frame with a bad timestamp.
+RESTART_STEPS = 2
 
 
 class Timeline:
@@ -72,7 +72,7 @@ class Timeline:
         last = self._last_seconds
         if last is None or seconds > last:
             return seconds
-        if last - seconds > RESTART_SECONDS:
+        if last - seconds > RESTART_STEPS * self._step_seconds:
             self._restart(pts, following)
             return following
         return last + self._step_seconds / 2

@@ -21,7 +21,9 @@ def why_unreadable(source: Source, error: Exception) -> UnreadableVideo:
     """The error for a file, URL or webcam that did not open; says nothing of its credentials."""
     reason = getattr(error, "strerror", None) or type(error).__name__
     if source.kind == "url":
-        hint = next((hint for kind, hint in _URL_HINTS if isinstance(error, kind)), "Try the URL in a player.")
+        hint = next(
+            (hint for kind, hint in _URL_HINTS if isinstance(error, kind)), "Try the URL in a player."
+        )
         return UnreadableVideo(f"cannot be opened ({reason})", where=source.name, hint=hint)
     if isinstance(error, PermissionError):
         return UnreadableVideo("you may not read it", where=source.name, hint="Change its permissions.")
@@ -33,17 +35,21 @@ def why_unreadable(source: Source, error: Exception) -> UnreadableVideo:
 
 def _why_file(source: Source, reason: str) -> UnreadableVideo:
     path = Path(source.location)
-    if _lacks_index(path):
+    if path.is_file() and _lacks_index(path):
         return UnreadableVideo(
             "its index (the moov box at the end of an mp4) is missing, because recording or copying was cut off",
             where=source.name,
             hint="Copy it again, or rebuild the index with `untrunc` from a whole video of the same camera. "
             "Recorded as mkv, ts or fragmented mp4, a cut costs only the end.",
         )
-    if _is_text(path):
-        return UnreadableVideo("this is text, not video", where=source.name, hint="Check which file you named.")
+    if path.is_file() and _is_text(path):
+        return UnreadableVideo(
+            "this is text, not video", where=source.name, hint="Check which file you named."
+        )
     return UnreadableVideo(
-        f"no video that can be decoded ({reason})", where=source.name, hint="Try it in a player, or copy it again."
+        f"no video that can be decoded ({reason})",
+        where=source.name,
+        hint="Try it in a player, or copy it again.",
     )
 
 

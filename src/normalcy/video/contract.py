@@ -1,12 +1,12 @@
 """What a reader may be asked for, what it tells of a source, and what each backend must offer.
 
-    source ──find_source──> backend ──Decoded──> scaler ──Frame──> reader
-                            (pyav, pictures, opencv)
+source ──find_source──> backend ──Decoded──> scaler ──Frame──> reader
+                        (pyav, pictures, opencv)
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from normalcy.errors import ConfigError
 
@@ -27,7 +27,7 @@ class ReadOptions:
         start_seconds: First presentation time that is given.
         end_seconds: First presentation time that is no longer given; None reads to the end.
         fps: Frames per second of a folder of pictures (25 when None); videos say it themselves.
-        open_timeout_seconds: How long a URL may take to open.
+        open_timeout_seconds: How long a URL may take to be found, to answer, and to send its first data, each.
         read_timeout_seconds: How long a URL may stay silent.
         ffmpeg_options: (name, value) pairs passed to FFmpeg as they are: `("rtsp_transport", "udp")`,
             `("video_size", "1280x720")` for a webcam. May hold a secret, so it is never shown.
@@ -99,7 +99,8 @@ class VideoInfo:
     is_live: bool = False
 
 
-class Decoded(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Decoded:
     """A picture as the decoder gives it, with its place: not yet upright, scaled or converted."""
 
     picture: "av.VideoFrame"
@@ -137,7 +138,7 @@ class Backend(Protocol):
         """What came out so far; complete when `decode` is exhausted."""
         ...
 
-    def decode(self, options: ReadOptions) -> Iterator[Decoded]:
+    def decode(self, options: ReadOptions) -> Generator[Decoded]:
         """Decodes the pictures that the options want, in order of presentation."""
         ...
 

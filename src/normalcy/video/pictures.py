@@ -3,12 +3,13 @@
 import logging
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import av
 import numpy as np
 from av.error import FFmpegError, InvalidDataError
+from av.video.codeccontext import VideoCodecContext
 
 from normalcy.errors import FallbackWarning, UnreadableVideo
 from normalcy.video._scaler import upright_size
@@ -54,7 +55,7 @@ class PictureBackend:
         self.tally = Tally()
         self.info = self._look_at_first()
 
-    def decode(self, options: ReadOptions) -> Iterator[Decoded]:
+    def decode(self, options: ReadOptions) -> Generator[Decoded]:
         """Decodes the pictures that the options want."""
         for index, path in enumerate(self._pictures):
             pts_seconds = index / self._fps
@@ -117,11 +118,13 @@ class PictureBackend:
 def decode_picture(data: bytes, *, codec: str) -> av.VideoFrame:
     """Decodes the bytes of one picture file; raises InvalidDataError where some are missing."""
     context = av.CodecContext.create(codec, "r")
+    if not isinstance(context, VideoCodecContext):
+        raise ValueError(f"{codec} is no picture codec")
     context.thread_type = "NONE"
     if codec == "mjpeg":
         context.options = {"err_detect": "explode"}  # else a cut jpg comes with a grey lower part
     frames = context.decode(av.Packet(data)) or context.decode(None)
-    if not frames or not isinstance(frames[0], av.VideoFrame):
+    if not frames:
         raise ValueError("no picture in it")
     return frames[0]
 
@@ -132,4 +135,4 @@ def _decode_with_opencv(data: bytes) -> av.VideoFrame:
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
     if image is None:
         raise ValueError("neither PyAV nor OpenCV reads it")
-    return av.VideoFrame.from_ndarray(image, "bgr24")
+    return av.VideoFrame.from_ndarray(np.asarray(image, np.uint8), "bgr24")

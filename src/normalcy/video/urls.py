@@ -7,13 +7,21 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 # Query values that tell one camera from another and are no secret; every other value is hidden.
-SHOWN_QUERY_KEYS = frozenset({"cam", "camera", "ch", "channel", "profile", "stream", "subtype", "track", "unit"})
-LIVE_SCHEMES = frozenset({"rtsp", "rtsps", "rtmp", "rtmps", "rtp", "srt", "srtp", "tcp", "udp", "mms", "mmsh"})
+SHOWN_QUERY_KEYS = frozenset(
+    {"cam", "camera", "ch", "channel", "profile", "stream", "subtype", "track", "unit"}
+)
+LIVE_SCHEMES = frozenset(
+    {"rtsp", "rtsps", "rtmp", "rtmps", "rtp", "srt", "srtp", "tcp", "udp", "mms", "mmsh"}
+)
 
 _URL = re.compile(r"^([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 # pathlib turns `rtsp://host` into `rtsp:/host`: a path that came through it is mended.
 _SQUASHED = re.compile(rf"^(https?|{'|'.join(sorted(LIVE_SCHEMES))}):/(?=[^/])", re.IGNORECASE)
-_SECRET_IN_PATH = re.compile(r"((?:user|username|login|password|passwd|pass|pwd|token|auth|key)=)[^&/_?#]*", re.I)
+# Some cameras want `/user=admin_password=abc_channel=1.sdp`.
+_SECRET_IN_PATH = re.compile(
+    r"((?:user|username|login|password|passwd|pass|pwd|token|auth|key)=)[^&/?#]*?(?=_[a-z]+=|[&/?#]|$)",
+    re.IGNORECASE,
+)
 HIDDEN = "***"
 
 
@@ -47,16 +55,18 @@ def redact(url: str) -> str:
     scheme, _, rest = text.partition("://")
     rest = _without_user(rest)
     address, mark, query = rest.partition("#")[0].partition("?")
-    return f"{scheme}://{_SECRET_IN_PATH.sub(rf'\1{HIDDEN}', address)}{mark}{_redact_query(query)}"
+    address = _SECRET_IN_PATH.sub(rf"\1{HIDDEN}", address)
+    return f"{scheme}://{address}{mark}{_redact_query(query)}"
 
 
 def _without_user(rest: str) -> str:
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    if "@" not in authority and ":" not in authority:
+    # After a colon, the `@` that ends a password may stand behind a `/` of that password.
+    may_hold_slash = ":" in authority or "://" in rest
+    if not may_hold_slash and "@" not in authority:
         return rest
-    # With a colon in front, the `@` that ends the password may stand behind a `/` of the password.
-    secret, at, shown = rest.rpartition("@") if ":" in authority else rest.partition("@")
-    return f"{HIDDEN}@{shown}" if at and secret else shown
+    secret, _, shown = rest.rpartition("@") if may_hold_slash else rest.partition("@")
+    return f"{HIDDEN}@{shown}" if secret else shown
 
 
 def _redact_query(query: str) -> str:

@@ -35,7 +35,7 @@ class Fall:
 
     def recline(self, seconds: float) -> float:
         """0 upright, 1 lying; quick at the end of the fall, slow in getting up."""
-        down = _part(self.starts, self.lies, seconds) ** 1.7
+        down = math.pow(_part(self.starts, self.lies, seconds), 1.7)
         up = _part(self.rises, self.stands, seconds)
         return down * (1 - up * up * (3 - 2 * up))
 
@@ -82,7 +82,10 @@ class Actor:
 
     def abnormal(self, seconds: float) -> bool:
         """Whether it is abnormal just then."""
-        return self.abnormal_seconds is not None and self.abnormal_seconds[0] <= seconds < self.abnormal_seconds[1]
+        return (
+            self.abnormal_seconds is not None
+            and self.abnormal_seconds[0] <= seconds < self.abnormal_seconds[1]
+        )
 
     def stance(self, seconds: float) -> Stance:
         """Where it stands."""

@@ -51,15 +51,9 @@ class Annotations:
     abnormal_TK: BoolArray
     packed_TP: UInt8Array
 
-    @property
-    def labels_T(self) -> BoolArray:
-        """Whether each frame is abnormal."""
+    def labels(self) -> BoolArray:
+        """Whether each frame is abnormal, (T,)."""
         return np.asarray(self.abnormal_TK.any(axis=1))
-
-    @property
-    def masks_THW(self) -> BoolArray:
-        """Masks of all frames."""
-        return np.stack(list(self.masks())) if len(self.packed_TP) else np.zeros((0, *self.size_px), np.bool_)
 
     def masks(self) -> Iterator[BoolArray]:
         """Mask of each frame in order, (H, W)."""
@@ -81,7 +75,7 @@ def save(annotations: Annotations, path: Path) -> None:
     np.savez_compressed(
         path,
         size_px=np.array(annotations.size_px, np.int32),
-        labels_T=annotations.labels_T,
+        labels_T=annotations.labels(),
         track_ids_K=annotations.track_ids_K,
         kinds_K=np.array(annotations.kinds_K, np.str_),
         boxes_TK4=annotations.boxes_TK4,

@@ -6,7 +6,6 @@ surface in metres, so that they keep their size whatever the picture's. Scaling 
 Letters: H height, W width, C channels (RGB).
 """
 
-import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -24,6 +23,7 @@ _NOISE_SIDE, _NOISE_PER_M = 512, 48.0
 _SKIRTING_M, _DADO_M = 0.12, 1.0
 _STONE_M = (0.56, 0.28)
 _ARROW_EVERY_M, _ARROW_DEPTH_M = 2.6, 5.1
+_LAMPS_AROUND = 3
 CEILING_COLOR: Color = (214, 214, 208)
 
 
@@ -47,7 +47,7 @@ class Texture:
     def cell(self, column_HW: FloatArray, row_HW: FloatArray) -> FloatArray:
         """A value between -1 and 1 for each tile."""
         side = len(self.cells_HW)
-        return self.cells_HW[row_HW.astype(int) % side, column_HW.astype(int) % side]
+        return np.asarray(self.cells_HW[row_HW.astype(int) % side, column_HW.astype(int) % side], np.float32)
 
 
 @lru_cache(maxsize=8)
@@ -59,32 +59,33 @@ def backdrop(name: SettingName, camera: Camera, *, seed: int, margin_px: int, fi
     """
     setting, texture = SETTINGS[name], _texture(seed)
     height, width = (side + 2 * margin_px for side in camera.size_px)
-    x_W = (np.arange(width * finer, dtype=np.float32) + 0.5) / finer - margin_px
-    y_H = (np.arange(height * finer, dtype=np.float32) + 0.5) / finer - margin_px
-    horizon_px = camera.horizon * camera.size_px[0]
-    wall_top = horizon_px - camera.scale(WALL_DEPTH_M) * (CEILING_M - camera.height_m)
+    x_W, y_H = (_centers(side, finer) - np.float32(margin_px) for side in (width, height))
+    horizon_px, wall_scale = camera.horizon * camera.size_px[0], camera.scale(WALL_DEPTH_M)
+    wall_top = horizon_px - wall_scale * (CEILING_M - camera.height_m)
     rows = np.searchsorted(y_H, (wall_top, camera.floor_row(WALL_DEPTH_M)))
     ceiling_H, wall_H, floor_H = np.split(y_H - np.float32(horizon_px), rows)
-    across_W = (x_W - camera.size_px[1] / 2) / camera.focal_px
-    image_HWC = np.concatenate(
-        [
-            _ceiling(setting, *_plane(across_W, ceiling_H, camera, camera.height_m - CEILING_M)),
-            _wall(setting, texture, across_W * WALL_DEPTH_M, camera.height_m - wall_H / camera.scale(WALL_DEPTH_M)),
-            _floor(setting, texture, *_plane(across_W, floor_H, camera, camera.height_m)),
-        ]
+    across_W = (x_W - np.float32(camera.size_px[1] / 2)) / np.float32(camera.focal_px)
+    parts = (
+        _ceiling(setting, *_plane(across_W, ceiling_H, camera, camera.height_m - CEILING_M)),
+        _wall(
+            setting,
+            texture,
+            *_upright(across_W, np.float32(camera.height_m) - wall_H / np.float32(wall_scale)),
+        ),
+        _floor(setting, texture, *_plane(across_W, floor_H, camera, camera.height_m)),
     )
-    small_HWC = np.asarray(cv2.resize(image_HWC, (width, height), interpolation=cv2.INTER_AREA), np.float32)
-    small_HWC.flags.writeable = False
-    return small_HWC
+    small_HWC = cv2.resize(np.concatenate(parts), (width, height), interpolation=cv2.INTER_AREA)
+    image_HWC = np.asarray(small_HWC, np.float32)
+    image_HWC.flags.writeable = False
+    return image_HWC
 
 
 def brightness(lamps: Lamps, x_m: FloatArray, y_m: FloatArray, z_m: FloatArray) -> FloatArray:
-    """Light that falls on places in the scene: 1 is plain daylight."""
-    first, last = math.floor(float(x_m.min()) / lamps.every_m) - 1, math.ceil(float(x_m.max()) / lamps.every_m) + 1
-    light = np.full(np.broadcast(x_m, y_m, z_m).shape, lamps.ambient, np.float32)
-    for number in range(first, last + 1):
-        square = (x_m - number * lamps.every_m) ** 2 + (y_m - lamps.height_m) ** 2 + (z_m - lamps.depth_m) ** 2
-        light += lamps.power / (2.0 + 2.2 * square)
+    """Light that falls on places in the scene from an endless row of lamps: 1 is plain daylight."""
+    beside_m, apart_m2 = x_m % lamps.every_m, (y_m - lamps.height_m) ** 2 + (z_m - lamps.depth_m) ** 2
+    light = np.full(np.shape(x_m), lamps.ambient, np.float32)
+    for number in range(-_LAMPS_AROUND, _LAMPS_AROUND + 2):
+        light += lamps.power / (2.0 + 2.2 * ((beside_m - number * lamps.every_m) ** 2 + apart_m2))
     return light
 
 
@@ -97,12 +98,23 @@ def _texture(seed: int) -> Texture:
     return Texture(np.asarray(smooth_HW, np.float32), rng.uniform(-1, 1, (61, 61)).astype(np.float32))
 
 
+def _centers(side_px: int, finer: int) -> FloatArray:
+    """Middles of the finer picture's pixels, in pixels of the picture."""
+    return np.asarray((np.arange(side_px * finer) + 0.5) / finer, np.float32)
+
+
 def _plane(
     across_W: FloatArray, below_H: FloatArray, camera: Camera, drop_m: float
 ) -> tuple[FloatArray, FloatArray]:
     """X and Z, each (H, W), of a level plane `drop_m` below the camera at rows below the horizon."""
     z_H = np.float32(camera.focal_px * drop_m) / below_H
-    return across_W[None, :] * z_H[:, None], np.broadcast_to(z_H[:, None], (len(z_H), len(across_W)))
+    return across_W[None, :] * z_H[:, None], np.repeat(z_H[:, None], len(across_W), axis=1)
+
+
+def _upright(across_W: FloatArray, y_H: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """X and Y, each (H, W), of the wall."""
+    x_W = across_W * np.float32(WALL_DEPTH_M)
+    return np.repeat(x_W[None, :], len(y_H), axis=0), np.repeat(y_H[:, None], len(x_W), axis=1)
 
 
 def _floor(setting: Setting, texture: Texture, x_HW: FloatArray, z_HW: FloatArray) -> FloatArray:
@@ -119,8 +131,7 @@ def _floor(setting: Setting, texture: Texture, x_HW: FloatArray, z_HW: FloatArra
     return np.asarray(image_HWC * (vary_HW * corner_HW * light_HW)[..., None], np.float32)
 
 
-def _wall(setting: Setting, texture: Texture, x_W: FloatArray, y_H: FloatArray) -> FloatArray:
-    x_HW, y_HW = (np.ascontiguousarray(grid, np.float32) for grid in np.meshgrid(x_W, y_H))
+def _wall(setting: Setting, texture: Texture, x_HW: FloatArray, y_HW: FloatArray) -> FloatArray:
     image_HWC = np.where((y_HW < _DADO_M)[..., None], _paint(setting.dado), _paint(setting.wall))
     vary_HW = 1 + 0.012 * texture.noise(x_HW, y_HW)
     if setting.stones:
@@ -156,11 +167,15 @@ def _stones(texture: Texture, x_HW: FloatArray, y_HW: FloatArray) -> FloatArray:
     return np.asarray(np.where(joint_HW, 0.70, shade_HW), np.float32)
 
 
-def _hang(image_HWC: FloatArray, panel: Panel, x_HW: FloatArray, y_HW: FloatArray, light_HW: FloatArray) -> None:
+def _hang(
+    image_HWC: FloatArray, panel: Panel, x_HW: FloatArray, y_HW: FloatArray, light_HW: FloatArray
+) -> None:
     """Paints a panel in place; x counts from its left edge."""
     inside_HW = (x_HW >= 0) & (x_HW < panel.width_m) & (y_HW >= panel.low_m) & (y_HW < panel.high_m)
     pane_HW = _edge_distance(x_HW / panel.width_m * panel.panes) * panel.width_m / panel.panes
-    edge_HW = np.minimum(pane_HW, np.minimum(y_HW - panel.low_m if panel.low_m else y_HW + 1, panel.high_m - y_HW))
+    edge_HW = np.minimum(
+        pane_HW, np.minimum(y_HW - panel.low_m if panel.low_m else y_HW + 1, panel.high_m - y_HW)
+    )
     face_HW = inside_HW & (edge_HW >= panel.frame_m)
     rise_HW = (y_HW - panel.low_m) / (panel.high_m - panel.low_m)
     own_HW = panel.glow * (0.85 + 0.25 * rise_HW) + (1 - panel.glow) * light_HW * (0.92 + 0.10 * rise_HW)

@@ -155,7 +155,9 @@ def fall(cue: Cue) -> list[Actor]:
     path = _arrive(cue, spot, pace_mps=pace_mps, at_seconds=when.starts)
     path = walk(stand(path, seconds=when.stands - when.starts), cue.exit, speed_mps=pace_mps)
     span = (when.starts, when.stands)
-    return [replace(_on_foot(cue, Pedestrian(look), look, path), kind="fall", fall=when, abnormal_seconds=span)]
+    return [
+        replace(_on_foot(cue, Pedestrian(look), look, path), kind="fall", fall=when, abnormal_seconds=span)
+    ]
 
 
 def loiterer(cue: Cue) -> list[Actor]:
@@ -189,8 +191,16 @@ def abandoned_object(cue: Cue) -> list[Actor]:
     )
     # The right hand is the near one when the carrier faces right.
     place = (spot[0] + 0.2 * cue.direction, spot[1] - 0.2 * cue.direction)
-    rest = stand(begin(place, seconds=put_down, toward=(place[0] + cue.direction, place[1])), seconds=math.inf)
-    case = Actor(cue.track_id + 1, "abandoned_object", Suitcase(paint), rest, abnormal_seconds=(cue.on_seconds, math.inf))
+    rest = stand(
+        begin(place, seconds=put_down, toward=(place[0] + cue.direction, place[1])), seconds=math.inf
+    )
+    case = Actor(
+        cue.track_id + 1,
+        "abandoned_object",
+        Suitcase(paint),
+        rest,
+        abnormal_seconds=(cue.on_seconds, math.inf),
+    )
     return [carrier, case]
 
 

@@ -93,7 +93,9 @@ def main(arguments: Sequence[str]) -> int:
     """Writes the sheet to the one path given; returns the exit status."""
     try:
         if len(arguments) != 1:
-            raise OutputError(f"{len(arguments)} arguments", where="contact_sheet", hint="Give the path of one PNG")
+            raise OutputError(
+                f"{len(arguments)} arguments", where="contact_sheet", hint="Give the path of one PNG"
+            )
         write_contact_sheet(Path(arguments[0]))
     except NormalcyError as error:
         LOG.error("%s", error)

@@ -45,7 +45,7 @@ class Walkway:
 
     def frame_labels(self, video: LabelledVideo) -> BoolArray | None:
         """Labels of a test video, (T,); None for training videos. Raises LabelError when damaged."""
-        return None if video.split == "train" else self.annotations(video).labels_T
+        return None if video.split == "train" else self.annotations(video).labels()
 
     def pixel_masks(self, video: LabelledVideo) -> Iterator[BoolArray] | None:
         """Visible pixels of the abnormal in each frame, (H, W); None for training videos."""
@@ -54,10 +54,11 @@ class Walkway:
     def annotations(self, video: LabelledVideo) -> Annotations:
         """All that is known of a video of either split: labels, masks, boxes and tracks."""
         entry = self._entry(video)
-        annotations, path = load(entry.labels_path(self.root)), entry.labels_path(self.root)
-        if len(annotations.labels_T) != entry.frames:
+        path = entry.labels_path(self.root)
+        annotations = load(path)
+        if len(annotations.boxes_TK4) != entry.frames:
             hint = "Make the scene again with `normalcy data synthesize`"
-            message = f"{len(annotations.labels_T)} labels for {entry.frames} frames"
+            message = f"{len(annotations.boxes_TK4)} labels for {entry.frames} frames"
             raise LabelError(message, where=path, hint=hint)
         return annotations
 

@@ -1,6 +1,6 @@
 """Draws a figure's solids into a small picture with soft edges.
 
-Letters: N points, K corners of a drawn circle, H height, W width, C channels (RGB and alpha).
+Letters: N points of all solids, K corners of a drawn circle, H height, W width, C channels (RGB and alpha).
 """
 
 import math
@@ -17,6 +17,7 @@ from normalcy.datasets.walkway.shapes import Color, Solid, shade
 
 UInt8Array = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float64]
+FixedArray = npt.NDArray[np.int32]
 
 FIXED_POINT_BITS = 4
 _ANGLES_K = np.arange(14) * math.tau / 14
@@ -24,8 +25,8 @@ _CIRCLE_K2 = np.stack([np.cos(_ANGLES_K), np.sin(_ANGLES_K)], axis=1)
 # The lit side of a solid is a smaller copy, moved toward the lamps by a part of the sphere's radius.
 _LIT_SIZE, _LIT_SHIFT_2 = 0.66, np.array([-0.10, -0.26])
 _UNLIT = 0.78
-# The far arm and leg are darker: this much a metre of depth.
-_DARKER_PER_M = 0.9
+# The far arm and leg are darker: this much a metre of depth, down to a depth.
+_DARKER_PER_M, _DARKEST_M = 0.9, 0.3
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,13 @@ class Sprite:
         left_px: Column of its first pixel.
         top_px: Row of its first pixel.
         rgba_HWC: uint8, colour multiplied by alpha.
+        in_view: Part of the box around the whole figure that lies within the picture.
     """
 
     left_px: int
     top_px: int
     rgba_HWC: UInt8Array
+    in_view: float = 1.0
 
     @property
     def window(self) -> tuple[slice, slice]:
@@ -64,26 +67,42 @@ def draw(
 ) -> Sprite | None:
     """Draws solids from far to near, `finer` times as large, and scales down; None when out of the picture."""
     centers_N2, radii_N, depths_N = _project(solids, stance, camera, shift_px)
-    bounds = _bounds(centers_N2, radii_N, camera.size_px)
-    if bounds is None:
+    low_2 = np.floor((centers_N2 - radii_N[:, None]).min(axis=0)).astype(int) - 1
+    high_2 = np.ceil((centers_N2 + radii_N[:, None]).max(axis=0)).astype(int) + 1
+    left, top = np.maximum(low_2, 0).tolist()
+    right, bottom = np.minimum(high_2, camera.size_px[::-1]).tolist()
+    if left >= right or top >= bottom:
         return None
-    left, top, right, bottom = bounds
     canvas_HWC = np.zeros(((bottom - top) * finer, (right - left) * finer, 4), np.uint8)
-    centers_N2, radii_N = (centers_N2 - (left, top)) * finer - 0.5, radii_N * finer
-    pixels_per_m = camera.scale(stance.z_m) * finer
+    fine_N2 = (centers_N2 - (left, top)) * finer - 0.5
+    _paint(canvas_HWC, solids, fine_N2, radii_N * finer, depths_N, rim_scale=camera.scale(stance.z_m) * finer)
+    small_HWC = cv2.resize(canvas_HWC, (right - left, bottom - top), interpolation=cv2.INTER_AREA)
+    in_view = (right - left) * (bottom - top) / float(np.prod(high_2 - low_2))
+    return Sprite(left, top, np.asarray(small_HWC, np.uint8), in_view)
+
+
+def _paint(
+    canvas_HWC: UInt8Array,
+    solids: Sequence[Solid],
+    centers_N2: FloatArray,
+    radii_N: FloatArray,
+    depths_N: FloatArray,
+    *,
+    rim_scale: float,
+) -> None:
+    """Paints solids onto a canvas; each takes as many of the N points as it has."""
     counts = [len(solid.points) for solid in solids]
     starts = [0, *accumulate(counts[:-1])]
-    parts = [slice(start, start + count) for start, count in zip(starts, counts, strict=True)]
     depths = (np.add.reduceat(depths_N, starts) / counts).tolist()
+    outlines = _outlines(centers_N2, radii_N)
     for index in sorted(range(len(solids)), key=lambda i: solids[i].lift - depths[i]):
-        color = shade(solids[index].color, 1 - _DARKER_PER_M * min(max(depths[index], 0.0), 0.3))
-        part, rim_px = parts[index], solids[index].rim_m * pixels_per_m
-        if rim_px:
-            _paint_ring(canvas_HWC, centers_N2[part][0], radii_N[part][0], color, rim_px)
+        solid, part = solids[index], slice(starts[index], starts[index] + counts[index])
+        color = shade(solid.color, 1 - _DARKER_PER_M * min(max(depths[index], 0.0), _DARKEST_M))
+        if solid.rim_m:
+            _paint_ring(canvas_HWC, centers_N2[part][0], radii_N[part][0], color, solid.rim_m * rim_scale)
         else:
-            _paint_hull(canvas_HWC, centers_N2[part], radii_N[part], color)
-    small_HWC = cv2.resize(canvas_HWC, (right - left, bottom - top), interpolation=cv2.INTER_AREA)
-    return Sprite(left, top, np.asarray(small_HWC, np.uint8))
+            for outline_NK2, paint in zip(outlines, (shade(color, _UNLIT), color), strict=True):
+                _paint_hull(canvas_HWC, outline_NK2[part], paint)
 
 
 def _project(
@@ -98,23 +117,20 @@ def _project(
     return camera.project(world_N3) + shift_px, radii_N * camera.scale(stance.z_m), depth_N
 
 
-def _bounds(
-    centers_N2: FloatArray, radii_N: FloatArray, size_px: tuple[int, int]
-) -> tuple[int, int, int, int] | None:
-    low = np.floor((centers_N2 - radii_N[:, None]).min(axis=0)).astype(int) - 1
-    high = np.ceil((centers_N2 + radii_N[:, None]).max(axis=0)).astype(int) + 1
-    left, top = max(int(low[0]), 0), max(int(low[1]), 0)
-    right, bottom = min(int(high[0]), size_px[1]), min(int(high[1]), size_px[0])
-    return (left, top, right, bottom) if left < right and top < bottom else None
-
-
-def _paint_hull(canvas_HWC: UInt8Array, centers_N2: FloatArray, radii_N: FloatArray, color: Color) -> None:
+def _outlines(centers_N2: FloatArray, radii_N: FloatArray) -> tuple[FixedArray, FixedArray]:
+    """Circles around all points, and the smaller ones of their lit sides, in fixed-point pixels, (N, K, 2)."""
     circle_NK2 = _CIRCLE_K2 * radii_N[:, None, None]
     lit_NK2 = _LIT_SIZE * circle_NK2 + radii_N[:, None, None] * _LIT_SHIFT_2
-    for corners_NK2, paint in ((circle_NK2, shade(color, _UNLIT)), (lit_NK2, color)):
-        fixed_NK2 = np.rint((corners_NK2 + centers_N2[:, None]) * (1 << FIXED_POINT_BITS)).astype(np.int32)
-        hull = cv2.convexHull(fixed_NK2.reshape(-1, 1, 2))
-        cv2.fillConvexPoly(canvas_HWC, hull, (*paint, 255.0), cv2.LINE_8, FIXED_POINT_BITS)
+    full_NK2, lit_NK2 = (
+        np.rint((corners_NK2 + centers_N2[:, None]) * (1 << FIXED_POINT_BITS)).astype(np.int32)
+        for corners_NK2 in (circle_NK2, lit_NK2)
+    )
+    return full_NK2, lit_NK2
+
+
+def _paint_hull(canvas_HWC: UInt8Array, outline_NK2: FixedArray, paint: Color) -> None:
+    hull = cv2.convexHull(outline_NK2.reshape(-1, 1, 2))
+    cv2.fillConvexPoly(canvas_HWC, hull, (*paint, 255.0), cv2.LINE_8, FIXED_POINT_BITS)
 
 
 def _paint_ring(

@@ -1,8 +1,8 @@
 """What a synthesized folder says of itself, and whether its files are as they were written.
 
-    walkway.json
-    train/01_wall.mp4        01_wall.labels.npz
-    test/01_corridor.mp4     01_corridor.labels.npz
+walkway.json
+train/01_wall.mp4        01_wall.labels.npz
+test/01_corridor.mp4     01_corridor.labels.npz
 """
 
 import hashlib
@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from normalcy.config import StrictConfig
 from normalcy.datasets.base import CheckItem, Split
+from normalcy.datasets.walkway.actors import AnomalyKind
 from normalcy.datasets.walkway.settings import SettingName
 from normalcy.errors import DatasetError, DatasetIncomplete
 from normalcy.run_folder import write_text
@@ -32,12 +33,14 @@ class Recipe(StrictConfig):
     train_videos: int
     test_videos: int
     seconds_per_video: float
+    settings: tuple[SettingName, ...]
+    anomalies: tuple[AnomalyKind, ...]
 
 
 class EventEntry(StrictConfig):
     """Neighbouring frames in which one actor is abnormal and in the picture, both ends included."""
 
-    kind: str
+    kind: AnomalyKind
     track_id: int
     first_frame: int
     last_frame: int

@@ -72,7 +72,13 @@ def gait_pose(height_m: float, moment: Moment) -> Pose:
 
 
 def seated(
-    height_m: float, *, hip: Joint, lean: float, feet: tuple[Joint, Joint], grip: Joint, head_lean: float = 0.0
+    height_m: float,
+    *,
+    hip: Joint,
+    lean: float,
+    feet: tuple[Joint, Joint],
+    grip: Joint,
+    head_lean: float = 0.0,
 ) -> Pose:
     """Sitting at `hip` with both hands at `grip` and the ankles at `feet`, all in metres; `lean` in radians."""
     (hip_b, grip_b, *feet_b) = [(f / height_m, u / height_m) for f, u in (hip, grip, *feet)]
@@ -80,7 +86,9 @@ def seated(
     neck = _along(shoulder, lean, NECK)
     head = _along(neck, head_lean, SKULL * 0.95)
     elbow = reach(shoulder, grip_b, UPPER_ARM, FOREARM, bend=-1)
-    legs = [(reach(hip_b, foot, THIGH, SHANK, bend=1), foot, (foot[0] + FOOT, foot[1] - 0.01)) for foot in feet_b]
+    legs = [
+        (reach(hip_b, foot, THIGH, SHANK, bend=1), foot, (foot[0] + FOOT, foot[1] - 0.01)) for foot in feet_b
+    ]
     flat = [hip_b, shoulder, neck, head, *legs[0], *legs[1], elbow, grip_b, elbow, grip_b]
     return assembled(flat, height_m)
 
@@ -145,6 +153,10 @@ def _reclined(joint: Joint, recline: float) -> Joint:
 
 
 def assembled(flat: list[Joint], height_m: float, *, splay: float = 0.0) -> Pose:
+    """A pose from joints in body heights: hip, shoulder, neck, head, then legs and arms, left before right.
+
+    Elbows, hands and feet are `splay` body heights further out than when standing.
+    """
     hip, shoulder, neck, head, *rest = flat
 
     def spot(joint: Joint, side: float) -> Spot:

@@ -6,14 +6,13 @@ Letters: T frames, K tracks, H height, W width, C channels (RGB), 4 a box as x0,
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from normalcy.datasets.walkway.actors import Actor
-from normalcy.datasets.walkway.annotations import AbnormalSpan, Annotations, packed
+from normalcy.datasets.walkway.annotations import Annotations, packed
 from normalcy.datasets.walkway.backdrop import backdrop, brightness
 from normalcy.datasets.walkway.camera import Camera
 from normalcy.datasets.walkway.drawing import Sprite, draw
@@ -29,6 +28,8 @@ Int16Array = npt.NDArray[np.int16]
 FloatArray = npt.NDArray[np.float32]
 Box = tuple[int, int, int, int]
 
+# Somebody of whom less lies within the picture is not labelled: nobody could tell what that is.
+LEAST_IN_VIEW = 0.25
 _OPAQUE = 128
 _CHEST_M = 1.2
 _NOWHERE: Box = (-1, -1, -1, -1)
@@ -41,19 +42,16 @@ class RenderedFrame:
     Attributes:
         image_HWC: uint8 RGB.
         ids_HW: Track id of whoever is seen at each pixel, 0 for the empty scene.
+        mask_HW: Visible pixels of the abnormal.
         boxes: Box of each actor in the picture, by track id.
-        abnormal: Track ids of those who are abnormal just then and in the picture.
+        abnormal: Track ids of those who are abnormal just then and enough of whom is in the picture.
     """
 
     image_HWC: UInt8Array
     ids_HW: UInt16Array
+    mask_HW: BoolArray
     boxes: dict[int, Box]
     abnormal: frozenset[int]
-
-    @property
-    def mask_HW(self) -> BoolArray:
-        """Visible pixels of the abnormal."""
-        return np.isin(self.ids_HW, sorted(self.abnormal)) if self.abnormal else np.zeros_like(self.ids_HW, np.bool_)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,51 +60,29 @@ class RenderedVideo:
 
     Attributes:
         frames_THWC: uint8 RGB.
+        labels_T: Whether each frame is abnormal.
+        masks_THW: Visible pixels of the abnormal.
         ids_THW: Track id of whoever is seen at each pixel, 0 for the empty scene.
-        annotations: Labels, masks, boxes and tracks.
+        annotations: Boxes, tracks and abnormal spans.
     """
 
     frames_THWC: UInt8Array
+    labels_T: BoolArray
+    masks_THW: BoolArray
     ids_THW: UInt16Array
     annotations: Annotations
-
-    @property
-    def labels_T(self) -> BoolArray:
-        """Whether each frame is abnormal."""
-        return self.annotations.labels_T
-
-    @cached_property
-    def masks_THW(self) -> BoolArray:
-        """Visible pixels of the abnormal."""
-        return self.annotations.masks_THW
-
-    @property
-    def boxes_TK4(self) -> Int16Array:
-        """Boxes of the tracks; see Annotations."""
-        return self.annotations.boxes_TK4
-
-    @property
-    def track_ids_K(self) -> UInt16Array:
-        """Identities of the tracks."""
-        return self.annotations.track_ids_K
-
-    @property
-    def kinds_K(self) -> tuple[str, ...]:
-        """Kinds of the tracks."""
-        return self.annotations.kinds_K
-
-    def spans(self) -> list[AbnormalSpan]:
-        """Abnormal spans in order of their beginning."""
-        return self.annotations.spans()
 
 
 def render_video(script: VideoScript) -> RenderedVideo:
     """Draws a whole script into memory."""
     frames = list(render_frames(script))
+    annotations = annotate(script, frames)
     return RenderedVideo(
         frames_THWC=np.stack([frame.image_HWC for frame in frames]),
+        labels_T=annotations.labels(),
+        masks_THW=np.stack([frame.mask_HW for frame in frames]),
         ids_THW=np.stack([frame.ids_HW for frame in frames]),
-        annotations=annotate(script, frames),
+        annotations=annotations,
     )
 
 
@@ -157,17 +133,18 @@ class Stage:
         shade_floor(scene_HWC, [(sprite, row) for (_, sprite), row in zip(cast, floor_rows, strict=True)])
         ids_HW = np.zeros(self.script.size_px, np.uint16)
         boxes: dict[int, Box] = {}
+        abnormal: set[int] = set()
         for actor, sprite in cast:
-            opaque_HW = sprite.rgba_HWC[..., 3] >= _OPAQUE
             _paste(scene_HWC, sprite, light=self._light(actor, seconds))
-            ids_HW[sprite.window][opaque_HW] = actor.track_id
+            opaque_HW = sprite.rgba_HWC[..., 3] >= _OPAQUE
             if opaque_HW.any():
+                ids_HW[sprite.window][opaque_HW] = actor.track_id
                 boxes[actor.track_id] = _box(sprite, opaque_HW)
-        abnormal = frozenset(
-            actor.track_id for actor, _ in cast if actor.track_id in boxes and actor.abnormal(seconds)
-        )
+                if sprite.in_view >= LEAST_IN_VIEW and actor.abnormal(seconds):
+                    abnormal.add(actor.track_id)
         image_HWC = self._sensor.expose(scene_HWC, index=index, seconds=seconds)
-        return RenderedFrame(image_HWC, ids_HW, boxes, abnormal)
+        mask_HW = np.isin(ids_HW, sorted(abnormal))
+        return RenderedFrame(image_HWC, ids_HW, mask_HW, boxes, frozenset(abnormal))
 
     def _cast(self, seconds: float, shift_px: tuple[float, float]) -> list[tuple[Actor, Sprite]]:
         """Who is in the picture, from far to near."""
@@ -186,7 +163,11 @@ class Stage:
         """The scene without actors, displaced by the shake."""
         margin = self._margin_px
         empty_HWC = backdrop(
-            self.script.setting, self._camera, seed=self.script.scene_seed, margin_px=margin, finer=self._finer
+            self.script.setting,
+            self._camera,
+            seed=self.script.scene_seed,
+            margin_px=margin,
+            finer=self._finer,
         )
         move = np.array([[1.0, 0.0, shift_px[0] - margin], [0.0, 1.0, shift_px[1] - margin]])
         return np.asarray(cv2.warpAffine(empty_HWC, move, self.script.size_px[::-1]), np.float32)

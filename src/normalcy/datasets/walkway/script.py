@@ -83,7 +83,9 @@ def _check(
     setting: str, size_px: tuple[int, int], fps: float, seconds: float, kinds: tuple[AnomalyKind, ...]
 ) -> None:
     if setting not in SETTINGS:
-        raise ConfigError(f"setting {setting!r} is unknown", hint=f"Choose one of {', '.join(SETTING_NAMES)}.")
+        raise ConfigError(
+            f"setting {setting!r} is unknown", hint=f"Choose one of {', '.join(SETTING_NAMES)}."
+        )
     if not all(SMALLEST_PX <= side <= LARGEST_PX for side in size_px):
         hint = f"Height and width go from {SMALLEST_PX} to {LARGEST_PX} pixels."
         raise ConfigError(f"size {size_px[0]}x{size_px[1]} is out of range", where="walkway", hint=hint)
@@ -97,7 +99,9 @@ def _check(
             raise ConfigError(f"anomaly {kind!r} is unknown", where="walkway", hint=hint)
         if kind == "against_flow" and not SETTINGS[setting].one_way:
             hint = "Choose the setting 'corridor'."
-            raise ConfigError(f"setting {setting!r} has no one-way flow to walk against", where="walkway", hint=hint)
+            raise ConfigError(
+                f"setting {setting!r} has no one-way flow to walk against", where="walkway", hint=hint
+            )
 
 
 def _slots(rng: np.random.Generator, seconds: float, count: int) -> list[tuple[float, float]]:

@@ -40,9 +40,11 @@ class Sensor:
     def shake_px(self, seconds: float, height_px: int) -> tuple[float, float]:
         """How far the picture is displaced to the right and downward."""
         reach = SHAKE_PX_PER_HEIGHT * height_px
-        return reach * _wave(seconds, _SHAKE_HZ, self.phases[:3]), reach * _wave(seconds, _SHAKE_HZ, self.phases[3:6])
+        return reach * _wave(seconds, _SHAKE_HZ, self.phases[:3]), reach * _wave(
+            seconds, _SHAKE_HZ, self.phases[3:6]
+        )
 
-    def gain_C(self, seconds: float) -> FloatArray:
+    def gain(self, seconds: float) -> FloatArray:
         """Brightness of red, green and blue."""
         light = 1 + LIGHT_DRIFT * _wave(seconds, _LIGHT_HZ, self.phases[6:9])
         warmth = TINT_DRIFT * _wave(seconds, _LIGHT_HZ, self.phases[9:12])
@@ -50,7 +52,7 @@ class Sensor:
 
     def expose(self, scene_HWC: FloatArray, *, index: int, seconds: float) -> UInt8Array:
         """The picture that the camera gives of a scene; may overwrite the scene."""
-        scene_HWC *= self.gain_C(seconds)
+        scene_HWC *= self.gain(seconds)
         if self.noise:
             rng = np.random.default_rng((*self.seed, _NOISE_STREAM, index))
             noise_HWC = rng.standard_normal(scene_HWC.shape, np.float32)

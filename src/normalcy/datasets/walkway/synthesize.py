@@ -3,10 +3,11 @@
 import logging
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from normalcy.datasets.walkway.actors import ANOMALY_KINDS, AnomalyKind
 from normalcy.datasets.walkway.annotations import save
 from normalcy.datasets.walkway.manifest import (
     FILE_NAME,
@@ -22,6 +23,7 @@ from normalcy.datasets.walkway.manifest import (
 from normalcy.datasets.walkway.plan import PlannedVideo, plan_videos
 from normalcy.datasets.walkway.render import RenderedFrame, annotate, render_frames
 from normalcy.datasets.walkway.script import make_script
+from normalcy.datasets.walkway.settings import SETTING_NAMES, SettingName
 from normalcy.errors import ConfigError, DatasetError, OutputError
 from normalcy.run_folder import writing_to
 from normalcy.video.writer import VideoWriter
@@ -44,6 +46,8 @@ def synthesize(
     train_videos: int = 8,
     test_videos: int = 9,
     seconds_per_video: float = 22.0,
+    settings: Sequence[SettingName] = SETTING_NAMES,
+    anomalies: Sequence[AnomalyKind] = ANOMALY_KINDS,
     on_video: OnVideo | None = None,
 ) -> None:
     """Makes the scene in a folder, whole or not at all; a complete folder of the same settings is left as it is.
@@ -53,9 +57,11 @@ def synthesize(
         seed: The same seed and settings make the same frames and labels.
         size_px: (height, width), both even, as H.264 asks for.
         fps: Frames per second.
-        train_videos: Normal videos, in the three settings in turn.
-        test_videos: Videos with one or two anomalies; seven or more have every kind.
+        train_videos: Normal videos.
+        test_videos: Videos with one or two anomalies; as many as there are kinds, or more, have every kind.
         seconds_per_video: Length of each video.
+        settings: Places, used in turn.
+        anomalies: Kinds of anomaly, used in turn.
         on_video: Called after each video with its name, how many are done, and how many there are.
 
     Raises:
@@ -70,8 +76,10 @@ def synthesize(
         train_videos=train_videos,
         test_videos=test_videos,
         seconds_per_video=seconds_per_video,
+        settings=tuple(settings),
+        anomalies=tuple(anomalies),
     )
-    _check(recipe)
+    plan = _checked_plan(recipe)
     if _is_made(root, recipe):
         LOG.info("%s holds this scene already", root)
         return
@@ -79,13 +87,13 @@ def synthesize(
         root.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f".{root.name}-", dir=root.parent))
         try:
-            _fill(draft, recipe, on_video)
+            _fill(draft, recipe, plan, on_video)
             _publish(draft, root, recipe)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
 
 
-def _check(recipe: Recipe) -> None:
+def _checked_plan(recipe: Recipe) -> list[PlannedVideo]:
     if recipe.seed < 0:
         raise ConfigError(f"seed {recipe.seed} is negative", where="walkway", hint="Choose 0 or more")
     if any(side % 2 for side in recipe.size_px):
@@ -95,6 +103,12 @@ def _check(recipe: Recipe) -> None:
     if recipe.train_videos < 0 or recipe.test_videos < 0 or recipe.train_videos + recipe.test_videos == 0:
         counts = f"{recipe.train_videos} training and {recipe.test_videos} test videos"
         raise ConfigError(f"{counts} cannot be made", where="walkway", hint="Choose at least one video")
+    return plan_videos(
+        train_videos=recipe.train_videos,
+        test_videos=recipe.test_videos,
+        settings=recipe.settings,
+        anomalies=recipe.anomalies,
+    )
 
 
 def _is_made(root: Path, recipe: Recipe) -> bool:
@@ -112,7 +126,9 @@ def _is_made(root: Path, recipe: Recipe) -> bool:
     try:
         manifest = read_manifest(root)
     except DatasetError as error:
-        raise OutputError("holds a damaged scene", where=root, hint="Delete it, or choose another folder") from error
+        raise OutputError(
+            "holds a damaged scene", where=root, hint="Delete it, or choose another folder"
+        ) from error
     if manifest.recipe != recipe:
         change = ", ".join(_differences(manifest.recipe, recipe))
         hint = "Choose another folder, or delete this one"
@@ -131,8 +147,7 @@ def _differences(there: Recipe, wanted: Recipe) -> Iterator[str]:
             yield f"{name} {value} instead of {other}"
 
 
-def _fill(folder: Path, recipe: Recipe, on_video: OnVideo | None) -> None:
-    plan = plan_videos(train_videos=recipe.train_videos, test_videos=recipe.test_videos)
+def _fill(folder: Path, recipe: Recipe, plan: Sequence[PlannedVideo], on_video: OnVideo | None) -> None:
     entries: list[VideoEntry] = []
     for planned in plan:
         (folder / planned.split).mkdir(exist_ok=True)

@@ -51,7 +51,10 @@ class Cyclist:
             _rod(bar, (0.47, 1.02), 0.024, BLACK),
             _rod((-0.34, 0.91), (-0.10, 0.90), 0.036, BLACK),
             ball((0.0, -0.04, 0.29), 0.07, STEEL),
-            *(_rod(crank, pedal, 0.018, STEEL, side=side) for pedal, side in zip(pedals, (0.08, -0.08), strict=True)),
+            *(
+                _rod(crank, pedal, 0.018, STEEL, side=side)
+                for pedal, side in zip(pedals, (0.08, -0.08), strict=True)
+            ),
         ]
 
 
@@ -75,7 +78,9 @@ class Cart:
 
     def _body(self) -> list[Solid]:
         sides = (-0.42, 0.42)
-        nose = tuple((f, s, u) for s in sides for f, u in ((0.56, 0.34), (0.98, 0.34), (0.98, 0.60), (0.64, 0.84)))
+        nose = tuple(
+            (f, s, u) for s in sides for f, u in ((0.56, 0.34), (0.98, 0.34), (0.98, 0.60), (0.64, 0.84))
+        )
         return [
             box((-1.0, -0.42, 0.26), (0.98, 0.42, 0.38), shade(self.paint, 0.6), lift=0.05),
             box((-1.0, -0.42, 0.36), (-0.48, 0.42, 0.74), self.paint, lift=0.32),

@@ -1,0 +1,178 @@
+"""Published results: one file for each dataset and method, every seed kept, mean and deviation recomputable.
+
+    results/<dataset>/<method>.json     mean and sd over the seeds, then `runs`: what each seed measured
+
+The figures at the top follow from `runs`; a file where they do not is refused.
+"""
+
+import hashlib
+import os
+import statistics
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from filelock import FileLock
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from normalcy.errors import InputError, OutputError
+from normalcy.evaluation.protocols import METRIC_NOTES
+from normalcy.run_folder import write_json, writing_to
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class RunResult(_Record):
+    """What one seed measured.
+
+    Attributes:
+        method: Name of the method.
+        dataset: Name of the dataset.
+        preset: Which configuration of the method.
+        seed: Of the fit.
+        metrics: By the names of METRIC_NOTES; None where not measured.
+        fit_seconds: Wall-clock time of the fit; None where nothing was fitted.
+        frames_per_second: Of scoring, decoding included; None where not measured.
+        command: What made it.
+        versions: Of Python and packages.
+        hardware: What it ran on.
+    """
+
+    method: str
+    dataset: str
+    preset: str
+    seed: int
+    metrics: dict[str, float | None]
+    fit_seconds: float | None
+    frames_per_second: float | None
+    command: str
+    versions: dict[str, str]
+    hardware: str
+
+
+class Spread(_Record):
+    """Mean and sample standard deviation over the seeds.
+
+    Attributes:
+        mean: None where any seed lacks the value.
+        sd: None likewise, and for a single seed.
+    """
+
+    mean: float | None
+    sd: float | None
+
+
+class Result(_Record):
+    """All seeds of one method on one dataset; command, versions and hardware are those of the latest run."""
+
+    method: str
+    dataset: str
+    preset: str
+    seeds: list[int]
+    metrics: dict[str, Spread]
+    fit_seconds: Spread
+    frames_per_second: Spread
+    command: str
+    versions: dict[str, str]
+    hardware: str
+    runs: list[RunResult]
+
+
+def aggregate(runs: Sequence[RunResult]) -> Result:
+    """Mean and deviation over the seeds, in the order of the runs; the metrics in the order of METRIC_NOTES.
+
+    Raises:
+        OutputError: When the runs are of different methods, datasets or presets, or a seed comes twice.
+    """
+    latest = runs[-1]
+    for run in runs:
+        _require_same(run, latest)
+    seeds = [run.seed for run in runs]
+    if len(set(seeds)) < len(seeds):
+        raise OutputError(
+            f"the seeds {seeds} repeat themselves", where=f"{latest.method} on {latest.dataset}"
+        )
+    names = dict.fromkeys([*METRIC_NOTES, *(name for run in runs for name in run.metrics)])
+    return Result(
+        method=latest.method,
+        dataset=latest.dataset,
+        preset=latest.preset,
+        seeds=sorted(seeds),
+        metrics={name: spread([run.metrics.get(name) for run in runs]) for name in names},
+        fit_seconds=spread([run.fit_seconds for run in runs]),
+        frames_per_second=spread([run.frames_per_second for run in runs]),
+        command=latest.command,
+        versions=latest.versions,
+        hardware=latest.hardware,
+        runs=list(runs),
+    )
+
+
+def spread(values: Sequence[float | None]) -> Spread:
+    """Mean and sample standard deviation (n - 1) of values that are all there.
+
+    >>> spread([1.0, 3.0])
+    Spread(mean=2.0, sd=1.4142135623730951)
+    """
+    known = [value for value in values if value is not None]
+    if not known or len(known) < len(values):
+        return Spread(mean=None, sd=None)
+    return Spread(mean=statistics.fmean(known), sd=statistics.stdev(known) if len(known) > 1 else None)
+
+
+def write_result(path: Path, run: RunResult) -> Result:
+    """Adds a run to a results file, in place of an earlier one with its seed; others are kept.
+
+    The file is replaced whole or not at all, and two processes may add to it at once.
+
+    Raises:
+        OutputError: When the file holds another method, dataset or preset, or cannot be written.
+        InputError: When the file is there but is no results file.
+    """
+    with _lock(path):
+        earlier = read_result(path).runs if path.exists() else []
+        result = aggregate([*(old for old in earlier if old.seed != run.seed), run])
+        with writing_to(path):
+            write_json(path, result.model_dump(mode="json"))
+    return result
+
+
+def read_result(path: Path) -> Result:
+    """Reads a results file.
+
+    Raises:
+        InputError: When it cannot be read, is no results file, or its figures do not follow from its runs.
+    """
+    try:
+        result = Result.model_validate_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", where=path) from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"])) or "file"
+        raise InputError(f"is no results file: {place}: {first['msg']}", where=path, hint=_HINT) from error
+    if not result.runs or aggregate(result.runs) != result:
+        raise InputError("its figures do not follow from its runs", where=path, hint=_HINT)
+    return result
+
+
+_HINT = "results files are written by `normalcy evaluate`, not by hand"
+
+
+def _require_same(run: RunResult, other: RunResult) -> None:
+    names = ("method", "dataset", "preset")
+    ours, theirs = ([getattr(each, name) for name in names] for each in (run, other))
+    if ours != theirs:
+        raise OutputError(
+            f"results of {'/'.join(ours)} and of {'/'.join(theirs)} cannot share a file",
+            hint="give another preset a file of its own",
+        )
+
+
+def _lock(path: Path) -> FileLock:
+    """One writer at a time; the lock lies with the temporary files, so that none is left among the results."""
+    key = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    return FileLock(Path(tempfile.gettempdir()) / f"normalcy-{user}-{key}.lock")
