@@ -1,6 +1,6 @@
 """The folder of one run, and who may write in it.
 
-runs/<name>/    config.yaml  fit.json  bundle/  checkpoints/  logs/  metrics.json  scores.parquet  events.json
+runs/<name>/    config.yaml  bundle/  checkpoints/  logs/  metrics.json  scores.parquet  events.json
                 report.html  videos/
 """
 
@@ -24,7 +24,6 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.config = path / "config.yaml"
-        self.fit_record = path / "fit.json"
         self.bundle = path / "bundle"
         self.checkpoints = path / "checkpoints"
         self.logs = path / "logs"

@@ -174,6 +174,15 @@ def test_warnings_are_said_each_time(cache, video, monkeypatch, no_decoding):
         assert len(read(cache, video)) == 1
 
 
+def test_a_picture_that_cannot_be_read_keeps_its_place(cache, video):
+    (video.path / "002.png").write_bytes(b"no picture")
+    for _ in range(2):
+        with pytest.warns(DamagedVideoWarning, match=r"002\.png cannot be read"):
+            cached = read(cache, video)
+        assert cached.indices_T.tolist() == [0, 1, 3, 4, 5]
+        assert cached.pts_seconds_T[2] == pytest.approx(0.3)
+
+
 def test_unreadable_videos_leave_nothing_behind(cache, tmp_path):
     (tmp_path / "text.mp4").write_text("no video")
     (tmp_path / "empty.mp4").touch()
@@ -222,7 +231,7 @@ def test_full_disk(cache, video, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fail)
-        with pytest.raises(DiskFull, match="no room left"):
+        with pytest.raises(DiskFull, match=r"cache: no room left\. Free some"):
             read(cache, video)
     assert entries(cache) == []
     assert len(read(cache, video)) == 6

@@ -30,7 +30,7 @@ def test_every_dataset_can_be_opened_and_checked(name, tmp_path):
     ("name", "near"), [("ucsd-ped3", "ucsd-ped"), ("Avenue", "avenue"), ("shanghai", "shanghaitech")]
 )
 def test_unknown_name_names_the_nearest(name, near):
-    with pytest.raises(ConfigError, match=rf"unknown dataset '{name}'\. did you mean '{near}"):
+    with pytest.raises(ConfigError, match=rf"unknown dataset '{name}'\. Did you mean '{near}"):
         dataset_info(name)
 
 

@@ -116,7 +116,7 @@ def test_other_ways_to_write_a_csv(root):
 @pytest.mark.parametrize(
     ("row", "says"),
     [
-        ("nihgt,0,1", r"labels\.csv:2: there is no test video 'nihgt'\. did you mean 'night'"),
+        ("nihgt,0,1", r"labels\.csv:2: there is no test video 'nihgt'\. Did you mean 'night'"),
         ("night,0", r"labels\.csv:2: 2 cells, at least 3 expected"),
         (",0,1", r"labels\.csv:2: no video is named"),
         ("night,zero,1", r"labels\.csv:2: 'zero' is not a number of seconds"),

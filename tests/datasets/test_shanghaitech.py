@@ -73,7 +73,7 @@ def test_no_pickle_is_loaded(root):
 def test_arrays_of_another_kind(root, array):
     np.save(root / "testing" / "test_frame_mask" / "01_0014.npy", array)
     dataset = ShanghaiTech(root)
-    with pytest.raises(LabelError, match="expected numbers with 1 dimensions"):
+    with pytest.raises(LabelError, match="Expected numbers with 1 dimensions"):
         dataset.frame_labels(dataset.videos("test")[0])
 
 

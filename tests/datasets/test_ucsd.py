@@ -125,7 +125,7 @@ def test_damaged_mask(tmp_path):
 
 def test_nothing_there(tmp_path):
     dataset = UcsdPed2(tmp_path)
-    with pytest.raises(DatasetIncomplete, match=r"no train videos of UCSD .* get it from http"):
+    with pytest.raises(DatasetIncomplete, match=r"no train videos of UCSD .* Get it from http"):
         dataset.videos("train")
     said = statuses(dataset.check())
     assert said == {"missing": ["all 16 train videos", "all 12 test videos"]}
@@ -138,17 +138,20 @@ def test_check_says_what_is_missing_extra_and_wrong(tmp_path):
     write_frames_layout(tmp_path)
     write_pictures(tmp_path / "training" / "frames" / "17", 2)
     (tmp_path / "training" / "frames" / "01" / "001.png").write_bytes(b"")
+    for path in (tmp_path / "training" / "frames" / "02").iterdir():
+        path.write_bytes(b"no picture")
     (tmp_path / "testing" / "masks" / "02" / "003.png").unlink()
     cv2.imwrite(str(tmp_path / "testing" / "masks" / "01" / "000.png"), np.full((12, 16), 255, np.uint8))
     report = UcsdPed2(tmp_path).check()
     assert not report.complete
     said = statuses(report)
     assert "13 of 16 train videos: 03, 04, 05, 06, 07 and 8 more" in said["missing"]
-    assert "2,541 of 2,550 train frames (found 9)" in said["missing"]
+    assert "2,544 of 2,550 train frames (found 6)" in said["missing"]
     assert "labels of 10 of 12 test videos" in said["missing"]
     assert said["extra"] == ["1 train videos beyond the official ones: 17"]
     wrong = "\n".join(said["wrong"])
     assert "1 empty files: 01/001.png" in wrong
+    assert "train video 02: " in wrong
     assert "3 masks for a video of 4 frames" in wrong
     assert "video 01: the intervals and the masks disagree on 1 frames, the first is frame 0" in wrong
 

@@ -82,7 +82,7 @@ def test_latency_is_from_the_event_to_the_alarm_that_shows(start, delay, latency
 
 
 def test_summary_by_hand():
-    """20 + 20 frames, 33 of them normal; alarms cover frames 0-1 (false), 6-7 (half true) and 12 (true)."""
+    """Alarms at frames 0-1 (false), 6-7 (half beside its event) and 12; two videos more without alarms."""
     videos = [video([(4, 6), (10, 13)], [(0, 1), (6, 7), (12, 12)]), video([], [])]
     summary = summarise_events([*videos, video([(19, 19)], [])], alarm_delay_seconds=0.5)
     normal = 13 + 20 + 19

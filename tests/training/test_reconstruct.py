@@ -90,9 +90,10 @@ def test_early_stopping_and_the_limit_of_time_are_named(tiny_stae, footage, tmp_
     summary = train(tiny_stae(), footage, tmp_path / "early", still)
     assert summary.stopped_by == "early stopping"
     assert summary.epochs < 9
-    short = CONFIG.model_copy(update={"minutes": 1e-6})
+    short = CONFIG.model_copy(update={"minutes": 0.5 / 60, "epochs": 5000, "patience_epochs": 5000})
     summary = train(tiny_stae(), footage, tmp_path / "short", short)
-    assert (summary.stopped_by, summary.epochs) == ("minutes", 1)
+    assert summary.stopped_by == "minutes"
+    assert 1 <= summary.epochs < 5000
 
 
 def test_accumulation_changes_memory_not_the_result(tiny_stae, footage, tmp_path):

@@ -56,7 +56,7 @@ def _dataset_class(name: str) -> Any:
     target = _DATASETS.get(name)
     if target is None:
         nearest = difflib.get_close_matches(name.lower(), _DATASETS, n=1, cutoff=0.4)
-        guess = f"did you mean {nearest[0]!r}? " if nearest else ""
+        guess = f"Did you mean {nearest[0]!r}? " if nearest else ""
         raise ConfigError(f"unknown dataset {name!r}", hint=f"{guess}Known are {', '.join(_DATASETS)}")
     module_name, class_name = target.split(":")
     return getattr(importlib.import_module(module_name), class_name)

@@ -136,6 +136,6 @@ def _read_volume(path: Path) -> Iterator[BoolArray]:
             raise LabelError(
                 f"expected a mask of numbers (H, W), got {mask_HW.dtype} {mask_HW.shape}",
                 where=f"{path}, volLabel{{{number}}}",
-                hint="is it one of the label files of the release?",
+                hint="Is it one of the label files of the release?",
             )
         yield nonzero(mask_HW)

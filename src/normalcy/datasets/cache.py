@@ -130,12 +130,15 @@ class FrameCache:
             with writing_to(self.folder):
                 partial.rename(entry)
                 sync_folder(self.folder)
+        except OutputError as error:
+            # The temporary folder is gone by the time that anybody reads this.
+            raise type(error)(error.what, where=self.folder, hint=error.hint) from error
         finally:
             # Nothing is left to remove once the rename went through.
             shutil.rmtree(partial, ignore_errors=True)
         built = read_entry(entry)
         if built is None:
-            raise OutputError("was damaged while it was written", where=entry, hint="check this disk")
+            raise OutputError("was damaged while it was written", where=entry, hint="Check this disk")
         return built
 
     def _clear_unfinished(self, entry: Path) -> None:

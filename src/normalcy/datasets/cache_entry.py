@@ -166,11 +166,11 @@ def writing_to(folder: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in _NO_ROOM:
             raise DiskFull(
-                "no room left", where=folder, hint="free some, or choose another cache folder"
+                "no room left", where=folder, hint="Free some, or choose another cache folder"
             ) from error
         reason = error.strerror or str(error)
         raise OutputError(
-            f"cannot be written: {reason}", where=folder, hint="choose another cache folder"
+            f"cannot be written: {reason}", where=folder, hint="Choose another cache folder"
         ) from error
 
 

@@ -17,7 +17,7 @@ from normalcy.datasets.base import (
 from normalcy.datasets.labels import find_disagreement, label_checksum
 from normalcy.datasets.listing import count_frames
 from normalcy.errors import DatasetIncomplete, InputError
-from normalcy.video.reader import list_pictures
+from normalcy.video.reader import list_pictures, probe
 
 Status = Literal["ok", "missing", "extra", "wrong", "note"]
 
@@ -130,6 +130,7 @@ def check_readable(checklist: Checklist, what: str, videos: Sequence[LabelledVid
     counts: dict[str, int] = {}
     for video in videos:
         try:
+            probe(video.path)
             counts[video.name] = count_frames(video)
         except InputError as error:
             checklist.add("wrong", f"{what} {video.name}: {error}")

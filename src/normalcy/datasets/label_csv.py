@@ -63,7 +63,7 @@ def read_label_csv(path: Path) -> LabelTable:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise LabelError("cannot be read as UTF-8 text", where=path, hint="save it as CSV (UTF-8)") from error
+        raise LabelError("cannot be read as UTF-8 text", where=path, hint="Save it as CSV (UTF-8)") from error
     header = lines[0] if lines else ""
     delimiter = max(",;\t", key=header.count)
     reader = csv.reader(lines, delimiter=delimiter)
@@ -85,7 +85,7 @@ def _find_columns(columns: list[str], path: Path) -> tuple[str, str, Unit]:
     raise LabelError(
         f"the header is {', '.join(columns) or 'empty'}",
         where=f"{path}:1",
-        hint="expected video,start_seconds,end_seconds or video,start_frame,end_frame",
+        hint="Expected video,start_seconds,end_seconds or video,start_frame,end_frame",
     )
 
 
@@ -101,7 +101,7 @@ def _parse_row(cells: list[str], places: tuple[int, int, int], unit: Unit, *, wh
         raise LabelError(
             f"the interval ends at {end_text} but starts at {start_text}",
             where=where,
-            hint="the end is the first second or frame that is normal again",
+            hint="The end is the first second or frame that is normal again",
         )
     return LabelRow(video=video, start=start, end=end, where=where)
 

@@ -49,7 +49,7 @@ def intervals_to_labels(intervals: Iterable[Interval], *, frame_count: int, wher
             raise LabelError(
                 f"frames {start} to {end - 1} (counted from 0) do not fit a video of {frame_count} frames",
                 where=where,
-                hint="check that the labels belong to this video and that none of its frames are missing",
+                hint="Check that the labels belong to this video and that none of its frames are missing",
             )
         label_T[start:end] = True
     return label_T
@@ -75,7 +75,7 @@ def parse_interval_file(text: str, *, where: object) -> list[list[Interval]]:
             raise LabelError(
                 f"cannot read {line!r}",
                 where=place,
-                hint="expected lines such as TestVideoFile{end+1}.gt_frame = [61:180];",
+                hint="Expected lines such as TestVideoFile{end+1}.gt_frame = [61:180];",
             )
         videos.append(_parse_ranges(match.group(1), where=place))
     return videos
@@ -90,7 +90,7 @@ def _parse_ranges(text: str, *, where: str) -> list[Interval]:
 def _parse_range(part: str, *, where: str) -> Interval:
     match = _RANGE.fullmatch(part)
     if match is None:
-        raise LabelError(f"cannot read the range {part!r}", where=where, hint="expected first:last")
+        raise LabelError(f"cannot read the range {part!r}", where=where, hint="Expected first:last")
     return int(match.group(1)), int(match.group(2) or match.group(1))
 
 
@@ -135,12 +135,12 @@ def load_mat_variable(path: Path, name: str) -> npt.NDArray[np.object_]:
         content = scipy.io.loadmat(path, variable_names=[name])
     except NotImplementedError as error:
         raise LabelError(
-            "is a MATLAB 7.3 file", where=path, hint="save it with -v7 in MATLAB or Octave"
+            "is a MATLAB 7.3 file", where=path, hint="Save it with -v7 in MATLAB or Octave"
         ) from error
     except (OSError, ValueError, TypeError, EOFError) as error:
-        raise LabelError("cannot be read as a MATLAB file", where=path, hint="download it again") from error
+        raise LabelError("cannot be read as a MATLAB file", where=path, hint="Download it again") from error
     if name not in content:
-        raise LabelError(f"holds no variable {name!r}", where=path, hint="is it the ground truth file?")
+        raise LabelError(f"holds no variable {name!r}", where=path, hint="Is it the ground truth file?")
     variable: npt.NDArray[np.object_] = content[name]
     return variable
 
@@ -151,7 +151,7 @@ def require_length(label_T: BoolArray, *, frame_count: int, where: object) -> Bo
         raise LabelError(
             f"{len(label_T)} labels for a video of {frame_count} frames",
             where=where,
-            hint="check that the labels belong to this video and that none of its frames are missing",
+            hint="Check that the labels belong to this video and that none of its frames are missing",
         )
     return label_T
 

@@ -22,10 +22,7 @@ def visible(folder: Path) -> list[Path]:
     """What a folder holds in natural order, without hidden files such as `._001.tif`; empty if it is absent."""
     if not folder.is_dir():
         return []
-    return sorted(
-        (path for path in folder.iterdir() if not path.name.startswith(".")),
-        key=lambda path: natural_key(path),
-    )
+    return sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=natural_key)
 
 
 def subfolders(folder: Path) -> list[Path]:
@@ -95,4 +92,4 @@ def _is_picture_folder(folder: Path, inside: list[Path]) -> bool:
 
 def nothing_found(info: DatasetInfo, what: str, *, where: Path) -> DatasetIncomplete:
     """The error for a split without videos: what was looked for, where, and where to get it."""
-    return DatasetIncomplete(f"no {what} of {info.title}", where=where, hint=f"get it from {info.home}")
+    return DatasetIncomplete(f"no {what} of {info.title}", where=where, hint=f"Get it from {info.home}")

@@ -24,7 +24,7 @@ def read_mask(path: Path) -> BoolArray:
     encoded = np.fromfile(path, dtype=np.uint8)
     mask_HW = cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE) if len(encoded) else None
     if mask_HW is None:
-        raise LabelError("cannot be read as a picture", where=path, hint="copy or download this mask again")
+        raise LabelError("cannot be read as a picture", where=path, hint="Copy or download this mask again")
     filled: BoolArray = np.asarray(mask_HW) != 0
     return filled
 
@@ -36,7 +36,7 @@ def list_masks(folder: Path, *, frame_count: int) -> list[Path]:
         raise LabelError(
             f"{len(paths)} masks for a video of {frame_count} frames",
             where=folder,
-            hint="there must be one mask (png, bmp or tif) for each frame; black where all is normal",
+            hint="There must be one mask (png, bmp or tif) for each frame; black where all is normal",
         )
     return paths
 
@@ -66,7 +66,7 @@ def load_label_array(path: Path, *, ndim: int | tuple[int, ...]) -> npt.NDArray[
         raise LabelError(
             f"holds {array.dtype} of shape {array.shape}",
             where=path,
-            hint=f"expected numbers with {' or '.join(map(str, allowed))} dimensions",
+            hint=f"Expected numbers with {' or '.join(map(str, allowed))} dimensions",
         )
     labels: npt.NDArray[np.generic] = array
     return labels

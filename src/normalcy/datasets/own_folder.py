@@ -67,7 +67,7 @@ class OwnFolder:
             raise DatasetIncomplete(
                 f"no {split} videos",
                 where=folder,
-                hint="put video files, or folders of pictures, there",
+                hint="Put video files, or folders of pictures, there",
             )
         return found
 
@@ -141,7 +141,7 @@ class OwnFolder:
         for row in table.rows:
             if row.video not in known:
                 near = difflib.get_close_matches(row.video, known, n=1, cutoff=0.4)
-                hint = f"did you mean {near[0]!r}?" if near else "use the names below test/"
+                hint = f"Did you mean {near[0]!r}?" if near else "Use the names below test/"
                 raise LabelError(f"there is no test video {row.video!r}", where=row.where, hint=hint)
         return table
 

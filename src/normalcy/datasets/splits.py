@@ -59,7 +59,7 @@ def split_validation(
     if not 0.0 < fraction < 1.0:
         raise ConfigError(f"{fraction} is not between 0 and 1", where="the validation fraction")
     if not videos:
-        raise DatasetIncomplete("no training videos to split", hint="check the dataset folder")
+        raise DatasetIncomplete("no training videos to split", hint="Check the dataset folder")
     counts = [frame_count(video) for video in videos]
     if len(videos) <= _FEW_VIDEOS:
         return _split_in_time(videos, counts, fraction)
@@ -99,5 +99,5 @@ def _split_in_time(
         held_spans.append(VideoSpan(video, cut))
     if not held_spans:
         names = ", ".join(str(video.path) for video in videos)
-        raise VideoTooShort("too short to hold out a part of it", where=names, hint="add more normal video")
+        raise VideoTooShort("too short to hold out a part of it", where=names, hint="Add more normal video")
     return fit_spans, held_spans

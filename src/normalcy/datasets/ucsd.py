@@ -127,7 +127,7 @@ class _Ucsd:
         for name, other_T in others:
             problem = find_disagreement(label_T, other_T, video=video.name, sources=(first, name))
             if problem is not None:
-                raise LabelError(problem, where=self._base, hint="remove the file that is wrong")
+                raise LabelError(problem, where=self._base, hint="Remove the file that is wrong")
         return label_T
 
     def pixel_masks(self, video: LabelledVideo) -> Iterator[BoolArray] | None:

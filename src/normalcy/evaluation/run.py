@@ -1,35 +1,22 @@
-"""Judging a bundle on the test videos of a dataset: one pass over the frames, everything computed on the way.
+"""Judging a bundle on a dataset: its metrics, with the floors that every method must beat beside them."""
 
-Letters: T frames of a video, H height, W width.
-"""
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-import time
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import TypeVar
-
-import numpy as np
-
-from normalcy.datasets.base import BoolArray, Dataset, LabelledVideo
-from normalcy.errors import InputError, LabelError, SkippedVideoWarning
+from normalcy.datasets.base import Dataset
 from normalcy.evaluation.event_metrics import EventSummary, VideoEvents, summarise_events
+from normalcy.evaluation.flow_floor import FLOW_METHOD, flow_floor
 from normalcy.evaluation.floors import NOISE_METHOD, noise_floor
 from normalcy.evaluation.frame_metrics import VideoScores, micro_auc
 from normalcy.evaluation.labelled import labels_of
-from normalcy.evaluation.pixel_metrics import PixelCriterion, PixelRoc
 from normalcy.evaluation.protocols import evaluate_frames
+from normalcy.evaluation.scored_dataset import Progress, ScoredDataset, score_dataset
 from normalcy.methods import method_definition
 from normalcy.scoring.bundle import Bundle
 from normalcy.scoring.model import ScoringModel
-from normalcy.scoring.pipeline import SourceScorer
-from normalcy.scoring.record import ScoredVideo, as_columns
-from normalcy.scoring.types import FrameScore
-from normalcy.video.reader import ReadOptions, open_video
+from normalcy.scoring.record import ScoredVideo
 
-Progress = Callable[[str, int, int], None]
 Metrics = dict[str, float | None]
-ItemT = TypeVar("ItemT")
 
 PAPER_PART = "reconstruction"
 """The part of the score that papers' protocols read: the mean squared error of the frame."""
@@ -58,147 +45,68 @@ class Evaluation:
     frames_per_second: float
 
 
-class _Stopwatch:
-    """Adds up the time that an iterator takes to give its items, and nothing else."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def timed(self, items: Iterable[ItemT]) -> Iterator[ItemT]:
-        iterator = iter(items)
-        while True:
-            started = time.perf_counter()
-            item = next(iterator, None)
-            self.seconds += time.perf_counter() - started
-            if item is None:
-                return
-            yield item
-
-
-class _PixelMetrics:
-    """Pixel metrics over the videos that have masks."""
-
-    def __init__(self) -> None:
-        self._roc, self._criterion, self._any = PixelRoc(), PixelCriterion(), False
-
-    def follow(
-        self, verdicts: Iterable[FrameScore], masks: Iterator[BoolArray] | None
-    ) -> Iterator[FrameScore]:
-        """Passes verdicts on without their maps, having compared each map with the mask of the same frame."""
-        numbered = enumerate(masks) if masks is not None else None
-        for verdict in verdicts:
-            if numbered is not None and verdict.map_HW is not None:
-                mask_HW = next((mask_HW for place, mask_HW in numbered if place == verdict.index), None)
-                if mask_HW is None:
-                    raise LabelError(f"there is no mask for frame {verdict.index}", where=verdict.source_id)
-                self._roc.update(verdict.map_HW, mask_HW)
-                self._criterion.update(verdict.map_HW, mask_HW)
-                self._any = True
-            yield replace(verdict, map_HW=None)
-
-    def auc(self) -> float | None:
-        """Over all pixels; None without masks."""
-        return self._roc.auc() if self._any else None
-
-    def criterion_auc(self) -> float | None:
-        """By the pixel-level criterion; None without masks."""
-        return self._criterion.auc() if self._any else None
-
-
 def evaluate(
     bundle: Bundle, dataset: Dataset, *, model: ScoringModel | None = None, progress: Progress | None = None
 ) -> Evaluation:
-    """Scores every test video as a camera would and judges the scores; unreadable videos are left out with a warning.
+    """Scores every test video as a camera would, and judges the scores.
+
+    Args:
+        bundle: What to judge.
+        dataset: On which test videos.
+        model: Another backend for the bundle; its own by default.
+        progress: Called with what is being done, how much is done and how much there is.
 
     Raises:
         DatasetIncomplete: There are no test videos.
         LabelError: Labels do not fit their video.
         InputError: No test video could be scored.
     """
-    model = model or bundle.scoring_model()
-    watch, pixels, videos = _Stopwatch(), _PixelMetrics(), list[ScoredVideo]()
-    listed = dataset.videos("test")
-    for number, video in enumerate(listed):
-        if progress:
-            progress(f"judging {video.name}", number, len(listed))
-        try:
-            videos.append(_score(bundle, model, dataset, video, watch, pixels))
-        except LabelError:
-            raise
-        except InputError as error:
-            warnings.warn(f"left out: {error}", SkippedVideoWarning, stacklevel=2)
-    if progress:
-        progress("judging", len(listed), len(listed))
-    if not videos:
-        raise InputError(f"none of {len(listed)} test videos could be scored", where=dataset.root)
-    return _judge(bundle, videos, watch, pixels)
-
-
-def read_options(model: ScoringModel, video: LabelledVideo) -> ReadOptions:
-    """How a test video is read for a model."""
-    return ReadOptions(size_px=model.spec.size_px, grey=model.spec.channels == 1, fps=video.fps)
-
-
-def _score(
-    bundle: Bundle,
-    model: ScoringModel,
-    dataset: Dataset,
-    video: LabelledVideo,
-    watch: _Stopwatch,
-    pixels: _PixelMetrics,
-) -> ScoredVideo:
-    scorer = SourceScorer(
-        model, settings=bundle.header.scoring, calibration=bundle.calibration, source_id=video.name
+    scored = score_dataset(
+        model or bundle.scoring_model(),
+        dataset,
+        settings=bundle.header.scoring,
+        calibration=bundle.calibration,
+        progress=progress,
     )
-    with open_video(video.path, read_options(model, video), source_id=video.name) as reader:
-        verdicts = list(pixels.follow(watch.timed(scorer.run(reader)), dataset.pixel_masks(video)))
-    label_T = dataset.frame_labels(video)
-    if label_T is not None:
-        label_T = _labels_of_frames(label_T, verdicts, video)
-    return as_columns(video.name, verdicts, events=scorer.events, label_T=label_T)
-
-
-def _labels_of_frames(label_T: BoolArray, verdicts: Sequence[FrameScore], video: LabelledVideo) -> BoolArray:
-    indices = np.array([verdict.index for verdict in verdicts])
-    if indices[-1] >= len(label_T):
-        raise LabelError(
-            f"has a frame {indices[-1]}, but only {len(label_T)} labels",
-            where=video.path,
-            hint="Labels and frames must be of the same version of the dataset",
-        )
-    return label_T[indices]
-
-
-def _judge(
-    bundle: Bundle, videos: Sequence[ScoredVideo], watch: _Stopwatch, pixels: _PixelMetrics
-) -> Evaluation:
-    frames = sum(len(video.index_T) for video in videos)
-    labelled = [video for video in videos if video.label_T is not None]
+    labelled = scored.labelled
     protocol = method_definition(bundle.header.method).paper_protocol
-    metrics, floors, parts, events = Metrics(), dict[str, Metrics](), Metrics(), None
-    if labelled:
-        errors = [video.parts[PAPER_PART] for video in labelled] if protocol else None
-        metrics = evaluate_frames(labelled, paper_protocol=protocol, paper_error_T_by_video=errors)
-        metrics["pixel_auc"] = pixels.auc()
-        labels = {video.name: labels_of(video) for video in labelled}
-        alpha = bundle.header.scoring.smoothing_alpha
-        floors[NOISE_METHOD] = noise_floor(labels, smoothing_alpha=alpha, paper_protocol=protocol)
-        parts = {name: part_auc(labelled, name) for name in labelled[0].parts}
-        events = _events(bundle, labelled)
     return Evaluation(
-        videos=tuple(videos),
-        metrics=metrics,
-        floors=floors,
-        parts=parts,
-        pixel_criterion_auc=pixels.criterion_auc(),
-        events=events,
-        frames_per_second=frames / max(watch.seconds, 1e-9),
+        videos=scored.videos,
+        metrics=_metrics(scored, protocol) if labelled else {},
+        floors=_floors(bundle, dataset, scored, protocol, progress) if labelled else {},
+        parts={name: part_auc(labelled, name) for name in labelled[0].parts} if labelled else {},
+        pixel_criterion_auc=scored.pixels.criterion_auc(),
+        events=_events(bundle, labelled) if labelled else None,
+        frames_per_second=scored.frames_per_second,
     )
 
 
 def part_auc(videos: Sequence[ScoredVideo], name: str) -> float | None:
     """Micro AUC of one term of the score."""
     return micro_auc([VideoScores(video.name, video.parts[name], labels_of(video)) for video in videos])
+
+
+def _metrics(scored: ScoredDataset, paper_protocol: str | None) -> Metrics:
+    labelled = scored.labelled
+    errors = [video.parts[PAPER_PART] for video in labelled] if paper_protocol else None
+    metrics = evaluate_frames(labelled, paper_protocol=paper_protocol, paper_error_T_by_video=errors)
+    return metrics | {"pixel_auc": scored.pixels.auc()}
+
+
+def _floors(
+    bundle: Bundle,
+    dataset: Dataset,
+    scored: ScoredDataset,
+    paper_protocol: str | None,
+    progress: Progress | None,
+) -> dict[str, Metrics]:
+    labels = {video.name: labels_of(video) for video in scored.labelled}
+    settings = bundle.header.scoring
+    noise = noise_floor(labels, smoothing_alpha=settings.smoothing_alpha, paper_protocol=paper_protocol)
+    if bundle.header.method == FLOW_METHOD:
+        return {NOISE_METHOD: noise}
+    flow = _metrics(flow_floor(dataset, settings=settings, progress=progress), paper_protocol=None)
+    return {NOISE_METHOD: noise, FLOW_METHOD: flow}
 
 
 def _events(bundle: Bundle, labelled: Sequence[ScoredVideo]) -> EventSummary:

@@ -5,6 +5,8 @@ Letters: N batch, C channels, H height, W width.
 
 from torch import Tensor, nn
 
+from normalcy.layers.sub_pixel import sub_pixel_deconv
+
 
 class ConvBlock(nn.Module):
     """Convolution without padding ("valid") and an activation: (N, C, H, W) -> (N, C', H', W')."""
@@ -48,11 +50,17 @@ class DeconvBlock(nn.Module):
         self.deconv = nn.ConvTranspose2d(
             in_channels, out_channels, kernel, stride, output_padding=output_padding
         )
+        self.stride, self.output_padding = stride, output_padding
         self.activation = activation
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
         """Transposed convolution, then the activation."""
-        out: Tensor = self.activation(self.deconv(x_NCHW))
+        bias = self.deconv.bias
+        assert bias is not None
+        grown_NCHW = sub_pixel_deconv(
+            x_NCHW, self.deconv.weight, bias, stride=self.stride, output_padding=self.output_padding
+        )
+        out: Tensor = self.activation(grown_NCHW)
         return out
 
 

@@ -26,6 +26,32 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 1
 
 
+class FitRecord(StrictConfig):
+    """What a bundle remembers of its fit.
+
+    Attributes:
+        data: Dataset it was fitted on.
+        preset: Which of the method's presets the settings started from.
+        seed: Seed of weights, sampling and splits.
+        fitted_at: UTC time.
+        fit_seconds: Wall-clock time of training and calibration.
+        fitted_frames: Frames of normal video it was fitted on.
+        held_out_frames: Frames of normal video it was calibrated on.
+        held_out_videos: Their videos.
+        training: What the training came to; None where nothing is trained by gradients.
+    """
+
+    data: str
+    preset: str
+    seed: int
+    fitted_at: str
+    fit_seconds: float
+    fitted_frames: int
+    held_out_frames: int
+    held_out_videos: tuple[str, ...]
+    training: dict[str, Any] | None = None
+
+
 class BundleHeader(StrictConfig):
     """What `method.yaml` holds.
 
@@ -35,7 +61,8 @@ class BundleHeader(StrictConfig):
         model: The method's configuration.
         scoring: How scores become alarms.
         frames_per_second: Rate of the normal video it was calibrated on.
-        map_scale: (low, high) of the anomaly maps on held-out normal video, for colours that mean the same everywhere.
+        map_scale: Map values of the first and the last colour; normal maps lie below the middle.
+        fit: What is remembered of the fit.
     """
 
     format_version: int = FORMAT_VERSION
@@ -44,6 +71,7 @@ class BundleHeader(StrictConfig):
     scoring: ScoringSettings = ScoringSettings()
     frames_per_second: float
     map_scale: tuple[float, float]
+    fit: FitRecord
 
 
 @dataclass(frozen=True)

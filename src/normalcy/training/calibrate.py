@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from normalcy.scoring.calibration import Calibration, fit_calibration
 from normalcy.scoring.model import ScoringModel
@@ -19,7 +20,7 @@ class CalibrationResult:
     Attributes:
         calibration: From score to false alarms per day.
         frames_per_second: Mean rate of that video.
-        map_scale: Median and 99.9th percentile of the anomaly maps.
+        map_scale: (low, high) such that normal maps lie between low and the middle.
     """
 
     calibration: Calibration
@@ -54,7 +55,12 @@ def calibrate(
                 progress("calibrating on held-out normal video", done, total)
         scores.append(np.array(smoothed))
     fps = float(np.average([span.frames_per_second for span in spans], weights=[len(span) for span in spans]))
-    low, high = np.median(samples, axis=0)
-    return CalibrationResult(
-        fit_calibration(scores, frames_per_second=fps), fps, (float(low), float(max(high, low + 1e-6)))
-    )
+    calibration = fit_calibration(scores, frames_per_second=fps)
+    return CalibrationResult(calibration, fps, _map_scale(np.array(samples)))
+
+
+def _map_scale(median_and_peak_N2: npt.NDArray[np.floating]) -> tuple[float, float]:
+    """From the usual value of a normal map to twice the height of its peaks."""
+    low = float(np.median(median_and_peak_N2[:, 0]))
+    peak = float(np.quantile(median_and_peak_N2[:, 1], 0.99))
+    return low, low + 2 * max(peak - low, 1e-6)

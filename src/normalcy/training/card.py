@@ -4,8 +4,8 @@ from typing import Any
 
 from normalcy import __version__
 from normalcy.methods import method_definition
+from normalcy.scoring.bundle import BundleHeader
 from normalcy.scoring.calibration import Calibration
-from normalcy.training.config import FitConfig
 
 CARD = """# {title}, fitted on {data}
 
@@ -30,23 +30,23 @@ when the camera moves or the scene changes for good.
 """
 
 
-def model_card(config: FitConfig, record: dict[str, Any], calibration: Calibration) -> str:
-    """Markdown text from the configuration and the record of the fit."""
-    definition = method_definition(config.method)
+def model_card(header: BundleHeader, calibration: Calibration) -> str:
+    """Markdown text of a bundle."""
+    definition, fit = method_definition(header.method), header.fit
     return CARD.format(
         title=definition.title,
-        data=config.data.name,
+        data=fit.data,
         paper=definition.paper,
-        method=config.method,
-        preset=config.preset,
+        method=header.method,
+        preset=fit.preset,
         version=__version__,
-        fitted_at=record["fitted_at"],
-        fitted_frames=record["fitted_frames"],
-        held_out_frames=record["held_out_frames"],
-        held_out=", ".join(record["held_out_videos"]),
-        fit_seconds=record["fit_seconds"],
-        training=_training_rows(record["training"]),
-        calibration=calibration.describe(),
+        fitted_at=fit.fitted_at,
+        fitted_frames=fit.fitted_frames,
+        held_out_frames=fit.held_out_frames,
+        held_out=", ".join(fit.held_out_videos),
+        fit_seconds=fit.fit_seconds,
+        training=_training_rows(fit.training),
+        calibration=calibration.describe(false_alarms_per_day=header.scoring.false_alarms_per_day),
     )
 
 

@@ -3,18 +3,21 @@
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from normalcy.config import build_config, to_yaml
 from normalcy.methods import method_definition
 from normalcy.methods.base import Method
 from normalcy.run_folder import RunFolder, write_json, write_text
-from normalcy.scoring.bundle import Bundle, BundleHeader
+from normalcy.scoring.bundle import Bundle, BundleHeader, FitRecord
 from normalcy.scoring.model import TorchModel
 from normalcy.training.calibrate import CalibrationResult, calibrate
 from normalcy.training.card import model_card
 from normalcy.training.config import FitConfig
 from normalcy.training.data import NormalFootage, Progress, load_normal_footage
+
+if TYPE_CHECKING:
+    from normalcy.training.reconstruct import TrainingSummary
 
 
 def fit(
@@ -55,20 +58,20 @@ def _fit_claimed(config: FitConfig, run: RunFolder, resume: bool, progress: Prog
     footage = load_normal_footage(config.data, spec=method.clip, seed=config.seed, progress=progress)
     method.observe(span.frames_TCHW for span in footage.fitted)
     summary = _train(method, footage, config, run, resume, progress)
-    trained = time.perf_counter() - started
     result = calibrate(TorchModel(method), footage.held_out, settings=config.scoring, progress=progress)
-    record = {
-        "fitted_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "train_seconds": round(trained, 2),
-        "fit_seconds": round(time.perf_counter() - started, 2),
-        "fitted_frames": sum(len(span) for span in footage.fitted),
-        "held_out_frames": sum(len(span) for span in footage.held_out),
-        "held_out_videos": [span.name for span in footage.held_out],
-        "training": summary,
-    }
-    bundle = _bundle(config, method, result, card=model_card(config, record, result.calibration))
+    record = FitRecord(
+        data=config.data.name,
+        preset=config.preset,
+        seed=config.seed,
+        fitted_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        fit_seconds=round(time.perf_counter() - started + _earlier_seconds(summary), 2),
+        fitted_frames=sum(len(span) for span in footage.fitted),
+        held_out_frames=sum(len(span) for span in footage.held_out),
+        held_out_videos=tuple(span.name for span in footage.held_out),
+        training=asdict(summary) if summary else None,
+    )
+    bundle = _bundle(config, method, result, record)
     bundle.save(run.bundle)
-    write_json(run.fit_record, record)
     return bundle
 
 
@@ -88,24 +91,29 @@ def _train(
     run: RunFolder,
     resume: bool,
     progress: Progress | None,
-) -> dict[str, Any] | None:
+) -> "TrainingSummary | None":
     if method_definition(config.method).training == "none":
         return None
     from normalcy.training.reconstruct import train_reconstruct
 
-    summary = train_reconstruct(
+    return train_reconstruct(
         method, footage, config.training, run=run, seed=config.seed, resume=resume, progress=progress
     )
-    return asdict(summary)
 
 
-def _bundle(config: FitConfig, method: Method, result: CalibrationResult, *, card: str) -> Bundle:
+def _earlier_seconds(summary: "TrainingSummary | None") -> float:
+    """Training time of the sessions before this one."""
+    return summary.earlier_seconds if summary else 0.0
+
+
+def _bundle(config: FitConfig, method: Method, result: CalibrationResult, record: FitRecord) -> Bundle:
     header = BundleHeader(
         method=config.method,
         model=config.model,
         scoring=config.scoring,
         frames_per_second=result.frames_per_second,
         map_scale=result.map_scale,
+        fit=record,
     )
     weights = {name: tensor.detach().cpu() for name, tensor in method.state_dict().items()}
-    return Bundle(header, result.calibration, weights, card)
+    return Bundle(header, result.calibration, weights, model_card(header, result.calibration))

@@ -4,9 +4,11 @@ Letters: B clips, T frames, C channels, H height, W width.
 """
 
 import math
+import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +39,23 @@ from normalcy.training.precision import lightning_precision
 
 @dataclass(frozen=True)
 class TrainingSummary:
-    """What a training came to."""
+    """What a training came to.
+
+    Attributes:
+        epochs: Epochs, those before a resumption counted.
+        steps: Steps of the optimiser.
+        clips: Clips seen.
+        best_validation_loss: Of the weights that were kept.
+        stopped_by: `epochs`, `early stopping` or `minutes`.
+        earlier_seconds: Training time of the sessions before this one.
+    """
 
     epochs: int
     steps: int
     clips: int
     best_validation_loss: float
     stopped_by: str
+    earlier_seconds: float
 
 
 class Reconstruct(LightningModule):
@@ -124,10 +136,13 @@ def train_reconstruct(
         enable_version_counter=False,
         save_on_train_epoch_end=True,
     )
-    trainer = _trainer(config, run, [best, *_callbacks(config, len(training), progress)])
-    last = run.checkpoints / "last.ckpt"
+    # Its count of seconds goes on over resumptions.
+    limit = timedelta(minutes=config.minutes) if config.minutes else None
+    timer = Timer(limit, interval="epoch", verbose=False)
+    trainer = _trainer(config, run, [best, timer, *_callbacks(config, len(training), progress)])
+    last, started = run.checkpoints / "last.ckpt", time.perf_counter()
     # Convolutions in bf16 are up to ten times slower with weights in the default layout.
-    module = Reconstruct(method.to(memory_format=torch.channels_last), config)
+    module = Reconstruct(method, config).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     _fit(trainer, module, training, validation, checkpoint=last if resume and last.is_file() else None)
     _load_best(module, Path(best.best_model_path))
     return TrainingSummary(
@@ -136,6 +151,7 @@ def train_reconstruct(
         clips=trainer.global_step * config.batch_size,
         best_validation_loss=float(best.best_model_score) if best.best_model_score is not None else math.nan,
         stopped_by=_stopped_by(trainer, config),
+        earlier_seconds=max(0.0, timer.time_elapsed("train") - (time.perf_counter() - started)),
     )
 
 
@@ -159,8 +175,6 @@ def _trainer(config: TrainingConfig, run: RunFolder, callbacks: list[Callback]) 
 
 def _callbacks(config: TrainingConfig, batches: int, progress: Progress | None) -> list[Callback]:
     callbacks: list[Callback] = [EarlyStopping("validation_loss", patience=config.patience_epochs)]
-    if config.minutes:
-        callbacks.append(Timer({"seconds": config.minutes * 60}, interval="epoch", verbose=False))
     if config.ema_decay:
         callbacks.append(EMAWeightAveraging(decay=config.ema_decay))
     if progress:

@@ -17,6 +17,12 @@ def temporary_path(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
 
 
+def delete(path: Path) -> None:
+    """Deletes a file where there is one; an error on the way is not worth hiding the first one."""
+    with contextlib.suppress(OSError):
+        path.unlink()
+
+
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Gives a temporary path to write to, which takes the place of `path` at the end and is deleted on an error.
@@ -32,7 +38,7 @@ def replacing(path: Path) -> Iterator[Path]:
             yield temporary
             temporary.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        delete(temporary)
 
 
 @contextlib.contextmanager

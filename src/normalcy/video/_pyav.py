@@ -228,6 +228,8 @@ def _fps(stream: VideoStream) -> float:
 
 
 def _duration_seconds(container: InputContainer, stream: VideoStream) -> float | None:
+    if container.format.name == "avi" and stream.frames:
+        return stream.frames / _fps(stream)  # FFmpeg shortens an avi's duration to what is left of the file
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     tag = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))

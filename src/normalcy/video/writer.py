@@ -18,7 +18,7 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 from av.video.stream import VideoStream
 
 from normalcy.errors import ConfigError, FrameShapeError, OutputError
-from normalcy.video._atomic import output_errors, replacing, temporary_path
+from normalcy.video._atomic import delete, output_errors, replacing, temporary_path
 from normalcy.video.frame import UInt8Array
 from normalcy.video.pictures import PICTURE_SUFFIXES
 
@@ -112,7 +112,7 @@ class VideoWriter:
         if self._encoder is not None:
             with contextlib.suppress(FFmpegError):
                 self._encoder[0].close()
-        self._temporary.unlink(missing_ok=True)
+        delete(self._temporary)
 
     @contextlib.contextmanager
     def _failing_cleanly(self) -> Iterator[None]:

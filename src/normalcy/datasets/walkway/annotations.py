@@ -87,7 +87,7 @@ def save(annotations: Annotations, path: Path) -> None:
 def load(path: Path) -> Annotations:
     """Reads annotations; raises LabelError when the file is missing or damaged."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             height, width = arrays["size_px"].tolist()
             return Annotations(
                 size_px=(height, width),

@@ -58,13 +58,13 @@ class Shot:
 
 
 SHOTS = (
-    Shot("normal: textured wall", "wall", 12, 8.0),
-    Shot("normal: plain one-way corridor", "corridor", 1, 10.0),
-    Shot("normal: crowd", "crowd", 2, 10.0),
+    Shot("normal: textured wall", "wall", 22, 7.1),
+    Shot("normal: plain one-way corridor", "corridor", 23, 10.7),
+    Shot("normal: crowd", "crowd", 22, 7.1),
     Shot("runner", "wall", 12, 6.4, "runner"),
     Shot("cyclist", "corridor", 11, 6.1, "cyclist"),
     Shot("cart", "crowd", 12, 6.8, "cart"),
-    Shot("against the flow", "corridor", 13, 9.0, "against_flow"),
+    Shot("against the flow", "corridor", 14, 10.4, "against_flow"),
     Shot("fall", "wall", 12, 6.5, "fall"),
     Shot("loiterer", "crowd", 12, 9.1, "loiterer"),
     Shot("abandoned object", "wall", 11, 10.0, "abandoned_object"),

@@ -1,7 +1,4 @@
-"""A person's looks, and the solids of a body in a pose.
-
-Letters: none; lengths in metres.
-"""
+"""A person's looks, and the solids of a body in a pose; lengths in metres."""
 
 from dataclasses import dataclass
 from typing import Literal

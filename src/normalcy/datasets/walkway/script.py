@@ -13,6 +13,7 @@ from normalcy.datasets.walkway.traffic import traffic
 from normalcy.errors import ConfigError
 
 SMALLEST_PX, LARGEST_PX = 48, 2160
+HIGHEST_FPS, SHORTEST_SECONDS = 240, 2
 # Abnormal behaviour keeps to the middle lanes, where it is seen well.
 STAGE_LANES_M = LANES_M[1:5]
 
@@ -65,7 +66,8 @@ def make_script(
         ConfigError: A value out of range, or `against_flow` outside the one-way corridor.
     """
     kinds = (anomaly,) if isinstance(anomaly, str) else tuple(anomaly or ())
-    _check(setting, size_px, fps, seconds, kinds)
+    check_options(size_px=size_px, fps=fps, seconds=seconds)
+    _check_kinds(setting, kinds)
     entropy = (seed,) if isinstance(seed, int) else tuple(seed)
     rng = np.random.default_rng(entropy)
     camera = Camera(size_px)
@@ -79,26 +81,29 @@ def make_script(
     return VideoScript(setting, size_px, fps, round(seconds * fps), entropy, scene_seed, tuple(cast))
 
 
-def _check(
-    setting: str, size_px: tuple[int, int], fps: float, seconds: float, kinds: tuple[AnomalyKind, ...]
-) -> None:
-    if setting not in SETTINGS:
-        raise ConfigError(
-            f"setting {setting!r} is unknown", hint=f"Choose one of {', '.join(SETTING_NAMES)}."
-        )
+def check_options(*, size_px: tuple[int, int], fps: float, seconds: float) -> None:
+    """Raises ConfigError for a size, rate or length out of range."""
     if not all(SMALLEST_PX <= side <= LARGEST_PX for side in size_px):
-        hint = f"Height and width go from {SMALLEST_PX} to {LARGEST_PX} pixels."
+        hint = f"Height and width go from {SMALLEST_PX} to {LARGEST_PX} pixels"
         raise ConfigError(f"size {size_px[0]}x{size_px[1]} is out of range", where="walkway", hint=hint)
-    if not 1 <= fps <= 240:
-        raise ConfigError(f"fps {fps:g} is out of range", where="walkway", hint="Choose 1 to 240.")
-    if seconds < 2:
-        raise ConfigError(f"{seconds:g} s is too short a video", where="walkway", hint="Choose 2 s or more.")
+    if not 1 <= fps <= HIGHEST_FPS:
+        hint = f"Choose 1 to {HIGHEST_FPS}"
+        raise ConfigError(f"fps {fps:g} is out of range", where="walkway", hint=hint)
+    if seconds < SHORTEST_SECONDS:
+        hint = f"Choose {SHORTEST_SECONDS} or more"
+        raise ConfigError(f"{seconds:g} s is too short for a video", where="walkway", hint=hint)
+
+
+def _check_kinds(setting: str, kinds: tuple[AnomalyKind, ...]) -> None:
+    if setting not in SETTINGS:
+        hint = f"Choose one of {', '.join(SETTING_NAMES)}"
+        raise ConfigError(f"setting {setting!r} is unknown", where="walkway", hint=hint)
     for kind in kinds:
         if kind not in BEHAVIOURS:
-            hint = f"Choose among {', '.join(ANOMALY_KINDS)}."
+            hint = f"Choose among {', '.join(ANOMALY_KINDS)}"
             raise ConfigError(f"anomaly {kind!r} is unknown", where="walkway", hint=hint)
         if kind == "against_flow" and not SETTINGS[setting].one_way:
-            hint = "Choose the setting 'corridor'."
+            hint = "Choose the setting 'corridor'"
             raise ConfigError(
                 f"setting {setting!r} has no one-way flow to walk against", where="walkway", hint=hint
             )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from normalcy.config import build_config
 from normalcy.datasets.walkway.actors import ANOMALY_KINDS, AnomalyKind
 from normalcy.datasets.walkway.annotations import save
 from normalcy.datasets.walkway.manifest import (
@@ -22,7 +23,7 @@ from normalcy.datasets.walkway.manifest import (
 )
 from normalcy.datasets.walkway.plan import PlannedVideo, plan_videos
 from normalcy.datasets.walkway.render import RenderedFrame, annotate, render_frames
-from normalcy.datasets.walkway.script import make_script
+from normalcy.datasets.walkway.script import check_options, make_script
 from normalcy.datasets.walkway.settings import SETTING_NAMES, SettingName
 from normalcy.errors import ConfigError, DatasetError, OutputError
 from normalcy.run_folder import writing_to
@@ -69,16 +70,17 @@ def synthesize(
         OutputError: The folder holds something else, or cannot be written.
         DiskFull: No room left.
     """
-    recipe = Recipe(
-        seed=seed,
-        size_px=size_px,
-        fps=fps,
-        train_videos=train_videos,
-        test_videos=test_videos,
-        seconds_per_video=seconds_per_video,
-        settings=tuple(settings),
-        anomalies=tuple(anomalies),
-    )
+    options = {
+        "seed": seed,
+        "size_px": size_px,
+        "fps": fps,
+        "train_videos": train_videos,
+        "test_videos": test_videos,
+        "seconds_per_video": seconds_per_video,
+        "settings": tuple(settings),
+        "anomalies": tuple(anomalies),
+    }
+    recipe = build_config(Recipe, options, where="walkway")
     plan = _checked_plan(recipe)
     if _is_made(root, recipe):
         LOG.info("%s holds this scene already", root)
@@ -103,6 +105,7 @@ def _checked_plan(recipe: Recipe) -> list[PlannedVideo]:
     if recipe.train_videos < 0 or recipe.test_videos < 0 or recipe.train_videos + recipe.test_videos == 0:
         counts = f"{recipe.train_videos} training and {recipe.test_videos} test videos"
         raise ConfigError(f"{counts} cannot be made", where="walkway", hint="Choose at least one video")
+    check_options(size_px=recipe.size_px, fps=recipe.fps, seconds=recipe.seconds_per_video)
     return plan_videos(
         train_videos=recipe.train_videos,
         test_videos=recipe.test_videos,

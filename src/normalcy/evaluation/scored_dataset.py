@@ -1,0 +1,164 @@
+"""Scoring the test videos of a dataset as a camera would: one pass over the frames, pixel metrics on the way.
+
+Letters: T frames of a video, H height, W width.
+"""
+
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+import numpy as np
+
+from normalcy.datasets.base import BoolArray, Dataset, LabelledVideo
+from normalcy.errors import InputError, LabelError, SkippedVideoWarning
+from normalcy.evaluation.pixel_metrics import PixelCriterion, PixelRoc
+from normalcy.methods.contract import ClipSpec
+from normalcy.scoring.calibration import Calibration
+from normalcy.scoring.model import ScoringModel
+from normalcy.scoring.pipeline import SourceScorer
+from normalcy.scoring.record import ScoredVideo, as_columns
+from normalcy.scoring.settings import ScoringSettings
+from normalcy.scoring.types import FrameScore
+from normalcy.video.reader import ReadOptions, open_video
+
+Progress = Callable[[str, int, int], None]
+ItemT = TypeVar("ItemT")
+
+
+@dataclass
+class PixelMetrics:
+    """Pixel metrics over the videos that have masks; None without any."""
+
+    _roc: PixelRoc = field(default_factory=PixelRoc)
+    _criterion: PixelCriterion = field(default_factory=PixelCriterion)
+
+    def follow(
+        self, verdicts: Iterable[FrameScore], masks: Iterator[BoolArray] | None
+    ) -> Iterator[FrameScore]:
+        """Passes verdicts on without their maps, having compared each map with the mask of the same frame."""
+        numbered = enumerate(masks) if masks is not None else None
+        for verdict in verdicts:
+            if numbered is not None and verdict.map_HW is not None:
+                mask_HW = next((mask_HW for place, mask_HW in numbered if place == verdict.index), None)
+                if mask_HW is None:
+                    raise LabelError(f"there is no mask for frame {verdict.index}", where=verdict.source_id)
+                self._roc.update(verdict.map_HW, mask_HW)
+                self._criterion.update(verdict.map_HW, mask_HW)
+            yield replace(verdict, map_HW=None)
+
+    def auc(self) -> float | None:
+        """Over all pixels."""
+        return self._roc.auc()
+
+    def criterion_auc(self) -> float | None:
+        """By the pixel-level criterion."""
+        return self._criterion.auc()
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredDataset:
+    """Every test video, frame by frame.
+
+    Attributes:
+        videos: In the dataset's order.
+        pixels: Pixel metrics of the maps.
+        frames_per_second: Decoding and scoring together, metrics left out.
+    """
+
+    videos: tuple[ScoredVideo, ...]
+    pixels: PixelMetrics
+    frames_per_second: float
+
+    @property
+    def labelled(self) -> list[ScoredVideo]:
+        """The videos that have labels."""
+        return [video for video in self.videos if video.label_T is not None]
+
+
+@dataclass
+class _Stopwatch:
+    """Adds up the time that iterators take to give their items, and nothing else."""
+
+    seconds: float = 0.0
+
+    def timed(self, items: Iterable[ItemT]) -> Iterator[ItemT]:
+        iterator = iter(items)
+        while True:
+            started = time.perf_counter()
+            try:
+                item = next(iterator)
+            except StopIteration:
+                return
+            finally:
+                self.seconds += time.perf_counter() - started
+            yield item
+
+
+def score_dataset(
+    model: ScoringModel,
+    dataset: Dataset,
+    *,
+    settings: ScoringSettings,
+    calibration: Calibration | None,
+    what: str = "judging",
+    progress: Progress | None = None,
+) -> ScoredDataset:
+    """Scores every test video; one that cannot be read is left out with a warning.
+
+    Raises:
+        DatasetIncomplete: There are no test videos.
+        LabelError: Labels do not fit their video.
+        InputError: No test video could be scored.
+    """
+    watch, pixels, videos = _Stopwatch(), PixelMetrics(), list[ScoredVideo]()
+    listed = dataset.videos("test")
+    for number, video in enumerate(listed):
+        if progress:
+            progress(f"{what}, {video.name}", number, len(listed))
+        scorer = SourceScorer(model, settings=settings, calibration=calibration, source_id=video.name)
+        try:
+            videos.append(_score(scorer, model.spec, dataset, video, watch, pixels))
+        except LabelError:
+            raise
+        except InputError as error:
+            warnings.warn(f"left out: {error}", SkippedVideoWarning, stacklevel=2)
+    if progress:
+        progress(what, len(listed), len(listed))
+    if not videos:
+        raise InputError(f"none of {len(listed)} test videos could be scored", where=dataset.root)
+    frames = sum(len(video.index_T) for video in videos)
+    return ScoredDataset(tuple(videos), pixels, frames / max(watch.seconds, 1e-9))
+
+
+def read_options(spec: ClipSpec, video: LabelledVideo) -> ReadOptions:
+    """How a test video is read for a method."""
+    return ReadOptions(size_px=spec.size_px, grey=spec.channels == 1, fps=video.fps)
+
+
+def _score(
+    scorer: SourceScorer,
+    spec: ClipSpec,
+    dataset: Dataset,
+    video: LabelledVideo,
+    watch: _Stopwatch,
+    pixels: PixelMetrics,
+) -> ScoredVideo:
+    with open_video(video.path, read_options(spec, video), source_id=video.name) as reader:
+        verdicts = list(pixels.follow(watch.timed(scorer.run(reader)), dataset.pixel_masks(video)))
+    label_T = dataset.frame_labels(video)
+    if label_T is not None:
+        label_T = _labels_of_frames(label_T, verdicts, video)
+    return as_columns(video.name, verdicts, events=scorer.events, label_T=label_T)
+
+
+def _labels_of_frames(label_T: BoolArray, verdicts: Sequence[FrameScore], video: LabelledVideo) -> BoolArray:
+    indices = np.array([verdict.index for verdict in verdicts])
+    if indices[-1] >= len(label_T):
+        raise LabelError(
+            f"has a frame {indices[-1]}, but only {len(label_T)} labels",
+            where=video.path,
+            hint="Labels and frames must be of the same version of the dataset",
+        )
+    return label_T[indices]

@@ -1,0 +1,153 @@
+"""The protocol every method is reported under."""
+
+import json
+
+import numpy as np
+import pytest
+import scipy.io
+
+from normalcy.errors import ConfigError, InputError, LabelError
+from normalcy.evaluation.frame_metrics import VideoScores, micro_auc, min_max
+from normalcy.evaluation.protocols import LOOKS_AHEAD, METRIC_NOTES, PAPER_PROTOCOLS, evaluate_frames
+from normalcy.scoring.record import as_columns
+from normalcy.scoring.types import FrameScore
+
+KEYS = [
+    "micro_auc",
+    "micro_auc_smoothed",
+    "micro_auc_minmax",
+    "macro_auc",
+    "macro_auc_sentinels",
+    "average_precision",
+    "equal_error_rate",
+    "pixel_auc",
+    "rbdc",
+    "tbdc",
+    "paper_protocol_auc",
+]
+
+PED2_FRAMES = (180, 180, 150, 180, 150, 180, 180, 180, 120, 150, 180, 180)
+
+
+def scored(raw, labels, smoothed=None, name="v"):
+    pairs = zip(raw, raw if smoothed is None else smoothed, strict=True)
+    verdicts = [
+        FrameScore(name, i, i / 10, float(r), float(s), 0.0, False, True) for i, (r, s) in enumerate(pairs)
+    ]
+    return as_columns(name, verdicts, label_T=None if labels is None else np.array(labels, bool))
+
+
+def delayed(label_T, frames):
+    """A perfect detector that says so late; what it has not seen yet it takes from its first frame."""
+    return np.concatenate([np.full(frames, label_T[0]), label_T[:-frames]]).astype(float)
+
+
+@pytest.fixture(scope="module")
+def ped2_labels(data_root):
+    spans = scipy.io.loadmat(data_root / "ucsd-ped2" / "ped2.mat")["gt"][0]
+    labels = []
+    for (first, last), frames in zip((span.ravel() for span in spans), PED2_FRAMES, strict=True):
+        place = np.arange(1, frames + 1)
+        labels.append((place >= first) & (place <= last))
+    assert sum(label_T.sum() for label_T in labels) == 1648
+    return labels
+
+
+def test_exactly_these_keys_and_json():
+    measured = evaluate_frames([scored([1, 2], [0, 1])])
+    assert list(measured) == KEYS == list(METRIC_NOTES)
+    assert {name for name, value in measured.items() if value is None} == {
+        "pixel_auc",
+        "rbdc",
+        "tbdc",
+        "paper_protocol_auc",
+    }
+    assert all(isinstance(value, float) for value in measured.values() if value is not None)
+    json.dumps(measured, allow_nan=False)
+
+
+def test_each_metric_reads_its_own_scores():
+    """Raw scores right within the videos but not across; smoothed ones wrong throughout."""
+    videos = [
+        scored([1, 2, 1, 2], [0, 1, 0, 1], smoothed=[1, 0, 1, 0], name="a"),
+        scored([5, 6, 5, 6], [0, 1, 0, 1], smoothed=[1, 0, 1, 0], name="b"),
+    ]
+    measured = evaluate_frames(videos)
+    assert measured["micro_auc"] == 0.75
+    assert measured["micro_auc_smoothed"] == 0.0
+    assert measured["micro_auc_minmax"] == 1.0
+    assert measured["macro_auc"] == 1.0
+
+
+def test_one_class_data_leave_the_places_empty():
+    measured = evaluate_frames([scored([1, 2], [0, 0])])
+    assert {name for name, value in measured.items() if value is not None} == {"macro_auc_sentinels"}
+
+
+@pytest.mark.parametrize("protocol", PAPER_PROTOCOLS)
+def test_the_papers_protocol_reads_frame_errors(protocol):
+    labels = np.arange(40) >= 20
+    video = scored(np.zeros(40), labels)
+    measured = evaluate_frames([video], paper_protocol=protocol, paper_error_T_by_video=[1.0 + labels])
+    assert measured["micro_auc"] == 0.5
+    assert measured["paper_protocol_auc"] > 0.7
+
+
+def test_the_papers_protocol_reads_raw_scores_unless_told_otherwise():
+    assert evaluate_frames([scored([1, 2], [0, 1])], paper_protocol="regularity")["paper_protocol_auc"] == 1.0
+
+
+def test_an_unknown_protocol_names_the_known_ones():
+    with pytest.raises(ConfigError, match="known are regularity, regularity-volume"):
+        evaluate_frames([scored([1, 2], [0, 1])], paper_protocol="magic")
+
+
+def test_unlabelled_video_is_named():
+    with pytest.raises(LabelError, match="video 04: has no labels"):
+        evaluate_frames([scored([1, 2], None, name="04")])
+
+
+def test_nan_is_named():
+    with pytest.raises(InputError, match="video 04: 1 of 2 frame scores"):
+        evaluate_frames([scored([1, np.nan], [0, 1], name="04")])
+
+
+def test_notes_say_what_looks_ahead():
+    assert {name for name, note in METRIC_NOTES.items() if "whole test video" in note} == LOOKS_AHEAD
+
+
+def test_what_looks_ahead_is_marked_because_it_does():
+    """Raw scores of the past, then two futures: only the min-max scores of the past change."""
+    past, low, high = np.array([1.0, 2.0]), np.array([1.5]), np.array([9.0])
+    assert (
+        min_max(np.concatenate([past, low]))[:2].tolist()
+        != min_max(np.concatenate([past, high]))[:2].tolist()
+    )
+
+
+# --- frame alignment
+
+
+def test_a_shift_of_a_perfect_detector_shows():
+    label_T = np.zeros(100, bool)
+    label_T[40:60] = True
+    aucs = [micro_auc([VideoScores("v", delayed(label_T, k), label_T)]) for k in (1, 4, 10)]
+    assert micro_auc([VideoScores("v", label_T.astype(float), label_T)]) == 1.0
+    # k of 20 abnormal frames missed and k of 80 normal ones reported: 1 - (k/20 + k/80) / 2
+    assert aucs == pytest.approx([1 - (k / 20 + k / 80) / 2 for k in (1, 4, 10)])
+
+
+@pytest.mark.realdata
+def test_a_shift_by_four_frames_on_ped2(ped2_labels):
+    perfect = [scored(label_T.astype(float), label_T) for label_T in ped2_labels]
+    assert evaluate_frames(perfect)["micro_auc"] == 1.0
+    late = [scored(delayed(label_T, 4), label_T) for label_T in ped2_labels]
+    assert evaluate_frames(late)["micro_auc"] == pytest.approx(0.977, abs=5e-4)
+    dropped = [scored(label_T[:-4].astype(float), label_T[4:]) for label_T in ped2_labels]
+    assert evaluate_frames(dropped)["micro_auc"] == pytest.approx(0.976, abs=5e-4)
+
+
+@pytest.mark.realdata
+def test_ped2_has_four_videos_with_one_class(ped2_labels):
+    videos = [VideoScores(str(i + 1), np.zeros(len(labels)), labels) for i, labels in enumerate(ped2_labels)]
+    assert [video.name for video in videos if video.one_class] == ["8", "9", "10", "11"]

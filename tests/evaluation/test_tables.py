@@ -1,0 +1,114 @@
+"""The README's tables."""
+
+import subprocess
+import sys
+
+import pytest
+
+from normalcy.errors import InputError
+from normalcy.evaluation.results import RunResult, aggregate, write_result
+from normalcy.evaluation.tables import main, read_results, render_table, update_tables
+
+README = """# Title
+
+<!-- results:scene -->
+old
+<!-- /results:scene -->
+
+The end.
+"""
+
+
+def run(method="stae", seed=0, dataset="scene", preset="paper", **metrics):
+    return RunResult(
+        method=method,
+        dataset=dataset,
+        preset=preset,
+        seed=seed,
+        metrics=metrics or {"micro_auc": 0.8},
+        fit_seconds=None,
+        frames_per_second=None,
+        command="normalcy evaluate",
+        versions={},
+        hardware="Acme 9",
+    )
+
+
+@pytest.fixture
+def folder(tmp_path):
+    results = tmp_path / "results"
+    for seed, auc in enumerate((0.80, 0.90)):
+        write_result(results / "scene" / "stae.json", run(seed=seed, micro_auc=auc, macro_auc_sentinels=0.7))
+    write_result(results / "scene" / "noise.json", run("noise", preset="", micro_auc=0.5))
+    (tmp_path / "README.md").write_text(README)
+    return tmp_path
+
+
+def test_a_table_by_hand():
+    results = [
+        aggregate([run("stae", 0, micro_auc=0.8, equal_error_rate=0.3), run("stae", 1, micro_auc=0.9)]),
+        aggregate([run("flow-magnitude", preset="", micro_auc=0.955, micro_auc_minmax=0.96)]),
+        aggregate([run("noise", preset="", micro_auc=0.5)]),
+    ]
+    assert render_table(results, source="results/scene").splitlines() == [
+        "| method | micro AUC | micro, min-max † | seeds |",
+        "| --- | ---: | ---: | ---: |",
+        "| `noise` (floor) | 0.500 | - | 1 |",
+        "| `flow-magnitude` (floor) | 0.955 | 0.960 | 1 |",
+        "| `stae`, paper | 0.850 ± 0.071 | - | 2 |",
+        "",
+        "† looks at the whole test video. Mean ± standard deviation over the seeds, from `results/scene`.",
+    ]
+
+
+def test_the_block_is_replaced_and_nothing_else(folder):
+    text = update_tables(README, folder / "results")
+    assert text.startswith("# Title\n\n<!-- results:scene -->\n| method |")
+    assert text.endswith("from `results/scene`.\n<!-- /results:scene -->\n\nThe end.\n")
+    assert "| `stae`, paper | 0.850 ± 0.071 | 0.700 ± 0.000 | 2 |" in text
+    assert "old" not in text
+    assert update_tables(text, folder / "results") == text
+
+
+def test_a_text_without_blocks_stays():
+    assert update_tables("no tables", None) == "no tables"
+
+
+def test_a_block_without_an_end(folder):
+    with pytest.raises(InputError, match="results:scene has no end"):
+        update_tables("<!-- results:scene -->\n", folder / "results")
+
+
+def test_a_block_without_results(folder):
+    with pytest.raises(InputError, match="holds no results"):
+        update_tables("<!-- results:avenue -->\n<!-- /results:avenue -->", folder / "results")
+
+
+def test_a_result_in_the_wrong_folder(folder):
+    write_result(folder / "results" / "scene" / "odd.json", run("odd", dataset="avenue"))
+    with pytest.raises(InputError, match="odd was evaluated on avenue"):
+        read_results(folder / "results" / "scene")
+
+
+def test_the_command_updates_and_checks(folder, capsys):
+    arguments = [str(folder / "README.md"), str(folder / "results")]
+    assert main([*arguments, "--check"]) == 1
+    assert "stale" in capsys.readouterr().err
+    assert (folder / "README.md").read_text() == README
+    assert main(arguments) == 0
+    assert main([*arguments, "--check"]) == 0
+    write_result(folder / "results" / "scene" / "stae.json", run(seed=2, micro_auc=0.1))
+    assert main([*arguments, "--check"]) == 1
+
+
+def test_a_mistake_is_one_line(folder, capsys):
+    assert main([str(folder / "absent.md"), str(folder / "results")]) == InputError.exit_code
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_as_a_module_without_torch(folder):
+    code = "import sys, normalcy.evaluation.tables; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    command = [sys.executable, "-m", "normalcy.evaluation.tables", folder / "README.md", folder / "results"]
+    subprocess.run(command, check=True)
+    assert "| `stae`, paper |" in (folder / "README.md").read_text()
