@@ -38,9 +38,8 @@ def copied(made, tmp_path):
 
 
 def test_progress_is_told(made):
-    root, progress = made
-    names = [video.name for split in ("train", "test") for video in Walkway(root).videos(split)]
-    assert progress == [(name, done, 4) for done, name in enumerate(names, start=1)]
+    _, progress = made
+    assert progress == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
 def test_it_is_a_dataset_like_the_others(made):
@@ -187,7 +186,7 @@ def test_damaged_or_foreign_folders_are_not_touched(copied, tmp_path):
 
 
 def test_an_interruption_leaves_nothing(tmp_path):
-    def interrupt(name, done, total):
+    def interrupt(done, total):
         raise KeyboardInterrupt
 
     (tmp_path / "scene").mkdir()
@@ -199,7 +198,7 @@ def test_an_interruption_leaves_nothing(tmp_path):
 def test_two_at_once_make_one(made, tmp_path):
     root = tmp_path / "scene"
 
-    def meanwhile(name, done, total):
+    def meanwhile(done, total):
         if done == total:
             shutil.copytree(made[0], root)
 
@@ -245,14 +244,14 @@ def test_mistakes_are_named_before_anything_is_written(tmp_path, change, message
 
 
 def test_plan_covers_every_kind_and_setting():
-    plan = plan_videos(train_videos=8, test_videos=9)
+    plan = plan_videos(train_videos=8, test_videos=10)
     test = [video for video in plan if video.split == "test"]
     assert {kind for video in test for kind in video.kinds} == set(ANOMALY_KINDS)
     assert {len(video.kinds) for video in test} == {1, 2}
     assert {video.setting for video in test} == {"wall", "corridor", "crowd"}
     assert all(video.setting == "corridor" for video in test if "against_flow" in video.kinds)
     assert all(video.kinds == () for video in plan if video.split == "train")
-    assert len({(video.split, video.name) for video in plan}) == 17
+    assert len({(video.split, video.name) for video in plan}) == 18
 
 
 @pytest.mark.parametrize("count", range(7, 16))

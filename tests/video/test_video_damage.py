@@ -1,3 +1,4 @@
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -7,6 +8,8 @@ from video_footage import FPS, FRAMES, WIDTH, cut, index_of, is_open, make_video
 
 from normalcy.errors import DamagedVideoWarning, ResolutionChangedWarning, UnreadableVideo
 from normalcy.video._pyav import PyAVBackend
+from normalcy.video._sources import Source
+from normalcy.video._unreadable import why_unreadable
 from normalcy.video.reader import ReadOptions, open_video
 
 
@@ -86,6 +89,12 @@ def test_what_is_no_video_is_unreadable(tmp_path, name, content, message):
     assert not is_open(path)
 
 
+def test_a_file_that_may_not_be_read():
+    source = Source("file", "clip.mp4", "/data/clip.mp4")
+    error = why_unreadable(source, av.error.PermissionError(13, "Permission denied", "/data/clip.mp4"))
+    assert str(error) == "clip.mp4: you may not read it. Change its permissions."
+
+
 def test_what_does_not_exist_is_unreadable(tmp_path):
     with pytest.raises(UnreadableVideo, match=r"gone\.mp4: no such file or folder"):
         open_video(tmp_path / "gone.mp4")
@@ -146,15 +155,17 @@ def test_damaged_files_decode_alike_every_time(tmp_path):
 
 def test_reading_that_breaks_off_gives_what_was_read(tmp_path, monkeypatch):
     video = make_video(tmp_path / "clip.mp4")
-    original = PyAVBackend._demux
+    original = PyAVBackend._next_packet
 
-    def failing(self):
-        for count, packet in enumerate(original(self)):
-            if count == 12:
-                raise av.error.OSError(5, "Input/output error", "disk")
-            yield packet
+    def failing(self, packets):
+        def until_12():
+            yield from islice(packets, 12)
+            raise av.error.OSError(5, "Input/output error", "disk")
 
-    monkeypatch.setattr(PyAVBackend, "_demux", failing)
+        self.packets = getattr(self, "packets", None) or until_12()
+        return original(self, self.packets)
+
+    monkeypatch.setattr(PyAVBackend, "_next_packet", failing)
     frames, message = read_damaged(video)
     assert [frame.index for frame in frames] == list(range(12))
     assert "reading broke off (Input/output error)" in message

@@ -29,6 +29,7 @@ def read(source, **options):
     [
         ("h264.mp4", "libx264", "yuv420p"),
         ("h264.ts", "libx264", "yuv420p"),
+        ("h264.flv", "libx264", "yuv420p"),
         ("h264-10bit.mkv", "libx264", "yuv420p10le"),
         ("mpeg4.avi", "mpeg4", "yuv420p"),
         ("mjpeg.avi", "mjpeg", "yuvj420p"),
@@ -86,6 +87,15 @@ def test_variable_frame_rate_keeps_the_containers_times(tmp_path):
     assert [frame.index for frame in frames] == list(range(8))
 
 
+def test_an_avi_with_dropped_frames(tmp_path):
+    pts = [0, 1, 2, 7, 8, 12]
+    images = [picture(index) for index in range(len(pts))]
+    video = make_video(tmp_path / "gaps.avi", images=images, codec="mpeg4", pts=pts)
+    frames = read(video)
+    assert [frame.pts_seconds for frame in frames] == [time / FPS for time in pts]
+    assert [frame.index for frame in frames] == list(range(6))
+
+
 def test_times_count_from_the_start_of_the_stream(tmp_path):
     late = [time + 700 for time in range(FRAMES)]
     frames = read(make_video(tmp_path / "late.ts", pts=late))
@@ -131,6 +141,7 @@ def test_a_start_behind_the_end_is_an_error(clip):
         {"start_seconds": -1.0},
         {"start_seconds": 2.0, "end_seconds": 2.0},
         {"fps": 0.0},
+        {"preview_height_px": 0},
         {"open_timeout_seconds": 0.0},
         {"read_timeout_seconds": 0.0},
     ],
@@ -146,6 +157,18 @@ def test_size(clip, size_px, grey):
     frames = read(clip, size_px=size_px, grey=grey)
     assert frames[0].image_HWC.shape == (*size_px, 1 if grey else 3)
     assert [index_of(frame.image_HWC) for frame in frames] == INDICES
+
+
+@pytest.mark.parametrize("rotation", [None, (90, False, False)])
+def test_a_preview_keeps_colour_and_proportions(tmp_path, rotation):
+    red = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    red[..., 0] = 220
+    video = make_video(tmp_path / "red.mp4", images=[red] * 3, rotation=rotation)
+    for frame in read(video, size_px=(10, 10), grey=True, preview_height_px=24):
+        assert frame.image_HWC.shape == (10, 10, 1)
+        assert frame.preview_HWC.shape == ((24, 36, 3) if rotation is None else (24, 16, 3))
+        assert np.abs(frame.preview_HWC.mean((0, 1)) - (220, 0, 0)).max() < 8
+    assert read(video)[0].preview_HWC is None
 
 
 def test_shrinking_does_not_alias(tmp_path):
@@ -222,6 +245,22 @@ def test_a_name_with_a_colon_or_percent_is_a_file(tmp_path, monkeypatch):
 
 def test_a_file_url_is_a_file(clip):
     assert len(read(clip.as_uri())) == FRAMES
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv", "clip.ts", "clip.avi"])
+def test_sound_that_outlasts_the_pictures_is_no_damage(tmp_path, name):
+    with av.open(str(tmp_path / name), "w") as container:
+        video, sound = container.add_stream("mpeg4", rate=FPS), container.add_stream("mp2", rate=44100)
+        video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for index in range(5):
+            container.mux(video.encode(av.VideoFrame.from_ndarray(picture(index), "rgb24")))
+        container.mux(video.encode(None))
+        for start in range(0, 44100 * 3, 1152):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1152 * 2), np.int16), layout="stereo")
+            frame.rate, frame.pts = 44100, start
+            container.mux(sound.encode(frame))
+        container.mux(sound.encode(None))
+    assert len(read(tmp_path / name)) == 5
 
 
 def test_sound_only_is_unreadable(tmp_path):

@@ -8,25 +8,31 @@ from hypothesis import strategies as st
 from normalcy.video._timeline import Timeline
 
 
-def timeline(*, origin=0):
+def timeline(*, start=0):
     """Ticks of 10 ms, frames of 100 ms."""
-    return Timeline(time_base=Fraction(1, 100), origin=origin, step_seconds=0.1)
+    return Timeline(time_base=Fraction(1, 100), start=start, step_seconds=0.1)
 
 
 def place(line, *timestamps):
     return [line.place(pts) for pts in timestamps]
 
 
+def test_after_damage_time_counts_from_the_start_of_the_stream():
+    line = timeline(start=40)
+    line.report_damage()
+    assert place(line, 50) == [(0, 0.1)]
+
+
 def test_plain_timestamps():
-    assert place(timeline(origin=50), 50, 60, 90) == [(0, 0.0), (1, 0.1), (2, 0.4)]
+    assert place(timeline(start=40), 50, 60, 90) == [(0, 0.0), (1, 0.1), (2, 0.4)]
 
 
-def test_without_an_origin_the_first_timestamp_is_zero():
-    assert place(timeline(origin=None), 777, 787) == [(0, 0.0), (1, 0.1)]
+def test_the_first_timestamp_is_zero():
+    assert place(timeline(start=None), 777, 787) == [(0, 0.0), (1, 0.1)]
 
 
 def test_without_timestamps_frames_follow_by_their_duration():
-    line = timeline(origin=None)
+    line = timeline(start=None)
     assert place(line, None, None) == [(0, 0.0), (1, 0.1)]
     assert line.place(None, duration=50) == (2, pytest.approx(0.6))
     assert line.end_seconds == pytest.approx(1.1)
@@ -34,7 +40,7 @@ def test_without_timestamps_frames_follow_by_their_duration():
 
 def test_the_first_timestamp_follows_the_frames_that_had_none():
     # A camera's first pictures come before its clock is known.
-    assert place(timeline(origin=None), None, -1, 9) == [(0, 0.0), (1, 0.1), (2, 0.2)]
+    assert place(timeline(start=None), None, -1, 9) == [(0, 0.0), (1, 0.1), (2, 0.2)]
 
 
 def test_a_restart_of_the_source_goes_on_where_it_was():
@@ -85,7 +91,7 @@ def test_a_frame_without_a_timestamp_uses_up_the_earliest_packet():
 
 @given(st.lists(st.one_of(st.none(), st.integers(-(10**9), 10**9)), min_size=2), st.booleans())
 def test_times_always_grow_and_indices_too(timestamps, damaged):
-    line = timeline(origin=None)
+    line = timeline(start=None)
     if damaged:
         line.report_damage()
     for pts in timestamps:

@@ -197,6 +197,33 @@ def test_ffmpeg_options_are_not_shown():
     assert SECRET not in repr(options)
 
 
+@pytest.fixture
+def broadcast(folder):
+    """Sends a transport stream over TCP, from the middle of a group of pictures on, then hangs up."""
+    whole = make_video(folder / "clip.ts").read_bytes()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def send():
+            connection, _ = listener.accept()
+            with connection:
+                connection.sendall(whole[len(whole) // 4 // 188 * 188 :])
+
+        thread = threading.Thread(target=send)
+        thread.start()
+        yield f"tcp://127.0.0.1:{listener.getsockname()[1]}"
+        thread.join()
+
+
+def test_a_stream_that_is_joined_in_the_middle_starts_at_zero_without_a_warning(broadcast):
+    with open_video(broadcast) as video:
+        assert video.info.is_live
+        frames = list(video)
+    assert 0 < len(frames) < FRAMES
+    assert [frame.index for frame in frames] == list(range(len(frames)))
+    assert frames[0].pts_seconds == 0
+    assert index_of(frames[-1].image_HWC) == FRAMES - 1
+
+
 SENDER = """
 import sys, time
 from fractions import Fraction

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from normalcy.cli.console import out, progress_bar, show_result
 from normalcy.cli.options import AsJson, DataName, DataRoot, Overwrite
@@ -39,7 +40,8 @@ def fit(
     with progress_bar() as progress:
         bundle = fit_method(resolved, run=run, resume=resume, overwrite=overwrite, progress=progress)
     if not as_json:
-        out.print(f"[bold green]Fitted[/] {method}. {bundle.calibration.describe()}", soft_wrap=True)
+        calibration = bundle.calibration.describe(false_alarms_per_day=resolved.scoring.false_alarms_per_day)
+        out.print(f"[bold green]Fitted[/] {method}. {escape(calibration)}", soft_wrap=True)
     show_result(
         {"method": method}, files={"bundle": run.bundle, "configuration": run.config}, as_json=as_json
     )

@@ -161,4 +161,4 @@ def _labels_of_frames(label_T: BoolArray, verdicts: Sequence[FrameScore], video:
             where=video.path,
             hint="Labels and frames must be of the same version of the dataset",
         )
-    return label_T[indices]
+    return np.asarray(label_T[indices], np.bool_)

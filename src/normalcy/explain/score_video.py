@@ -1,7 +1,7 @@
 """Scoring videos for people: a table of scores, the events, and an annotated video of each source."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -134,7 +134,7 @@ def _annotated(bundle: Bundle, path: Path, info: VideoInfo, label_T: BoolArray |
 
 
 def _counted(
-    frames: Iterator[Frame], info: VideoInfo, name: str, progress: Progress | None
+    frames: Iterable[Frame], info: VideoInfo, name: str, progress: Progress | None
 ) -> Iterator[Frame]:
     for count, frame in enumerate(frames, start=1):
         if progress:

@@ -15,4 +15,4 @@ def per_frame(layer: Callable[[Tensor], Tensor], x_BTCHW: Tensor) -> Tensor:
     Channels-last memory lets oneDNN and cuDNN use their fast kernels.
     """
     x_NCHW = x_BTCHW.flatten(0, 1).contiguous(memory_format=torch.channels_last)
-    return layer(x_NCHW).unflatten(0, x_BTCHW.shape[:2])
+    return torch.unflatten(layer(x_NCHW), 0, x_BTCHW.shape[:2])

@@ -54,8 +54,7 @@ class FlowMagnitude(Method):
 
     def _map(self, flow_HW2: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         magnitude_HW = np.hypot(flow_HW2[..., 0], flow_HW2[..., 1])
-        blurred: npt.NDArray[np.float32] = cv2.blur(magnitude_HW, (self.config.blur_px, self.config.blur_px))
-        return blurred
+        return np.asarray(cv2.blur(magnitude_HW, (self.config.blur_px, self.config.blur_px)), np.float32)
 
 
 METHOD = MethodDefinition(

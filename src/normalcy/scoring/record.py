@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -101,7 +102,7 @@ def write_scores(path: Path, videos: Sequence[ScoredVideo]) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _table(video: ScoredVideo) -> "pa.Table":  # noqa: F821
+def _table(video: ScoredVideo) -> Any:
     import pyarrow as pa
 
     count = len(video.index_T)

@@ -4,8 +4,10 @@ Letters: T scored frames of a clip, H height, W width.
 """
 
 import math
+import warnings
 from dataclasses import dataclass
 
+from normalcy.errors import ShortCalibrationWarning
 from normalcy.methods.contract import ClipSpec
 from normalcy.scoring.calibration import Calibration
 from normalcy.scoring.events import EventDetector, EventRule
@@ -85,9 +87,12 @@ class ScoreTrack:
 
 
 def alarm_rule(settings: ScoringSettings, calibration: Calibration | None) -> EventRule:
-    """Thresholds on the smoothed score that keep the asked false-alarm rate; never reached without calibration."""
+    """Thresholds on the smoothed score that keep the asked false-alarm rate; out of reach without a calibration."""
     enter = leave = math.inf
     if calibration:
-        enter = calibration.threshold(settings.false_alarms_per_day)
-        leave = min(enter, calibration.threshold(settings.false_alarms_per_day * settings.exit_factor))
+        with warnings.catch_warnings():
+            # How far the rate is extrapolated is said where a bundle is made and judged, not for every source.
+            warnings.simplefilter("ignore", ShortCalibrationWarning)
+            enter = calibration.threshold(settings.false_alarms_per_day)
+            leave = min(enter, calibration.threshold(settings.false_alarms_per_day * settings.exit_factor))
     return EventRule(enter, leave, settings.min_event_seconds, settings.merge_gap_seconds)

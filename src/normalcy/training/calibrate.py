@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from normalcy.errors import CalibrationError
 from normalcy.scoring.calibration import Calibration, fit_calibration
 from normalcy.scoring.model import ScoringModel
 from normalcy.scoring.pipeline import SourceScorer
@@ -41,6 +42,8 @@ def calibrate(
         CalibrationError: Too little footage, or scores that are not finite.
     """
     spans = [span for span in footage if len(span) >= model.spec.span_frames]
+    if not spans:
+        raise CalibrationError(f"no held-out video reaches {model.spec.span_frames} frames")
     total, done = sum(len(span) for span in spans), 0
     scores, samples = [], []
     for span in spans:
@@ -55,7 +58,9 @@ def calibrate(
                 progress("calibrating on held-out normal video", done, total)
         scores.append(np.array(smoothed))
     fps = float(np.average([span.frames_per_second for span in spans], weights=[len(span) for span in spans]))
-    calibration = fit_calibration(scores, frames_per_second=fps)
+    calibration = fit_calibration(
+        scores, frames_per_second=fps, cluster_gap_seconds=settings.merge_gap_seconds
+    )
     return CalibrationResult(calibration, fps, _map_scale(np.array(samples)))
 
 

@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from normalcy.datasets import open_dataset
 from normalcy.datasets.base import LabelledVideo
-from normalcy.datasets.cache import CachedVideo, FrameCache
+from normalcy.datasets.cache import FrameCache
+from normalcy.datasets.cache_entry import CachedVideo
 from normalcy.datasets.splits import VideoSpan, split_validation
 from normalcy.errors import DatasetIncomplete, SkippedVideoWarning, UnreadableVideo
 from normalcy.methods.contract import ClipSpec

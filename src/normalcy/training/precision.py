@@ -18,7 +18,7 @@ def lightning_precision(choice: Literal["auto", "float32", "bf16"]) -> Lightning
 def has_native_bf16() -> bool:
     """True on a GPU, or a CPU (AVX512_BF16, AMX, Arm BF16), that multiplies bf16 in hardware."""
     if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     try:
         flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:

@@ -104,7 +104,7 @@ class ReportProgress(Callback):
         """After each batch."""
         loss = trainer.callback_metrics.get("validation_loss")
         note = "" if loss is None else f", validation loss {float(loss):.4f}"
-        done = trainer.current_epoch * trainer.num_training_batches + trainer.fit_loop.batch_idx + 1
+        done = trainer.current_epoch * int(trainer.num_training_batches) + trainer.fit_loop.batch_idx + 1
         self.progress(f"training, epoch {trainer.current_epoch + 1}{note}", done, self.total_steps)
 
 

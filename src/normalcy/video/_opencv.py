@@ -31,7 +31,7 @@ class OpenCVBackend:
         with _silence():
             self._capture = cv2.VideoCapture(_device(source))
         fps = self._capture.get(cv2.CAP_PROP_FPS) or DEFAULT_FPS
-        self._timeline = Timeline(time_base=MICROSECOND, origin=None, step_seconds=1 / fps)
+        self._timeline = Timeline(time_base=MICROSECOND, start=None, step_seconds=1 / fps)
         self._next = self._read()
         if self._next is None:
             self._capture.release()

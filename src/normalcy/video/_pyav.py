@@ -89,29 +89,24 @@ class PyAVBackend:
         self.tally.lost = self._timeline.lost
 
     def _packets(self) -> Iterator["Packet[VideoStream] | None"]:
-        """Packets up to the end, or to where reading breaks off; the last, empty or None, flushes the decoder."""
-        packets = self._demux()
-        while True:
-            asked = time.monotonic()
-            try:
-                packet = next(packets, None)
-            except FFmpegError as error:
-                failure = self._broken_off(error, waited_seconds=time.monotonic() - asked)
-            else:
-                if packet is None:
-                    return
+        """Packets up to the end, or to where reading breaks off, then None, which empties the decoder."""
+        packets = iter(self._container.demux(self._stream))
+        while (packet := self._next_packet(packets)) is not None:
+            if packet.size:
                 self._timeline.expect(packet.pts)
                 yield packet
-                continue
-            if (
-                failure is not None
-            ):  # raised out here, so that it is not chained to an error that shows the URL
-                raise failure
-            yield None
-            return
+        yield None
 
-    def _demux(self) -> Iterator["Packet[VideoStream]"]:
-        return self._container.demux(self._stream)
+    def _next_packet(self, packets: Iterator["Packet[VideoStream]"]) -> "Packet[VideoStream] | None":
+        asked = time.monotonic()
+        try:
+            return next(packets, None)
+        except FFmpegError as error:
+            failure = self._broken_off(error, waited_seconds=time.monotonic() - asked)
+        # Raised out here, so that it is not chained to an error that shows the URL.
+        if failure is not None:
+            raise failure
+        return None
 
     def _broken_off(self, error: FFmpegError, *, waited_seconds: float) -> VideoError | None:
         limit = self._read_timeout_seconds
@@ -172,7 +167,8 @@ def open_container(source: Source, options: ReadOptions) -> InputContainer:
             failure: VideoError = timed_out(source, what="it did not open", limit_seconds=limit)
         else:
             failure = why_unreadable(source, error)
-    raise failure  # out here, so that it is not chained to an error that shows the URL
+    # Raised out here, so that it is not chained to an error that shows the URL.
+    raise failure
 
 
 def _ffmpeg_options(source: Source, options: ReadOptions) -> dict[str, str]:
@@ -196,7 +192,7 @@ def _video_stream(container: InputContainer, source: Source) -> VideoStream:
 def _timeline(stream: VideoStream, source: Source) -> Timeline:
     return Timeline(
         time_base=stream.time_base or Fraction(1, av.time_base),
-        origin=None if source.is_live else stream.start_time,
+        start=None if source.is_live else stream.start_time,
         step_seconds=1 / _fps(stream),
     )
 

@@ -10,12 +10,14 @@ RESTART_STEPS = 2
 class Timeline:
     """Gives each frame its index and its presentation time, which always grows.
 
-    The index counts the frames of the source. Where the decoder reports damage, the packets that gave no frame are
-    counted as well, so that labels made on the undamaged file still fit.
+    Time counts from the first frame, or from `start` where the first frames are lost. The index counts the frames of
+    the source; where the decoder reports damage, the packets that gave no frame are counted as well, so that labels
+    made on the undamaged file still fit.
     """
 
-    def __init__(self, *, time_base: Fraction, origin: int | None, step_seconds: float) -> None:
-        self._time_base, self._origin, self._step_seconds = time_base, origin, step_seconds
+    def __init__(self, *, time_base: Fraction, start: int | None, step_seconds: float) -> None:
+        self._time_base, self._start, self._step_seconds = time_base, start, step_seconds
+        self._origin: int | None = None
         self._awaited: list[int] = []
         self._damage_reports = self._gaps = self._next_index = 0
         self._last_seconds: float | None = None
@@ -67,7 +69,7 @@ class Timeline:
         if pts is None:
             return following
         if self._origin is None:
-            self._restart(pts, following)
+            self._set_origin(pts, following)
         seconds = self._since_origin(pts)
         last = self._last_seconds
         if last is None or seconds > last:
@@ -76,6 +78,12 @@ class Timeline:
             self._restart(pts, following)
             return following
         return last + self._step_seconds / 2
+
+    def _set_origin(self, pts: int, following: float) -> None:
+        if self._damage_reports and self._start is not None:
+            self._origin = self._start
+        else:
+            self._restart(pts, following)
 
     def _restart(self, pts: int, at_seconds: float) -> None:
         self._origin = pts - round(at_seconds / self._time_base)

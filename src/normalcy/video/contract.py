@@ -29,6 +29,7 @@ class ReadOptions:
         fps: Frames per second of a folder of pictures (25 when None); videos say it themselves.
         open_timeout_seconds: How long a URL may take to be found, to answer, and to send its first data, each.
         read_timeout_seconds: How long a URL may stay silent.
+        preview_height_px: Height of a second, coloured rendition of each frame, for people; None makes none.
         ffmpeg_options: (name, value) pairs passed to FFmpeg as they are: `("rtsp_transport", "udp")`,
             `("video_size", "1280x720")` for a webcam. May hold a secret, so it is never shown.
 
@@ -44,6 +45,7 @@ class ReadOptions:
     fps: float | None = None
     open_timeout_seconds: float = 10.0
     read_timeout_seconds: float = 10.0
+    preview_height_px: int | None = None
     ffmpeg_options: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
@@ -57,6 +59,11 @@ class ReadOptions:
         )
         _require(self.fps is None or self.fps > 0, f"fps={self.fps}", "more than 0")
         _require(self.open_timeout_seconds > 0, f"open_timeout_seconds={self.open_timeout_seconds}", "over 0")
+        _require(
+            self.preview_height_px is None or self.preview_height_px >= 1,
+            f"preview_height_px={self.preview_height_px}",
+            "1 or more",
+        )
         _require(self.read_timeout_seconds > 0, f"read_timeout_seconds={self.read_timeout_seconds}", "over 0")
 
     def wants(self, index: int, pts_seconds: float) -> bool:

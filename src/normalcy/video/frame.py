@@ -20,12 +20,14 @@ class Frame:
         index: Place in the source, from 0, counted before any stride.
         pts_seconds: Presentation time since the start of the source.
         source_id: Which camera or file it came from.
+        preview_HWC: The same picture for people, RGB and of its own size; None where none was asked for.
     """
 
     image_HWC: UInt8Array
     index: int
     pts_seconds: float
     source_id: str
+    preview_HWC: UInt8Array | None = None
 
     def __repr__(self) -> str:
         height, width, channels = self.image_HWC.shape

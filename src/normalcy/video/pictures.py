@@ -118,8 +118,7 @@ class PictureBackend:
 def decode_picture(data: bytes, *, codec: str) -> av.VideoFrame:
     """Decodes the bytes of one picture file; raises InvalidDataError where some are missing."""
     context = av.CodecContext.create(codec, "r")
-    if not isinstance(context, VideoCodecContext):
-        raise ValueError(f"{codec} is no picture codec")
+    assert isinstance(context, VideoCodecContext)
     context.thread_type = "NONE"
     if codec == "mjpeg":
         context.options = {"err_detect": "explode"}  # else a cut jpg comes with a grey lower part

@@ -1,8 +1,9 @@
 """Opens a file, folder of pictures, URL or webcam, and gives its frames.
 
-with open_video("walkway.mp4", ReadOptions(size_px=(227, 227), grey=True)) as video:
-    for frame in video:
-        ...
+For example:
+    with open_video("walkway.mp4", ReadOptions(size_px=(227, 227), grey=True)) as video:
+        for frame in video:
+            ...
 """
 
 import logging
@@ -76,6 +77,7 @@ class VideoReader:
         self._backend = backend
         self._options = options
         self._scaler = Scaler(size_px=options.size_px, grey=options.grey)
+        self._preview = _preview_scaler(backend.info, options.preview_height_px)
         self._decoded = backend.decode(options)
         self._decoding = threading.Lock()
         self._is_closing = False
@@ -136,7 +138,8 @@ class VideoReader:
             self._has_warned_of_size = True
             self._warn_of_size(decoded.index, self._scaler.changed_size_px)
         self._has_given = True
-        return Frame(image_HWC, decoded.index, decoded.pts_seconds, self.source_id)
+        preview_HWC = self._preview.to_image(decoded.picture) if self._preview else None
+        return Frame(image_HWC, decoded.index, decoded.pts_seconds, self.source_id, preview_HWC)
 
     def _warn_of_size(self, index: int, size_px: tuple[int, int]) -> None:
         message = (
@@ -176,6 +179,14 @@ class VideoReader:
         # The container's length is rounded, and may count the time a last picture stands.
         tolerance = max(2 / self.info.fps, min(1.0, expected_seconds / 20))
         return self._backend.tally.end_seconds < expected_seconds - tolerance
+
+
+def _preview_scaler(info: VideoInfo, height_px: int | None) -> Scaler | None:
+    """Scales to a height, with the source's proportions."""
+    if height_px is None:
+        return None
+    width_px = max(1, round(info.width_px * height_px / info.height_px))
+    return Scaler(size_px=(height_px, width_px), grey=False)
 
 
 def _backend(source: Source, options: ReadOptions) -> Backend:

@@ -21,7 +21,7 @@ class Walkway:
         name="walkway",
         title="Walkway, a generated corridor scene",
         home="generated: `normalcy data synthesize`",
-        citation="normalcy, https://pypi.org/project/normalcy",
+        citation="none needed; name the version of normalcy, the seed and the size",
         terms="Apache-2.0",
     )
 

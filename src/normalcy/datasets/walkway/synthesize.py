@@ -35,7 +35,7 @@ LOG = logging.getLogger(__name__)
 CRF = 18
 _SPLIT_SEED = {"train": 1, "test": 2}
 
-OnVideo = Callable[[str, int, int], None]
+OnVideo = Callable[[int, int], None]
 
 
 def synthesize(
@@ -45,8 +45,8 @@ def synthesize(
     size_px: tuple[int, int] = (96, 144),
     fps: float = 10.0,
     train_videos: int = 8,
-    test_videos: int = 9,
-    seconds_per_video: float = 22.0,
+    test_videos: int = 10,
+    seconds_per_video: float = 24.0,
     settings: Sequence[SettingName] = SETTING_NAMES,
     anomalies: Sequence[AnomalyKind] = ANOMALY_KINDS,
     on_video: OnVideo | None = None,
@@ -63,7 +63,7 @@ def synthesize(
         seconds_per_video: Length of each video.
         settings: Places, used in turn.
         anomalies: Kinds of anomaly, used in turn.
-        on_video: Called after each video with its name, how many are done, and how many there are.
+        on_video: Called after each video with how many are done and how many there are.
 
     Raises:
         ConfigError: A setting is out of range.
@@ -156,7 +156,7 @@ def _fill(folder: Path, recipe: Recipe, plan: Sequence[PlannedVideo], on_video: 
         (folder / planned.split).mkdir(exist_ok=True)
         entries.append(_make_video(folder, planned, recipe))
         if on_video is not None:
-            on_video(planned.name, len(entries), len(plan))
+            on_video(len(entries), len(plan))
     write_manifest(folder, Manifest(recipe=recipe, videos=tuple(entries)))
 
 

@@ -1,0 +1,128 @@
+"""From what was measured to what a report shows."""
+
+from collections.abc import Callable
+from typing import Any
+
+from normalcy.datasets.base import Dataset
+from normalcy.evaluation.frame_metrics import VideoScores, micro_auc
+from normalcy.evaluation.run import Evaluation
+from normalcy.methods import method_definition
+from normalcy.report.case_pictures import picture_case
+from normalcy.report.cases import choose_cases
+from normalcy.report.data import Case, EventSummary, ReportData, VideoTimeline
+from normalcy.scoring.bundle import Bundle
+from normalcy.scoring.record import ScoredVideo
+from normalcy.scoring.track import alarm_rule
+
+Progress = Callable[[str, int, int], None]
+
+
+def report_data(
+    bundle: Bundle,
+    dataset: Dataset,
+    evaluation: Evaluation,
+    record: dict[str, Any],
+    *,
+    progress: Progress | None = None,
+) -> ReportData:
+    """Everything the report of an evaluation shows.
+
+    Args:
+        bundle: What was judged.
+        dataset: On which videos.
+        evaluation: What was measured.
+        record: The same as `metrics.json` holds it.
+        progress: Called while pictures are made.
+    """
+    header, fit = bundle.header, bundle.header.fit
+    timelines = tuple(_timeline(video) for video in evaluation.videos)
+    return ReportData(
+        title=f"{method_definition(header.method).title} on {dataset.info.title}",
+        method=header.method,
+        dataset=dataset.info.name,
+        preset=fit.preset,
+        seed=fit.seed,
+        metrics=evaluation.metrics,
+        videos=timelines,
+        threshold=alarm_rule(header.scoring, bundle.calibration).enter_threshold,
+        calibration_text=record["calibration"],
+        fitted_on_text=f"{fit.fitted_frames:,} frames of normal video of {fit.data}",
+        events=_events(evaluation),
+        floors=evaluation.floors,
+        parts=evaluation.parts,
+        cases=_cases(bundle, dataset, evaluation, timelines, progress),
+        map_range=header.map_scale,
+        config_yaml=record["settings"],
+        commands=_commands(bundle, dataset, record["command"]),
+        versions=record["versions"],
+        hardware=record["hardware"],
+        fit_seconds=fit.fit_seconds,
+        frames_per_second=evaluation.frames_per_second,
+        warnings=_warnings(bundle),
+    )
+
+
+def _timeline(video: ScoredVideo) -> VideoTimeline:
+    auc = None
+    if video.label_T is not None:
+        auc = micro_auc([VideoScores(video.name, video.raw_T, video.label_T)])
+    return VideoTimeline(
+        name=video.name,
+        pts_seconds_T=video.pts_seconds_T,
+        smoothed_T=video.smoothed_T,
+        label_T=video.label_T,
+        alarmed_T=video.alarmed_T,
+        auc=auc,
+        raw_T=video.raw_T,
+    )
+
+
+def _events(evaluation: Evaluation) -> EventSummary:
+    summary = evaluation.events
+    if summary is None:
+        return EventSummary(raised=sum(len(video.events) for video in evaluation.videos))
+    return EventSummary(
+        raised=summary.alarms,
+        found=summary.detected,
+        total=summary.true_events,
+        false=summary.false_alarms,
+        false_alarms_per_hour=summary.false_alarms_per_hour,
+        latency_seconds=summary.median_latency_seconds,
+    )
+
+
+def _cases(
+    bundle: Bundle,
+    dataset: Dataset,
+    evaluation: Evaluation,
+    timelines: tuple[VideoTimeline, ...],
+    progress: Progress | None,
+) -> tuple[Case, ...]:
+    model = bundle.scoring_model()
+    sources = {video.name: video for video in dataset.videos("test")}
+    scored = {video.name: video for video in evaluation.videos}
+    picks, cases = choose_cases(timelines), []
+    for number, pick in enumerate(picks):
+        if progress:
+            progress("picturing the worst cases", number + 1, len(picks))
+        cases.append(picture_case(model, sources[pick.video], scored[pick.video], pick))
+    return tuple(cases)
+
+
+def _commands(bundle: Bundle, dataset: Dataset, command: str) -> tuple[str, ...]:
+    header = bundle.header
+    fit = f"normalcy fit {header.method} --data {header.fit.data} --root {dataset.root}"
+    options = f" --preset {header.fit.preset} --seed {header.fit.seed}"
+    return (fit + options, command)
+
+
+def _warnings(bundle: Bundle) -> tuple[str, ...]:
+    """What the reader must know before believing the alarm threshold."""
+    rate = bundle.header.scoring.false_alarms_per_day
+    factor = bundle.calibration.extrapolation(rate)
+    if factor <= 1:
+        return ()
+    return (
+        f"The threshold asks for {rate:g} false alarms a day, {factor:,.0f} times rarer than one in the normal video "
+        "it was calibrated on. Calibrate on more ordinary footage before trusting it.",
+    )

@@ -1,0 +1,160 @@
+"""A run judged and written down: metrics, scores, events, the report and annotated videos, in its run folder."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from normalcy.config import to_yaml
+from normalcy.datasets import open_dataset
+from normalcy.datasets.base import Dataset
+from normalcy.evaluation.environment import hardware, versions
+from normalcy.evaluation.floors import NOISE_METHOD, noise_draw
+from normalcy.evaluation.labelled import labels_of
+from normalcy.evaluation.results import RunResult, write_result
+from normalcy.evaluation.run import Evaluation, evaluate
+from normalcy.explain.score_video import score_video
+from normalcy.report.from_evaluation import report_data
+from normalcy.report.page import write_report
+from normalcy.run_folder import RunFolder, write_json, writing_to
+from normalcy.scoring.bundle import Bundle
+from normalcy.scoring.record import write_scores
+from normalcy.video.reader import ReadOptions
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class JudgedRun:
+    """What judging wrote.
+
+    Attributes:
+        evaluation: All that was measured.
+        record: The same as `metrics.json` holds it.
+        files: What was written, by name.
+    """
+
+    evaluation: Evaluation
+    record: dict[str, Any]
+    files: dict[str, Path]
+
+
+def judge_run(
+    bundle_path: Path,
+    data: str,
+    root: Path,
+    *,
+    command: str,
+    folder: Path | None = None,
+    report: bool = True,
+    videos: bool = False,
+    publish: Path | None = None,
+    progress: Progress | None = None,
+) -> JudgedRun:
+    """Evaluates a bundle and writes everything about it.
+
+    Args:
+        bundle_path: Bundle, or the run folder that holds it.
+        data: Name of the dataset.
+        root: Its folder.
+        command: How this was asked for, for the record.
+        folder: Run folder to write to; by default the one that holds the bundle.
+        report: Write `report.html`.
+        videos: Write an annotated video of each test video.
+        publish: Results folder to enter this seed's numbers into.
+        progress: Called with what is being done, how much is done and how much there is.
+    """
+    bundle, dataset = Bundle.load(bundle_path), open_dataset(data, root)
+    run = RunFolder(folder or (bundle_path.parent if bundle_path.name == "bundle" else bundle_path))
+    with run.claimed():
+        evaluation = evaluate(bundle, dataset, progress=progress)
+        record = metrics_record(bundle, data, evaluation, command)
+        files = _write_tables(run, evaluation, record)
+        if report:
+            write_report(run.report, report_data(bundle, dataset, evaluation, record, progress=progress))
+            files["report"] = run.report
+        if videos:
+            files |= _write_videos(bundle, dataset, evaluation, run, progress)
+    if publish and evaluation.metrics:
+        files["results"] = publish / data / f"{bundle.header.method}.json"
+        write_result(files["results"], published(record))
+        publish_noise(publish / data / f"{NOISE_METHOD}.json", evaluation, published(record), bundle)
+    return JudgedRun(evaluation, record, files)
+
+
+def metrics_record(bundle: Bundle, data: str, evaluation: Evaluation, command: str) -> dict[str, Any]:
+    """What `metrics.json` holds."""
+    header = bundle.header
+    return {
+        "method": header.method,
+        "dataset": data,
+        "preset": header.fit.preset,
+        "seed": header.fit.seed,
+        "metrics": evaluation.metrics,
+        "floors": evaluation.floors,
+        "parts": evaluation.parts,
+        "pixel_criterion_auc": evaluation.pixel_criterion_auc,
+        "events": asdict(evaluation.events) if evaluation.events else None,
+        "calibration": bundle.calibration.describe(false_alarms_per_day=header.scoring.false_alarms_per_day),
+        "fit_seconds": header.fit.fit_seconds,
+        "frames_per_second": round(evaluation.frames_per_second, 2),
+        "command": command,
+        "versions": versions(),
+        "hardware": hardware(),
+        "settings": to_yaml(header),
+    }
+
+
+def published(record: dict[str, Any]) -> RunResult:
+    """What of a record enters the results of all seeds."""
+    return RunResult.model_validate({name: record[name] for name in RunResult.model_fields})
+
+
+def publish_noise(
+    path: Path, evaluation: Evaluation, like: RunResult, bundle: Bundle, draws: int = 20
+) -> None:
+    """Enters the noise floor of the same videos, a draw a seed."""
+    labels = {video.name: labels_of(video) for video in evaluation.videos if video.label_T is not None}
+    shared = {"method": NOISE_METHOD, "preset": "gaussian", "fit_seconds": None, "frames_per_second": None}
+    alpha = bundle.header.scoring.smoothing_alpha
+    for seed in range(draws):
+        metrics = noise_draw(labels, seed=seed, smoothing_alpha=alpha)
+        write_result(path, like.model_copy(update={**shared, "seed": seed, "metrics": metrics}))
+
+
+def _write_tables(run: RunFolder, evaluation: Evaluation, record: dict[str, Any]) -> dict[str, Path]:
+    write_json(run.metrics, record)
+    write_scores(run.scores, evaluation.videos)
+    write_json(run.events, [asdict(event) for video in evaluation.videos for event in video.events])
+    return {"metrics": run.metrics, "scores": run.scores, "events": run.events}
+
+
+def _write_videos(
+    bundle: Bundle, dataset: Dataset, evaluation: Evaluation, run: RunFolder, progress: Progress | None
+) -> dict[str, Path]:
+    model = bundle.scoring_model()
+    judged = {video.name for video in evaluation.videos}
+    chosen = [video for video in dataset.videos("test") if video.name in judged]
+    for number, video in enumerate(chosen):
+        if progress:
+            progress(f"annotating {video.name}", number, len(chosen))
+        with writing_to(run.videos):
+            score_video(
+                bundle,
+                model,
+                video.path,
+                options=ReadOptions(fps=video.fps),
+                annotated=run.videos / f"{video.name}.mp4",
+                name=video.name,
+                label_T=dataset.frame_labels(video),
+            )
+    if progress:
+        progress("annotating", len(chosen), len(chosen))
+    return {"videos": run.videos}
+
+
+def command_line(words: Sequence[str]) -> str:
+    """The command as a user would type it again."""
+    import shlex
+
+    return shlex.join(["normalcy", *words])
