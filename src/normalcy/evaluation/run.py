@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from normalcy.datasets.base import Dataset
 from normalcy.evaluation.event_metrics import EventSummary, VideoEvents, summarise_events
-from normalcy.evaluation.flow_floor import FLOW_METHOD, flow_floor
 from normalcy.evaluation.floors import NOISE_METHOD, noise_floor
+from normalcy.evaluation.flow_floor import FLOW_METHOD, flow_floor
 from normalcy.evaluation.frame_metrics import VideoScores, micro_auc
 from normalcy.evaluation.labelled import labels_of
 from normalcy.evaluation.protocols import evaluate_frames

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from normalcy.config import build_config, to_yaml
 from normalcy.methods import method_definition
 from normalcy.methods.base import Method
-from normalcy.run_folder import RunFolder, write_json, write_text
+from normalcy.run_folder import RunFolder, write_text
 from normalcy.scoring.bundle import Bundle, BundleHeader, FitRecord
 from normalcy.scoring.model import TorchModel
 from normalcy.training.calibrate import CalibrationResult, calibrate
