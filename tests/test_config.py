@@ -13,6 +13,7 @@ class Outer(StrictConfig):
     seed: int = 0
     inner: Inner = Inner()
     maybe: Inner | None = None
+    several: tuple[Inner, ...] = ()
 
 
 def test_unknown_key_names_the_nearest_at_every_depth():
@@ -22,10 +23,12 @@ def test_unknown_key_names_the_nearest_at_every_depth():
         build_config(Outer, {"inner": {"epoch": 1}})
     with pytest.raises(ConfigError, match=r"unknown key 'maybe.nmae', did you mean 'name'\?"):
         build_config(Outer, {"maybe": {"nmae": "x"}})
+    with pytest.raises(ConfigError, match=r"unknown key 'several.1.nmae', did you mean 'name'\?"):
+        build_config(Outer, {"several": [{"name": "x"}, {"nmae": "x"}]})
 
 
 def test_nothing_near_lists_what_is_known():
-    with pytest.raises(ConfigError, match="known keys: seed, inner, maybe"):
+    with pytest.raises(ConfigError, match="known keys: seed, inner, maybe, several"):
         build_config(Outer, {"zzzzzzzz": 1})
 
 

@@ -101,6 +101,8 @@ def _explain(kind: type[BaseModel], detail: dict[str, Any]) -> str:
 
 def _keys_at(kind: type[BaseModel], path: tuple[str, ...]) -> list[str]:
     for part in path:
+        if part.isdecimal():  # a place in a list
+            continue
         field = kind.model_fields.get(part)
         below = _model_in(field.annotation) if field else None
         if below is None:
@@ -112,7 +114,7 @@ def _keys_at(kind: type[BaseModel], path: tuple[str, ...]) -> list[str]:
 def _model_in(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType, tuple, list):
         models = (_model_in(arm) for arm in typing.get_args(annotation))
         return next((model for model in models if model), None)
     return None

@@ -7,15 +7,18 @@ runs/<name>/    config.yaml  bundle/  checkpoints/  logs/  metrics.json  scores.
 import errno
 import json
 import os
-import tempfile
+import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from normalcy.errors import DiskFull, OutputError, RunFolderBusy, RunFolderExists
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_REFUSED = (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST)
 
 
 class RunFolder:
@@ -34,16 +37,19 @@ class RunFolder:
         self.videos = path / "videos"
 
     @contextmanager
-    def claimed(self) -> Iterator[None]:
+    def claimed(self, *, go_on: str = "give the same command again") -> Iterator[None]:
         """Holds the folder for writing.
+
+        Args:
+            go_on: What to do once a full disk has room again.
 
         Raises:
             RunFolderBusy: Another process holds it.
             DiskFull: Something inside ran out of room.
             OutputError: Something inside could not be written.
         """
-        with writing_to(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
+        with writing_to(self.path, go_on=go_on):
+            _make_folder(self.path)
             lock = FileLock(self.path / ".lock", timeout=0)
             try:
                 lock.acquire()
@@ -86,34 +92,70 @@ class RunFolder:
 
 
 @contextmanager
-def writing_to(path: Path) -> Iterator[None]:
-    """Turns the operating system's refusals to write into errors that say where and why."""
+def writing_to(path: Path, *, go_on: str = "give the same command again") -> Iterator[None]:
+    """Turns the operating system's refusals to write into errors that say where and why.
+
+    Args:
+        path: What is written; refusals about files elsewhere pass, but for a full disk.
+        go_on: What to do once a full disk has room again.
+    """
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        is_here = error.filename is None or _belongs(Path(os.fsdecode(error.filename)), path)
+        if error.errno in _NO_ROOM:
             raise DiskFull(
-                "no room left on the disk", where=path, hint="Free some room and use --resume"
+                "no room left on the disk",
+                where=path if is_here else error.filename,
+                hint=f"Make room there, then {go_on}; what was written before is whole",
             ) from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST):
+        if is_here and error.errno in _REFUSED:
             raise OutputError(f"cannot be written ({error.strerror})", where=path) from error
         raise
 
 
-def write_text(path: Path, text: str) -> None:
-    """Writes a file under a temporary name and renames it, so that no reader sees half of it."""
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Gives a temporary path beside `path` that takes its place at the end, so that no reader sees half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        yield temporary
+        temporary.replace(path)
+    finally:
+        # An error here is not worth hiding the first one.
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file, whole or not at all."""
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, data: Any) -> None:
     """Writes indented JSON like `write_text`."""
     write_text(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+
+
+def _make_folder(path: Path) -> None:
+    """Makes a folder for output; OutputError where something else has its name or it cannot be made."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise OutputError(
+            "is a file, not a folder", where=path, hint="Choose another folder with --out"
+        ) from error
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise
+        hint = "Choose another folder with --out"
+        raise OutputError(f"cannot be made ({error.strerror})", where=path, hint=hint) from error
+
+
+def _belongs(file: Path, path: Path) -> bool:
+    """Whether a file lies in `path`, is a folder that `path` lies in, or is a temporary beside one of these."""
+    file, path = file.absolute(), path.absolute()
+    is_temporary = file.name.startswith(".") and path.is_relative_to(file.parent)
+    return is_temporary or file.is_relative_to(path) or path.is_relative_to(file)

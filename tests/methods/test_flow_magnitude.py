@@ -16,7 +16,7 @@ def clip_of_moving_texture(shift_px: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("shift_px", [2, 4])
 def test_score_is_the_speed_of_the_fastest_place(shift_px):
-    method = FlowMagnitude(FlowMagnitudeConfig(size_px=(96, 144), blur_px=9))
+    method = FlowMagnitude(FlowMagnitudeConfig(size_px=(96, 144), blur_fraction=0.1))
     scores = method(clip_of_moving_texture(shift_px))
     assert scores.score_BT.item() == pytest.approx(shift_px, rel=0.25)
     y, x = divmod(int(scores.map_BTHW.argmax()), 144)

@@ -66,3 +66,27 @@ def test_the_clips_score_is_the_mean_over_its_frames_and_the_map_its_newest_fram
     torch.testing.assert_close(by_clip.score_BT, by_frame.score_BT.mean(dim=1, keepdim=True))
     torch.testing.assert_close(by_clip.map_BTHW, by_frame.map_BTHW[:, -1:])
     assert tiny().clip.scored == (2,)
+
+
+def test_hidden_frames_are_not_seen_but_judged():
+    method = tiny(hidden_frames=(1, 2))
+    clip = torch.rand(1, 3, 1, 35, 43)
+    changed = clip.clone()
+    changed[:, 1:] = torch.rand(1, 2, 1, 35, 43)
+    seen, other = (method.reconstruct(method.normalise(x)) for x in (clip, changed))
+    torch.testing.assert_close(seen, other)
+    error_BTHW, predicted_BTCHW = method.judged_error(clip)
+    assert error_BTHW.shape == (1, 2, 35, 43)
+    torch.testing.assert_close(
+        error_BTHW, ((predicted_BTCHW - clip[:, 1:]) / method.deviation).square().mean(dim=2)
+    )
+    assert method.clip.scored == (2,)
+    assert tiny(hidden_frames=(1, 2), score_span="frame").clip.scored == (1, 2)
+    assert method.losses(clip)["loss"].item() == pytest.approx(error_BTHW.mean().item())
+
+
+def test_hidden_frames_must_be_frames_of_the_clip():
+    with pytest.raises(ValueError, match="hidden_frames"):
+        tiny(hidden_frames=(3,))
+    with pytest.raises(ValueError, match="hidden_frames"):
+        tiny(hidden_frames=(2, 1))

@@ -10,26 +10,9 @@ from normalcy.config import build_config
 from normalcy.errors import ConfigError
 from normalcy.methods import METHODS, method_definition
 from normalcy.methods.base import Method
-
-# The smallest sensible size of every method; a method that is missing here fails the sweep.
-SMALL = {
-    "stae": {
-        "size_px": (35, 43),
-        "clip_len_frames": 4,
-        "encoder_channels": (8, 6),
-        "lstm_channels": (6, 6),
-        "compare_frame_scores": ({"name": "box-maximum"},),
-    },
-    "flow-magnitude": {"size_px": (32, 48), "blur_px": 3},
-}
+from small_methods import small
 
 pytestmark = pytest.mark.parametrize("name", list(METHODS))
-
-
-def small(name: str, *, seed: int = 0) -> Method:
-    torch.manual_seed(seed)
-    definition = method_definition(name)
-    return definition.build(build_config(definition.config, SMALL[name])).eval()
 
 
 def random_clip(method: Method, *, batch: int = 2) -> torch.Tensor:

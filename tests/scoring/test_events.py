@@ -221,3 +221,16 @@ def test_every_state_is_left_and_reached():
 def test_rules_that_contradict_themselves(values, match):
     with pytest.raises(ConfigError, match=match):
         EventRule(*values)
+
+
+@pytest.mark.parametrize("start", range(0, 200, 7))
+def test_rounding_of_times_does_not_decide(start):
+    """At 10 fps a span of 4 frames lasts 0.3 s wherever it lies, though 0.7 - 0.4 is less than 0.3 in floats."""
+    detector = EventDetector(EventRule(5, 5, min_seconds=0.3, merge_gap_seconds=0.2), source_id="cam")
+    alarms, events = [], []
+    for index, score in enumerate([9, 9, 9, 9, 0, 0, 0], start=start):
+        alarmed, event = detector.update(FrameStamp(index, index / 10), score=score, parts={})
+        alarms.append(alarmed)
+        events.append(event is not None)
+    assert alarms == [False, False, False, True, False, False, False]
+    assert events == [False, False, False, False, False, True, False]

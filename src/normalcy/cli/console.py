@@ -1,60 +1,73 @@
-"""How the command speaks: progress, results, warnings and errors. One line for a user's mistake, never a traceback.
+"""How the command speaks: results, warnings and errors. One line for a user's mistake, never a traceback.
 
 Progress, warnings and errors go to standard error; results go to standard output, as JSON when asked.
 
-Exit codes: 0 done, 1 to 7 the errors of `normalcy.errors`, 64 wrong use of the command line, 70 a defect of ours,
-130 Ctrl-C.
+Exit codes:
+    0          done
+    1          the operating system refused something, or whoever read the output went away
+    2 to 7     the errors of `normalcy.errors`: 2 a setting, 3 input, 4 output, 5 training, 6 calibration, 7 an extra
+    64         wrong use of the command line
+    70         a defect of normalcy
+    130        Ctrl-C
 """
 
+import errno
 import json
+import logging
+import shlex
 import sys
-import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.table import Table
 
-from normalcy.errors import NormalcyError, NormalcyWarning
+from normalcy.cli.progress import Report, progress_on
+from normalcy.errors import DiskFull, NormalcyError, NormalcyWarning
 
-WRONG_USE, OUR_DEFECT, INTERRUPTED = 64, 70, 130
+REFUSED, WRONG_USE, OUR_DEFECT, INTERRUPTED = 1, 64, 70, 130
+GO_ON = "Give the same command again to do the rest."
+
+_LOG_WIDTH = 160
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 
-def run_command(command: Callable[[], Any], *, debug: bool = False) -> int:
-    """Runs a command and turns whatever happens into one clear line and an exit code."""
+def run_command(command: Callable[[], Any], *, debug: bool = False, go_on: str = GO_ON) -> int:
+    """Runs a command and turns whatever happens into one clear line and an exit code.
+
+    Args:
+        command: What to run; it may return an exit code.
+        debug: Show the log, and the traceback of an error above its line.
+        go_on: What to do after Ctrl-C.
+    """
     try:
-        with _own_warnings():
+        with _own_warnings(), _own_log(shown=debug):
             result = command()
-        return result if isinstance(result, int) else 0
     except NormalcyError as error:
         return _fail(str(error), error.exit_code, debug)
-    except typer.Exit as error:
-        return int(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        err.print("\n[yellow]Stopped.[/] What was written so far is kept; `normalcy fit --resume` goes on.")
-        return INTERRUPTED
+        result = INTERRUPTED
     except typer.TyperException as error:
-        return _fail(error.format_message(), WRONG_USE, debug)
+        return _wrong_use(error, debug)
+    except OSError as error:
+        return _fail(*_refusal(error), debug)
     except Exception as error:
         message = f"{type(error).__name__}: {error} (a defect of normalcy; --debug shows where)"
         return _fail(message, OUR_DEFECT, debug)
+    if result == INTERRUPTED:
+        # On a terminal, `^C` stands in the line.
+        err.print(
+            f"{_line_start()}[yellow]Stopped.[/] What was written before is whole. {go_on}", soft_wrap=True
+        )
+    return result if isinstance(result, int) else 0
 
 
 def show_result(result: Mapping[str, Any], *, files: Mapping[str, Path], as_json: bool) -> None:
@@ -65,76 +78,69 @@ def show_result(result: Mapping[str, Any], *, files: Mapping[str, Path], as_json
         return
     width = max((len(name) for name in files), default=0)
     for name, path in files.items():
-        out.print(f"  {name:<{width}}  [cyan]{escape(str(path))}[/]", soft_wrap=True)
+        say(f"  {escape(f'{name:<{width}}')}  [cyan]{escape(str(path))}[/]")
 
 
-class ProgressBar:
-    """A progress bar with ETA that follows `(what, done, total)` reports."""
+def say(markup: str) -> None:
+    """A line of results, never broken within a path."""
+    out.print(markup, soft_wrap=True)
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._task: TaskID | None = None
-        self._what = ""
-        self._total = 0
 
-    def __call__(self, what: str, done: int, total: int) -> None:
-        """Shows how far the step `what` is; another total starts another bar."""
-        if self._task is None or self._total != total:
-            self._finish()
-            self._task = self._progress.add_task(escape(what), total=total)
-        self._total = total
-        self._progress.update(self._task, completed=done, description=escape(what))
+def say_error(message: str) -> None:
+    """The line of an error."""
+    err.print(f"[red]Error:[/] {escape(message)}", soft_wrap=True)
 
-    def _finish(self) -> None:
-        if self._task is not None:
-            self._progress.update(self._task, completed=self._total)
-            self._progress.stop_task(self._task)
+
+def say_table(table: Table) -> None:
+    """A table as wide as the terminal; one that goes into a file is not squeezed."""
+    out.print(table, width=None if out.is_terminal else _LOG_WIDTH)
+
+
+def say_next(command: str) -> None:
+    """What a newcomer would do next."""
+    say(f"Next: [bold]{escape(command)}[/]")
+
+
+def shell_word(value: object) -> str:
+    """A path or name as it is typed in a shell."""
+    return shlex.quote(str(value))
 
 
 @contextmanager
-def progress_bar() -> Iterator[ProgressBar]:
-    """Bars on standard error while the block runs; plain lines where that is no terminal."""
-    if not err.is_terminal:
-        yield _PlainProgress()
-        return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("ETA"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=err) as progress:
-        yield ProgressBar(progress)
+def working(what: str) -> Iterator[None]:
+    """Says on standard error what takes its time, where nobody knows how long."""
+    if err.is_terminal:
+        with err.status(escape(what)):
+            yield
+    else:
+        err.print(what, markup=False, soft_wrap=True)
+        yield
 
 
-class _PlainProgress(ProgressBar):
-    """A line at most every ten seconds, for logs."""
+def progress_bar() -> AbstractContextManager[Report]:
+    """Shows progress on standard error while the block runs."""
+    return progress_on(err)
 
-    def __init__(self) -> None:
-        self._started = self._last = time.monotonic()
-        self._what = ""
 
-    def __call__(self, what: str, done: int, total: int) -> None:
-        now = time.monotonic()
-        step = what.partition(",")[0]
-        if step != self._what:
-            self._what, self._started = step, now
-        elif now - self._last < 10 and done < total:
-            return
-        self._last = now
-        left = (now - self._started) / done * (total - done) if done else 0.0
-        err.print(f"{what}: {done}/{total}" + (f", ETA {left:.0f} s" if done else ""), markup=False)
+def plural(count: int, noun: str) -> str:
+    """A count with its noun.
+
+    >>> plural(1, "event"), plural(1234, "frame")
+    ('1 event', '1,234 frames')
+    """
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 @contextmanager
 def _own_warnings() -> Iterator[None]:
-    """Shows our own warnings as one line each, and other packages' not at all."""
+    """Shows each of our own warnings once, as one line, and other packages' not at all."""
+    shown = set[str]()
 
     def show(message: Warning | str, category: type[Warning], *rest: Any) -> None:
-        if issubclass(category, NormalcyWarning):
-            err.print(f"[yellow]Warning:[/] {escape(str(message))}", soft_wrap=True)
+        text = " ".join(str(message).split())
+        if issubclass(category, NormalcyWarning) and text not in shown:
+            shown.add(text)
+            err.print(f"[yellow]Warning:[/] {escape(text)}", soft_wrap=True)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -143,8 +149,46 @@ def _own_warnings() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _own_log(*, shown: bool) -> Iterator[None]:
+    """Shows normalcy's log on standard error, or keeps it from there: what a user must know is a warning."""
+    log = logging.getLogger("normalcy")
+    handler = logging.StreamHandler() if shown else logging.NullHandler()
+    before = log.level
+    log.addHandler(handler)
+    if shown:
+        log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)
+
+
+def _wrong_use(error: typer.TyperException, debug: bool) -> int:
+    message = error.format_message()
+    if not message:  # the help was shown instead
+        return WRONG_USE
+    context = getattr(error, "ctx", None)
+    hint = f" See `{context.command_path} --help`." if context else ""
+    stop = "" if message.endswith((".", "?")) else "."
+    return _fail(f"{message}{stop}{hint}", WRONG_USE, debug)
+
+
+def _refusal(error: OSError) -> tuple[str, int]:
+    """Message and exit code for what the operating system refused."""
+    where = f"{error.filename}: " if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{where}no room left on the disk. Make room there, then go on", DiskFull.exit_code
+    return f"{where}{error.strerror or error}", REFUSED
+
+
 def _fail(message: str, code: int, debug: bool) -> int:
     if debug:
         traceback.print_exc(file=sys.stderr)
-    err.print(f"[red]Error:[/] {escape(message)}", soft_wrap=True)
+    say_error(" ".join(message.split()))
     return code
+
+
+def _line_start() -> str:
+    return "\n" if err.is_terminal else ""

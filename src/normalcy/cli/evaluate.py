@@ -1,30 +1,40 @@
 """`normalcy evaluate`: how good is a bundle, on labelled test videos, by a protocol that says how it was made."""
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from normalcy.cli.console import out, progress_bar, show_result
-from normalcy.cli.options import AsJson, BundlePath, DataName, DataRoot
+from normalcy.cli.console import out, plural, progress_bar, say, say_table, show_result
+from normalcy.cli.options import AsJson, BundlePath, DataName, DataRoot, flag
+
+if TYPE_CHECKING:
+    from normalcy.evaluation.event_metrics import EventSummary
+    from normalcy.report.judged_run import JudgedRun
+
+# Narrower than this, a third column of sentences is hard to read; report.html has them.
+MEANING_FROM_COLUMNS = 110
 
 
 def evaluate(
+    context: typer.Context,
     bundle_path: BundlePath,
     data: DataName,
     root: DataRoot,
     folder: Annotated[
-        Path | None, typer.Option("--out", help="Run folder; default the bundle's own.")
+        Path | None, typer.Option("--out", metavar="DIR", help="Run folder; the bundle's own by default.")
     ] = None,
-    report: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html.")] = True,
-    videos: Annotated[
-        bool, typer.Option("--videos", help="Write an annotated video of each test video.")
-    ] = False,
+    report: Annotated[
+        bool, typer.Option("--report/--no-report", metavar="", help="Write report.html.")
+    ] = True,
+    videos: Annotated[bool, flag("--videos", "Write an annotated video of each test video.")] = False,
     publish: Annotated[
-        Path | None, typer.Option(help="Results folder to enter this seed's numbers into, such as results/.")
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Results folder to enter this seed's numbers into, such as results/."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -36,7 +46,7 @@ def evaluate(
             bundle_path,
             data,
             root,
-            command=command_line(sys.argv[1:]),
+            command=command_line(context.find_root().obj),
             folder=folder,
             report=report,
             videos=videos,
@@ -44,21 +54,53 @@ def evaluate(
             progress=progress,
         )
     if not as_json:
-        out.print(metrics_table(judged.evaluation.metrics, judged.evaluation.floors))
+        _say_judgement(judged)
     show_result(judged.record, files=judged.files, as_json=as_json)
+
+
+def _say_judgement(judged: "JudgedRun") -> None:
+    evaluation = judged.evaluation
+    frames = sum(len(video.index_T) for video in evaluation.videos)
+    rate = f"{evaluation.frames_per_second:,.0f} frames per second"
+    say(
+        f"[bold green]Scored[/] {plural(len(evaluation.videos), 'video')} of {plural(frames, 'frame')}, {rate}."
+    )
+    if evaluation.metrics:
+        say_table(metrics_table(evaluation.metrics, evaluation.floors))
+    else:
+        say("There are no labels, so there is nothing to measure the scores by.")
+    if evaluation.events:
+        say(_events_line(evaluation.events))
+
+
+def _events_line(events: "EventSummary") -> str:
+    found = f"{events.detected} of {plural(events.true_events, 'true event')} found"
+    hourly = events.false_alarms_per_hour
+    often = "" if hourly is None else f" ({hourly:.1f} an hour of normal video)"
+    false = plural(events.false_alarms, "false alarm") + often
+    latency = events.median_latency_seconds
+    after = "" if latency is None else f", half of them within {latency:.1f} s"
+    return f"At the calibrated threshold: {found}{after}; {false}."
 
 
 def metrics_table(
     metrics: Mapping[str, float | None], floors: Mapping[str, Mapping[str, float | None]]
 ) -> Table:
-    """Metrics beside the floors, with what each means."""
+    """Metrics beside the floors, with what each means where there is room."""
     from normalcy.evaluation.protocols import METRIC_NOTES
 
-    table = Table("metric", "value", *floors, "meaning", box=None)
+    meaning = not out.is_terminal or out.width >= MEANING_FROM_COLUMNS
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("metric", no_wrap=True)
+    for heading in ("value", *floors):
+        table.add_column(heading, justify="right", no_wrap=True)
+    if meaning:
+        table.add_column("meaning", style="dim")
     for name, value in metrics.items():
-        cells = [_number(floor.get(name)) for floor in floors.values()]
         if value is not None:
-            table.add_row(name, f"[bold]{_number(value)}[/]", *cells, f"[dim]{METRIC_NOTES.get(name, '')}[/]")
+            cells = [_number(floor.get(name)) for floor in floors.values()]
+            notes = [METRIC_NOTES.get(name, "")] if meaning else []
+            table.add_row(name, f"[bold]{_number(value)}[/]", *cells, *notes)
     return table
 
 

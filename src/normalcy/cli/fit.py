@@ -1,47 +1,78 @@
 """`normalcy fit`: footage in, bundle out."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
-from normalcy.cli.console import out, progress_bar, show_result
-from normalcy.cli.options import AsJson, DataName, DataRoot, Overwrite
+from normalcy.cli.console import plural, progress_bar, say, say_next, shell_word, show_result
+from normalcy.cli.options import AsJson, DataName, DataRoot, Overwrite, flag
+from normalcy.errors import ConfigError
+from normalcy.methods import METHODS
+
+if TYPE_CHECKING:
+    from normalcy.scoring.bundle import Bundle
+
+GO_ON = "The same command with --resume goes on with it."
 
 
 def fit(
-    method: Annotated[str, typer.Argument(help="Method, such as `stae` or `flow-magnitude`.")],
+    method: Annotated[str, typer.Argument(metavar="METHOD", help=f"One of {', '.join(METHODS)}.")],
     data: DataName,
     root: DataRoot,
-    preset: Annotated[str | None, typer.Option(help="Named settings of the method.")] = None,
-    config: Annotated[Path | None, typer.Option(help="YAML file laid over the preset.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Named settings of the method, such as `small`.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="YAML file laid over the preset.")
+    ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="A.B=C", help="Override one setting; repeatable.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of weights, sampling and splits.")] = None,
-    run_folder: Annotated[
-        Path | None, typer.Option("--out", help="Run folder; default runs/METHOD-DATA-seedN.")
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", help="Seed of weights, sampling and splits.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier fit stopped.")] = False,
+    run_folder: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Run folder; runs/METHOD-DATA-seedN by default."),
+    ] = None,
+    resume: Annotated[bool, flag("--resume", "Go on where an earlier fit stopped.")] = False,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Fit a method on normal video and calibrate it."""
+    from normalcy.datasets import open_dataset
     from normalcy.run_folder import RunFolder
     from normalcy.training.config import resolve_config
     from normalcy.training.fit import fit as fit_method
 
+    if resume and overwrite:
+        raise ConfigError("one goes on with a run, the other begins anew", where="--resume --overwrite")
     overrides = [*(set_ or []), *([f"seed={seed}"] if seed is not None else [])]
     resolved = resolve_config(
         method, data={"name": data, "root": str(root)}, preset=preset, file=config, overrides=overrides
     )
+    open_dataset(
+        resolved.data.name, resolved.data.root
+    )  # a mistyped name or folder leaves no run folder behind
     run = RunFolder(run_folder or Path("runs") / f"{method}-{data}-seed{resolved.seed}")
     with progress_bar() as progress:
         bundle = fit_method(resolved, run=run, resume=resume, overwrite=overwrite, progress=progress)
+    calibration = bundle.calibration.describe(false_alarms_per_day=resolved.scoring.false_alarms_per_day)
     if not as_json:
-        calibration = bundle.calibration.describe(false_alarms_per_day=resolved.scoring.false_alarms_per_day)
-        out.print(f"[bold green]Fitted[/] {method}. {escape(calibration)}", soft_wrap=True)
-    show_result(
-        {"method": method}, files={"bundle": run.bundle, "configuration": run.config}, as_json=as_json
-    )
+        _say_summary(bundle, calibration)
+    record = {"method": method, **bundle.header.fit.model_dump(mode="json"), "calibration": calibration}
+    show_result(record, files={"bundle": run.bundle, "configuration": run.config}, as_json=as_json)
+    if not as_json:
+        place = f"--data {shell_word(data)} --root {shell_word(root)}"
+        say_next(f"normalcy evaluate {shell_word(run.path)} {place}")
+
+
+def _say_summary(bundle: "Bundle", calibration: str) -> None:
+    fit, training = bundle.header.fit, bundle.header.fit.training
+    taught = f" in {plural(training['epochs'], 'epoch')}" if training else ""
+    say(f"[bold green]Fitted[/] {bundle.header.method} on {plural(fit.fitted_frames, 'frame')}{taught}.")
+    held_out = escape(", ".join(fit.held_out_videos[:5])) + (", ..." if len(fit.held_out_videos) > 5 else "")
+    say(f"Calibrated on {plural(fit.held_out_frames, 'frame')} that were held out, of {held_out}.")
+    say(escape(calibration))

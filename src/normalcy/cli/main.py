@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from normalcy import __version__
-from normalcy.cli import data, evaluate, fit, score
-from normalcy.cli.console import run_command
+from normalcy.cli import data, demo, evaluate, fit, score
+from normalcy.cli.console import GO_ON, run_command
+from normalcy.cli.options import flag
 
 app = typer.Typer(
     name="normalcy",
@@ -17,25 +18,45 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("demo")(demo.demo)
 app.add_typer(data.app, name="data")
 app.command("fit")(fit.fit)
 app.command("evaluate")(evaluate.evaluate)
 app.command("score")(score.score)
 
+# What to do after Ctrl-C, where giving the same command again is not the best.
+GO_ON_BY_COMMAND = {"fit": fit.GO_ON}
 
-@app.callback()
-def options(
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Show the version and end.")] = False,
-) -> None:
-    """Options of every command."""
-    if version:
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
         typer.echo(f"normalcy {__version__}")
         raise typer.Exit
 
 
+@app.callback()
+def options(
+    debug: Annotated[bool, flag("--debug", "Show the traceback of an error; may stand anywhere.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", metavar="", help="Show the version and end.", callback=_show_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Options of every command."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and ends the process with its exit code."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    sys.exit(run_command(lambda: app(words, standalone_mode=False), debug="--debug" in words))
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    words = [word for word in given if word != "--debug"]
+    name = next((word for word in words if not word.startswith("-")), "")
+    code = run_command(
+        lambda: app(words, prog_name="normalcy", standalone_mode=False, obj=words),
+        debug="--debug" in given,
+        go_on=GO_ON_BY_COMMAND.get(name, GO_ON),
+    )
+    sys.exit(code)

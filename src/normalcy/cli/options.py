@@ -1,12 +1,25 @@
 """Options that several commands share."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-DataName = Annotated[str, typer.Option("--data", help="Dataset name, or `folder` for your own videos.")]
-DataRoot = Annotated[Path, typer.Option("--root", help="Folder of the dataset.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print machine-readable results.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Start again in a folder that holds a run.")]
-BundlePath = Annotated[Path, typer.Argument(help="Bundle folder, or the run folder that holds it.")]
+from normalcy.datasets import dataset_names
+
+
+def flag(name: str, help: str) -> Any:
+    """An option that takes no value; the help then shows no type beside it."""
+    return typer.Option(name, help=help, metavar="")
+
+
+DataName = Annotated[
+    str,
+    typer.Option("--data", metavar="NAME", help=f"Dataset: {', '.join(dataset_names())} (your own videos)."),
+]
+DataRoot = Annotated[Path, typer.Option("--root", metavar="DIR", help="Folder of the dataset.")]
+AsJson = Annotated[bool, flag("--json", "Print results as JSON.")]
+Overwrite = Annotated[bool, flag("--overwrite", "Start again in a folder that holds a run.")]
+BundlePath = Annotated[
+    Path, typer.Argument(metavar="BUNDLE", help="Bundle folder, or the run folder that holds it.")
+]

@@ -1,6 +1,8 @@
 """The flow floor: what plain optical flow, with nothing learned, gets on the same videos."""
 
-from normalcy.datasets.base import Dataset
+from collections.abc import Sequence
+
+from normalcy.datasets.base import Dataset, LabelledVideo
 from normalcy.evaluation.scored_dataset import Progress, ScoredDataset, score_dataset
 from normalcy.methods import method_definition
 from normalcy.scoring.model import TorchModel
@@ -11,18 +13,23 @@ FLOW_METHOD = "flow-magnitude"
 
 
 def flow_floor(
-    dataset: Dataset, *, settings: ScoringSettings, progress: Progress | None = None
+    dataset: Dataset,
+    *,
+    videos: Sequence[LabelledVideo],
+    settings: ScoringSettings,
+    progress: Progress | None = None,
 ) -> ScoredDataset:
-    """Scores the test videos by the method `flow-magnitude`, at its full size or the videos' own if smaller."""
+    """Scores these test videos by the method `flow-magnitude`, at its full size or the first one's own if smaller."""
     definition = method_definition(FLOW_METHOD)
     full = definition.config()
-    info = probe(dataset.videos("test")[0].path)
+    info = probe(videos[0].path)
     height, width = full.size_px  # type: ignore[attr-defined]
     size_px = (min(height, info.height_px), min(width, info.width_px))
     method = definition.build(definition.config.model_validate({"size_px": size_px}))
     return score_dataset(
         TorchModel(method),
         dataset,
+        videos=videos,
         settings=settings.model_copy(update={"hop_frames": 1}),
         calibration=None,
         what="the floor, plain optical flow",

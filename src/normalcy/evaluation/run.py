@@ -34,6 +34,7 @@ class Evaluation:
         pixel_criterion_auc: See `PixelCriterion`; None without masks.
         events: Alarms against labelled events at the calibrated threshold; None without labels.
         frames_per_second: Decoding and scoring together.
+        left_out: What was wrong with each test video that could not be scored; the figures are without it.
     """
 
     videos: tuple[ScoredVideo, ...]
@@ -43,6 +44,7 @@ class Evaluation:
     pixel_criterion_auc: float | None
     events: EventSummary | None
     frames_per_second: float
+    left_out: tuple[str, ...] = ()
 
 
 def evaluate(
@@ -78,6 +80,7 @@ def evaluate(
         pixel_criterion_auc=scored.pixels.criterion_auc(),
         events=_events(bundle, labelled) if labelled else None,
         frames_per_second=scored.frames_per_second,
+        left_out=scored.left_out,
     )
 
 
@@ -105,7 +108,10 @@ def _floors(
     noise = noise_floor(labels, smoothing_alpha=settings.smoothing_alpha, paper_protocol=paper_protocol)
     if bundle.header.method == FLOW_METHOD:
         return {NOISE_METHOD: noise}
-    flow = _metrics(flow_floor(dataset, settings=settings, progress=progress), paper_protocol=None)
+    # On the very videos that were scored: a floor on others would be no floor.
+    videos = [video for video in dataset.videos("test") if video.name in labels]
+    floor = flow_floor(dataset, videos=videos, settings=settings, progress=progress)
+    flow = _metrics(floor, paper_protocol=None)
     return {NOISE_METHOD: noise, FLOW_METHOD: flow}
 
 

@@ -65,11 +65,13 @@ class ScoredDataset:
         videos: In the dataset's order.
         pixels: Pixel metrics of the maps.
         frames_per_second: Decoding and scoring together, metrics left out.
+        left_out: What was wrong with each video that could not be scored.
     """
 
     videos: tuple[ScoredVideo, ...]
     pixels: PixelMetrics
     frames_per_second: float
+    left_out: tuple[str, ...] = ()
 
     @property
     def labelled(self) -> list[ScoredVideo]:
@@ -102,34 +104,45 @@ def score_dataset(
     *,
     settings: ScoringSettings,
     calibration: Calibration | None,
+    videos: Sequence[LabelledVideo] | None = None,
     what: str = "judging",
     progress: Progress | None = None,
 ) -> ScoredDataset:
     """Scores every test video; one that cannot be read is left out with a warning.
+
+    Args:
+        model: What scores.
+        dataset: Whose test videos.
+        settings: Hop, smoothing and alarms.
+        calibration: Without one, nothing is alarmed.
+        videos: Only these of them.
+        what: Named in the progress.
+        progress: Called with what is being done, how much is done and how much there is.
 
     Raises:
         DatasetIncomplete: There are no test videos.
         LabelError: Labels do not fit their video.
         InputError: No test video could be scored.
     """
-    watch, pixels, videos = _Stopwatch(), PixelMetrics(), list[ScoredVideo]()
-    listed = dataset.videos("test")
+    watch, pixels, scored, left_out = _Stopwatch(), PixelMetrics(), list[ScoredVideo](), list[str]()
+    listed = dataset.videos("test") if videos is None else videos
     for number, video in enumerate(listed):
         if progress:
             progress(f"{what}, {video.name}", number, len(listed))
         scorer = SourceScorer(model, settings=settings, calibration=calibration, source_id=video.name)
         try:
-            videos.append(_score(scorer, model.spec, dataset, video, watch, pixels))
+            scored.append(_score(scorer, model.spec, dataset, video, watch, pixels))
         except LabelError:
             raise
         except InputError as error:
+            left_out.append(str(error))
             warnings.warn(f"left out: {error}", SkippedVideoWarning, stacklevel=2)
     if progress:
         progress(what, len(listed), len(listed))
-    if not videos:
+    if not scored:
         raise InputError(f"none of {len(listed)} test videos could be scored", where=dataset.root)
-    frames = sum(len(video.index_T) for video in videos)
-    return ScoredDataset(tuple(videos), pixels, frames / max(watch.seconds, 1e-9))
+    frames = sum(len(video.index_T) for video in scored)
+    return ScoredDataset(tuple(scored), pixels, frames / max(watch.seconds, 1e-9), tuple(left_out))
 
 
 def read_options(spec: ClipSpec, video: LabelledVideo) -> ReadOptions:

@@ -1,5 +1,6 @@
 """Scoring videos for people: a table of scores, the events, and an annotated video of each source."""
 
+import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -21,9 +22,11 @@ from normalcy.scoring.track import alarm_rule
 from normalcy.scoring.types import FrameScore
 from normalcy.video.frame import Frame
 from normalcy.video.reader import ReadOptions, VideoInfo, open_video
+from normalcy.video.urls import HIDDEN, as_url, redact
 
 Progress = Callable[[str, int, int], None]
 PANEL_HEIGHT_PX = 240
+LONGEST_STEM = 100
 
 
 @dataclass
@@ -57,13 +60,26 @@ def score_videos(
     annotate: bool = True,
     progress: Progress | None = None,
 ) -> ScoredVideos:
-    """Scores each source; one that cannot be read costs only itself. The tables are written after every video."""
+    """Scores each source; one that cannot be read costs only itself. The tables are written after every video.
+
+    Args:
+        bundle: What scores.
+        sources: Files, folders of pictures, URLs or camera numbers.
+        run: Where to write.
+        options: Span and time-outs of reading; size and colour are the method's.
+        annotate: Write annotated videos.
+        progress: Called with what is being done, how much is done, and how much there is: 0 where nobody knows.
+
+    Raises:
+        RunFolderBusy: Another process writes there.
+        DiskFull: No room is left; the videos that were scored before are in the tables.
+    """
     model = bundle.scoring_model()
     result = ScoredVideos()
     with run.claimed():
         for source in sources:
+            path = _video_path(run, source, result.files.values()) if annotate else None
             try:
-                path = _video_path(run, source, result) if annotate else None
                 scored = score_video(
                     bundle, model, source, options=options, annotated=path, progress=progress
                 )
@@ -105,8 +121,9 @@ def score_video(
         video = (
             stack.enter_context(_annotated(bundle, annotated, reader.info, label_T)) if annotated else None
         )
+        expected = expected_frames(reader.info, options)
         for frame, verdict in pair_with_frames(
-            scorer, _counted(reader, reader.info, reader.source_id, progress)
+            scorer, _counted(reader, f"scoring {reader.source_id}", expected, progress)
         ):
             verdicts.append(replace(verdict, map_HW=None))
             if video:
@@ -133,17 +150,47 @@ def _annotated(bundle: Bundle, path: Path, info: VideoInfo, label_T: BoolArray |
     )
 
 
-def _counted(
-    frames: Iterable[Frame], info: VideoInfo, name: str, progress: Progress | None
-) -> Iterator[Frame]:
+def expected_frames(info: VideoInfo, options: ReadOptions) -> int:
+    """About how many frames will be read, for a progress bar; 0 where nobody knows."""
+    count = info.frame_count
+    if count is None and info.duration_seconds is not None:
+        count = round(info.duration_seconds * info.fps)
+    first = round(options.start_seconds * info.fps)
+    last = count if options.end_seconds is None else round(options.end_seconds * info.fps)
+    if last is None:
+        return 0
+    return max(0, (last if count is None else min(last, count)) - first)
+
+
+def _counted(frames: Iterable[Frame], what: str, expected: int, progress: Progress | None) -> Iterator[Frame]:
+    count = 0
     for count, frame in enumerate(frames, start=1):
         if progress:
-            progress(f"scoring {name}", count, max(count, info.frame_count or count))
+            # A container that promised too little must not lead to more than everything.
+            progress(what, min(count, expected - 1) if expected else count, expected)
         yield frame
+    if progress and count:
+        progress(what, expected or count, expected)
 
 
-def _video_path(run: RunFolder, source: str, result: ScoredVideos) -> Path:
-    stem = re.sub(r"[^\w.-]+", "_", Path(source.rstrip("/")).stem) or "video"
-    taken = {path.stem for path in result.files.values()}
-    number = next(n for n in range(1, len(taken) + 2) if (stem if n == 1 else f"{stem}-{n}") not in taken)
-    return run.videos / f"{stem if number == 1 else f'{stem}-{number}'}.mp4"
+def _video_path(run: RunFolder, source: str, taken: Iterable[Path]) -> Path:
+    """A name of its own for each annotated video, and never the source itself."""
+    avoided = {path.name for path in taken}
+    stem = video_stem(source)
+    for number in itertools.count(1):
+        path = run.videos / (f"{stem}.mp4" if number == 1 else f"{stem}-{number}.mp4")
+        if path.name not in avoided and path.absolute() != Path(source).absolute():
+            return path
+    raise AssertionError("there is always a next number")
+
+
+def video_stem(source: str) -> str:
+    """Name of a source for a file; of a URL, without anything secret.
+
+    >>> video_stem("footage/monday.mp4"), video_stem("rtsp://admin:secret@door.local:554/live?channel=2")
+    ('monday', 'door.local_554_live_channel_2')
+    """
+    is_url = as_url(source) is not None
+    name = redact(source).partition("://")[2].replace(HIDDEN, "") if is_url else Path(source).absolute().name
+    name = re.sub(r"\.\w{2,4}$", "", name)
+    return re.sub(r"[^\w.-]+", "_", name).strip("._")[:LONGEST_STEM] or "video"

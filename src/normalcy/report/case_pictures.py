@@ -1,4 +1,4 @@
-"""The pictures of a case: its frame as people see it, and the anomaly map of the clip that ends there."""
+"""The pictures of a case: its frame as people see it, and the anomaly map of the clip that scores it."""
 
 from dataclasses import replace
 
@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from normalcy.datasets.base import LabelledVideo
 from normalcy.evaluation.scored_dataset import read_options
+from normalcy.methods.contract import ClipSpec
 from normalcy.report.cases import CasePick
 from normalcy.report.data import Case
 from normalcy.scoring.model import ScoringModel
@@ -37,7 +38,7 @@ def picture_case(model: ScoringModel, video: LabelledVideo, scored: ScoredVideo,
             clip = window.push(frame) or clip
             if frame.index == index:
                 picture_HWC = frame.preview_HWC
-            if picture_HWC is not None and clip is not None:
+            if picture_HWC is not None and clip is not None and _scored_indices(spec, clip)[-1] >= index:
                 break
     assert picture_HWC is not None, f"frame {index} of {video.name} was there before"
     assert clip is not None, f"{video.name} filled a clip before"
@@ -53,7 +54,13 @@ def picture_case(model: ScoringModel, video: LabelledVideo, scored: ScoredVideo,
 
 
 def _map_of(model: ScoringModel, clip: Clip, index: int) -> npt.NDArray[np.float32]:
-    """Map of the clip's frame at this index, or of its newest scored frame."""
-    places = [clip.stamps[position].index for position in model.spec.scored]
+    """Map of the clip's frame at this index, or, where that is not scored itself, of its neighbour."""
+    scored = _scored_indices(model.spec, clip)
     (scores,) = model.infer([clip.clip_TCHW])
-    return scores.map_THW[places.index(index) if index in places else -1]
+    place = next((t for t, scored_index in enumerate(scored) if scored_index >= index), -1)
+    return np.asarray(scores.map_THW[place], np.float32)
+
+
+def _scored_indices(spec: ClipSpec, clip: Clip) -> list[int]:
+    """Places in the source of the frames that the clip scores."""
+    return [clip.stamps[position].index for position in spec.scored]

@@ -8,6 +8,7 @@ from typing import Any
 from normalcy.config import to_yaml
 from normalcy.datasets import open_dataset
 from normalcy.datasets.base import Dataset
+from normalcy.errors import OutputError
 from normalcy.evaluation.environment import hardware, versions
 from normalcy.evaluation.floors import NOISE_METHOD, noise_draw
 from normalcy.evaluation.labelled import labels_of
@@ -76,6 +77,7 @@ def judge_run(
         if videos:
             files |= _write_videos(bundle, dataset, evaluation, run, progress)
     if publish and evaluation.metrics:
+        _require_all_videos(evaluation)
         files["results"] = publish / data / f"{bundle.header.method}.json"
         write_result(files["results"], published(record))
         publish_noise(publish / data / f"{NOISE_METHOD}.json", evaluation, published(record), bundle)
@@ -98,6 +100,7 @@ def metrics_record(bundle: Bundle, data: str, evaluation: Evaluation, command: s
         "calibration": bundle.calibration.describe(false_alarms_per_day=header.scoring.false_alarms_per_day),
         "fit_seconds": header.fit.fit_seconds,
         "frames_per_second": round(evaluation.frames_per_second, 2),
+        "left_out": list(evaluation.left_out),
         "command": command,
         "versions": versions(),
         "hardware": hardware(),
@@ -120,6 +123,15 @@ def publish_noise(
     for seed in range(draws):
         metrics = noise_draw(labels, seed=seed, smoothing_alpha=alpha)
         write_result(path, like.model_copy(update={**shared, "seed": seed, "metrics": metrics}))
+
+
+def _require_all_videos(evaluation: Evaluation) -> None:
+    if evaluation.left_out:
+        raise OutputError(
+            f"{len(evaluation.left_out)} test videos could not be scored, so the figures are not published",
+            where=evaluation.left_out[0],
+            hint="Mend the dataset first; `normalcy data check` says what is wrong",
+        )
 
 
 def _write_tables(run: RunFolder, evaluation: Evaluation, record: dict[str, Any]) -> dict[str, Path]:

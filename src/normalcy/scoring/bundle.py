@@ -94,18 +94,23 @@ class Bundle:
         """Builds the method with its weights.
 
         Raises:
-            BundleError: The weights do not fit the configuration.
+            BundleError: There is no such method, or its configuration or weights do not fit it.
         """
         from normalcy.methods import method_definition
 
-        definition = method_definition(self.header.method)
-        config = build_config(definition.config, self.header.model, where="method.yaml")
-        method = definition.build(config)
         try:
-            method.load_state_dict(dict(self.weights))
-        except RuntimeError as error:
-            detail = " ".join(str(error).split())
-            raise BundleError(f"weights do not fit the configuration: {detail}") from error
+            definition = method_definition(self.header.method)
+            config = build_config(definition.config, self.header.model, where="model")
+        except ConfigError as error:
+            raise BundleError(f"does not fit this normalcy: {error}", where="method.yaml") from error
+        method = definition.build(config)
+        if misfits := _misfits(method.state_dict(), self.weights):
+            raise BundleError(
+                f"{len(misfits)} weights do not fit method.yaml: {'; '.join(misfits[:3])}",
+                where="model.safetensors",
+                hint="Both must come from one fit; fit it again",
+            )
+        method.load_state_dict(dict(self.weights))
         return method
 
     def scoring_model(self, *, device: str = "cpu") -> TorchModel:
@@ -114,14 +119,17 @@ class Bundle:
 
     def save(self, path: Path) -> None:
         """Writes the folder under a temporary name and renames it, so that no reader sees half a bundle."""
-        from safetensors.torch import save_file
+        from safetensors.torch import save
 
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
         try:
-            save_file({k: v.contiguous() for k, v in self.weights.items()}, temporary / "model.safetensors")
+            # As bytes: `save_file` hides the disk's errors, and lets nobody but the owner read the file.
+            weights = save({name: tensor.contiguous() for name, tensor in self.weights.items()})
+            (temporary / "model.safetensors").write_bytes(weights)
             (temporary / "method.yaml").write_text(to_yaml(self.header), encoding="utf-8")
-            (temporary / "calibration.json").write_text(json.dumps(self.calibration.to_json(), indent=2))
+            calibration = json.dumps(self.calibration.to_json(), indent=2)
+            (temporary / "calibration.json").write_text(calibration + "\n", encoding="utf-8")
             (temporary / "card.md").write_text(self.card, encoding="utf-8")
             temporary.chmod(0o755)
             _replace_folder(temporary, path)
@@ -141,6 +149,8 @@ class Bundle:
             for name in ("method.yaml", "model.safetensors", "calibration.json")
             if not (path / name).is_file()
         ]
+        if not path.exists():
+            raise BundleError("there is no such folder", where=path, hint="`normalcy fit` makes bundles")
         if missing:
             raise BundleError(
                 f"is not a bundle, it lacks {', '.join(missing)}", where=path, hint="`normalcy fit` makes one"
@@ -190,7 +200,22 @@ def _replace_folder(new: Path, path: Path) -> None:
     if not path.exists():
         new.rename(path)
         return
-    aside = Path(tempfile.mkdtemp(prefix=f".{path.name}-old-", dir=path.parent))
-    path.rename(aside / "old")
-    new.rename(path)
+    aside = new.with_name(f"{new.name}-old")
+    path.rename(aside)
+    try:
+        new.rename(path)
+    except BaseException:
+        aside.rename(path)
+        raise
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def _misfits(expected: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the names and shapes of weights, a line each."""
+    lines = [f"{name} is missing" for name in expected if name not in found]
+    lines += [f"{name} is unknown" for name in found if name not in expected]
+    return lines + [
+        f"{name} is {tuple(tensor.shape)}, expected {tuple(expected[name].shape)}"
+        for name, tensor in found.items()
+        if name in expected and tensor.shape != expected[name].shape
+    ]

@@ -20,6 +20,9 @@ from enum import Enum, auto
 from normalcy.errors import ConfigError
 from normalcy.scoring.types import Event, FrameStamp
 
+_ROUNDING_SECONDS = 1e-6
+"""Times differ by the rounding of floats: at 10 fps, 0.7 - 0.4 is less than 0.3."""
+
 
 class AlarmState(Enum):
     """Where one source stands."""
@@ -153,7 +156,7 @@ class EventDetector:
         """Adds the frame to the span that is open, and confirms that once it has lasted."""
         if self._state in _UNCONFIRMED and self._span:
             self._span.extend(frame)
-            if self._span.seconds >= self._rule.min_seconds:
+            if self._span.seconds >= self._rule.min_seconds - _ROUNDING_SECONDS:
                 self._confirm(self._span)
         elif self._state is AlarmState.ALARMED and self._event:
             self._event.extend(frame)
@@ -177,7 +180,8 @@ class EventDetector:
         if self._state is not AlarmState.HOLDING or self._event is None:
             return None
         gap_seconds = stamp.pts_seconds - self._event.end.pts_seconds
-        return self._finish() if gap_seconds >= self._rule.merge_gap_seconds else None
+        is_over = gap_seconds >= self._rule.merge_gap_seconds - _ROUNDING_SECONDS
+        return self._finish() if is_over else None
 
     def _finish(self) -> Event | None:
         event, self._event = self._event, None

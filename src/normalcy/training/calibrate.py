@@ -39,7 +39,8 @@ def calibrate(
     """Scores held-out normal footage and fits the calibration to it.
 
     Raises:
-        CalibrationError: Too little footage, or scores that are not finite.
+        CalibrationError: Too little footage.
+        InputError: A score is not finite.
     """
     spans = [span for span in footage if len(span) >= model.spec.span_frames]
     if not spans:

@@ -54,9 +54,8 @@ class ClipDataset(Dataset[Tensor]):
     def __getitem__(self, index: int) -> Tensor:
         place = self._places[index]
         stop = place.start + (self._length - 1) * place.stride + 1
-        return torch.from_numpy(
-            np.ascontiguousarray(self._videos[place.video][place.start : stop : place.stride])
-        )
+        # A copy: memory-mapped frames are read only, and tensors are not.
+        return torch.from_numpy(np.array(self._videos[place.video][place.start : stop : place.stride]))
 
 
 class EpochSampler(Sampler[int]):

@@ -1,8 +1,8 @@
 """Configuration of a fit: the method's preset, then the user's file, then `--set`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -10,6 +10,9 @@ from normalcy.config import StrictConfig, apply_overrides, build_config, read_ya
 from normalcy.errors import ConfigError
 from normalcy.methods import method_definition
 from normalcy.scoring.settings import ScoringSettings
+
+if TYPE_CHECKING:
+    from normalcy.methods.base import MethodDefinition, Preset
 
 
 class DataConfig(StrictConfig):
@@ -51,7 +54,7 @@ class TrainingConfig(StrictConfig):
     clips_per_epoch: int | None = Field(None, ge=1)
     batch_size: int = Field(8, ge=1)
     accumulate: int = Field(1, ge=1)
-    clip_strides: tuple[int, ...] = Field((1, 2, 3), min_length=1)
+    clip_strides: tuple[Annotated[int, Field(ge=1)], ...] = Field((1, 2, 3), min_length=1)
     learning_rate: float = Field(1e-3, gt=0)
     learning_rate_end: float = Field(1.0, gt=0, le=1)
     gradient_clip: float = Field(1.0, gt=0)
@@ -92,36 +95,48 @@ def resolve_config(
     file: Path | None = None,
     overrides: Sequence[str] = (),
 ) -> FitConfig:
-    """Lays the user's file and overrides over the preset, and checks all of it.
+    """Lays the user's file, `data` and the overrides over the preset, in this order, and checks all of it.
 
     Raises:
         ConfigError: Unknown method, preset or key, or a value out of range.
     """
     definition = method_definition(method)
-    given = read_yaml(file) if file else {}
-    name = preset or given.get("preset") or next(iter(definition.presets))
-    if name not in definition.presets:
+    where = file or "configuration"
+    given = _sections(read_yaml(file) if file else {}, where)
+    given = _sections(apply_overrides(_overlay(given, {"data": data}), overrides), where)
+    if given.get("method", method) != method:
+        raise ConfigError(f"method is {given['method']!r}, but {method!r} was asked for", where=where)
+    name, start = _preset(definition, preset or given.get("preset"))
+    layers = {"model": start.model, "training": start.training, "scoring": start.scoring}
+    merged = _overlay(layers, given) | {"method": method, "preset": name}
+    model = build_config(definition.config, merged["model"], where=f"{where}, section model")
+    return build_config(FitConfig, merged | {"model": model.model_dump(mode="json")}, where=where)
+
+
+def _sections(given: dict[str, Any], where: object) -> dict[str, Any]:
+    """What was given without its empty sections."""
+    sections = {name: given[name] for name in ("data", "model", "training", "scoring") if name in given}
+    for name, values in sections.items():
+        if not isinstance(values, dict | None):
+            raise ConfigError(f"{name!r} is {values!r}, expected `key: value` lines below it", where=where)
+    return {name: value for name, value in given.items() if value is not None or name not in sections}
+
+
+def _preset(definition: "MethodDefinition", name: object) -> tuple[str, "Preset"]:
+    """A preset by name, the first one for None."""
+    known = list(definition.presets)
+    chosen = known[0] if name is None else name
+    if not isinstance(chosen, str) or chosen not in known:
         raise ConfigError(
-            f"{method} has no preset {name!r}", hint=f"Its presets: {', '.join(definition.presets)}"
+            f"{definition.name} has no preset {chosen!r}", hint=f"Its presets: {', '.join(known)}"
         )
-    start = definition.presets[name]
-    sections = {"model": start.model, "training": start.training, "scoring": start.scoring}
-    layers: dict[str, Any] = {section: dict(values) for section, values in sections.items()}
-    merged = apply_overrides(
-        _overlay(layers, {**given, "data": {**given.get("data", {}), **data}}), overrides
-    )
-    merged |= {"method": method, "preset": name}
-    model = build_config(
-        definition.config, merged["model"], where=f"{file or 'configuration'}, section model"
-    )
-    return build_config(
-        FitConfig, merged | {"model": model.model_dump(mode="json")}, where=file or "configuration"
-    )
+    return chosen, definition.presets[chosen]
 
 
-def _overlay(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
+def _overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
     out = dict(base)
     for key, value in top.items():
         below = out.get(key)
-        out[key] = _overlay(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+        deeper = isinstance(below, Mapping) and isinstance(value, Mapping)
+        out[key] = _overlay(out[key], value) if deeper else value
     return out

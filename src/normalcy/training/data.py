@@ -18,6 +18,7 @@ from normalcy.datasets.cache_entry import CachedVideo
 from normalcy.datasets.splits import VideoSpan, split_validation
 from normalcy.errors import DatasetIncomplete, SkippedVideoWarning, UnreadableVideo
 from normalcy.methods.contract import ClipSpec
+from normalcy.scoring.calibration import MIN_FRAMES
 from normalcy.training.config import DataConfig
 from normalcy.video.frame import Frame
 
@@ -70,11 +71,13 @@ def load_normal_footage(
     """Decodes the training videos (once for all runs) and holds whole videos, or the end of few, out.
 
     Raises:
-        DatasetIncomplete: No readable training video is long enough.
+        DatasetIncomplete: No readable training video is long enough, or too little is left to calibrate on.
     """
     videos = open_dataset(config.name, config.root).videos("train")
     cache = FrameCache(config.cache.expanduser())
     cached = _decode(videos, cache, spec, progress)
+    if not cached:
+        raise DatasetIncomplete(f"none of {len(videos)} training videos can be used", where=config.root)
     lengths = {video.name: len(entry) for video, entry in cached}
     fitted, held_out = split_validation(
         [video for video, _ in cached],
@@ -107,8 +110,6 @@ def _decode(
         cached.append((video, entry))
     if progress:
         progress("reading", len(videos), len(videos))
-    if not cached:
-        raise DatasetIncomplete(f"none of {len(videos)} training videos can be used")
     return cached
 
 
@@ -125,10 +126,14 @@ def _cut(spans: Sequence[VideoSpan], entries: dict[str, CachedVideo]) -> tuple[F
 
 
 def _require(footage: NormalFootage, spec: ClipSpec, config: DataConfig) -> None:
-    for name, spans in (("fitting", footage.fitted), ("calibration", footage.held_out)):
-        if not any(len(span) >= spec.span_frames for span in spans):
+    """Says before hours of training, not after, that there is too little video."""
+    needs = (("fitting", footage.fitted, 1), ("calibration", footage.held_out, MIN_FRAMES))
+    for purpose, spans, least in needs:
+        frames = sum(len(span) for span in spans if len(span) >= spec.span_frames)
+        if frames < least:
             raise DatasetIncomplete(
-                f"too little normal video is left for {name}: no span reaches {spec.span_frames} frames",
+                f"too little normal video is left for {purpose}: {frames} frames in spans of {spec.span_frames} "
+                f"or more, at least {max(least, spec.span_frames)} are needed",
                 where=config.root,
                 hint="Add ordinary footage; a minute is a start, an hour is good",
             )

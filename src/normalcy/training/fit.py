@@ -1,13 +1,16 @@
 """Fitting: footage in, bundle out."""
 
+import shutil
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from normalcy.config import build_config, to_yaml
+from normalcy.errors import DatasetIncomplete
 from normalcy.methods import method_definition
 from normalcy.methods.base import Method
+from normalcy.methods.contract import ClipSpec
 from normalcy.run_folder import RunFolder, write_text
 from normalcy.scoring.bundle import Bundle, BundleHeader, FitRecord
 from normalcy.scoring.model import TorchModel
@@ -40,15 +43,14 @@ def fit(
     Raises:
         RunFolderExists: The folder holds a run, and neither `resume` nor `overwrite` was asked for.
         RunFolderBusy: Another process writes there.
+        DatasetIncomplete: There is too little normal video.
         NonFiniteLoss: Training broke down; the last good checkpoint is kept.
     """
-    text = to_yaml(config)
-    with run.claimed():
+    with run.claimed(go_on="go on with --resume"):
         if resume:
-            run.require_same_config(text)
+            run.require_same_config(to_yaml(config))
         elif not overwrite:
             run.require_empty()
-        write_text(run.config, text)
         return _fit_claimed(config, run, resume, progress)
 
 
@@ -56,6 +58,8 @@ def _fit_claimed(config: FitConfig, run: RunFolder, resume: bool, progress: Prog
     started = time.perf_counter()
     method = build_method(config)
     footage = load_normal_footage(config.data, spec=method.clip, seed=config.seed, progress=progress)
+    _require_clips(config, footage, method.clip)
+    _begin(run, config, resume)
     method.observe(span.frames_TCHW for span in footage.fitted)
     summary = _train(method, footage, config, run, resume, progress)
     result = calibrate(TorchModel(method), footage.held_out, settings=config.scoring, progress=progress)
@@ -82,6 +86,27 @@ def build_method(config: FitConfig) -> Method:
     torch.manual_seed(config.seed)
     definition = method_definition(config.method)
     return definition.build(build_config(definition.config, config.model, where="model"))
+
+
+def _begin(run: RunFolder, config: FitConfig, resume: bool) -> None:
+    """Marks the folder as this run's; only now, so that a mistyped setting costs neither it nor what it holds."""
+    if not resume:
+        # A later --resume must not go on from the weights of a run that was replaced.
+        shutil.rmtree(run.checkpoints, ignore_errors=True)
+    write_text(run.config, to_yaml(config))
+
+
+def _require_clips(config: FitConfig, footage: NormalFootage, spec: ClipSpec) -> None:
+    if method_definition(config.method).training == "none":
+        return
+    stride = min(config.training.clip_strides)
+    needed = (spec.length_frames - 1) * stride + 1
+    if all(len(span) < needed for span in footage.fitted):
+        raise DatasetIncomplete(
+            f"no video to fit on reaches {needed} frames, the length of a clip with stride {stride}",
+            where=config.data.root,
+            hint="Add longer videos, or a smaller number to training.clip_strides",
+        )
 
 
 def _train(

@@ -37,6 +37,7 @@ from lightning.pytorch.callbacks import (  # noqa: E402
     Timer,
 )
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger  # noqa: E402
+from lightning.pytorch.plugins.io import TorchCheckpointIO  # noqa: E402
 
 # Its greetings and tips are not ours.
 logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
@@ -50,6 +51,7 @@ __all__ = [
     "ModelCheckpoint",
     "TensorBoardLogger",
     "Timer",
+    "TorchCheckpointIO",
     "Trainer",
     "seed_everything",
     "tolerate_torchvision",

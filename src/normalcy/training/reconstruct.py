@@ -4,6 +4,7 @@ Letters: B clips, T frames, C channels, H height, W width.
 """
 
 import math
+import signal
 import time
 import warnings
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from normalcy.errors import NonFiniteLoss
 from normalcy.methods.base import Method
 from normalcy.methods.contract import ClipSpec
 from normalcy.run_folder import RunFolder
+from normalcy.training.checkpoints import WholeCheckpointIO
 from normalcy.training.clips import ClipDataset, EpochSampler, clip_places
 from normalcy.training.config import TrainingConfig
 from normalcy.training.data import Footage, NormalFootage, Progress
@@ -142,7 +144,7 @@ def train_reconstruct(
     trainer = _trainer(config, run, [best, timer, *_callbacks(config, len(training), progress)])
     last, started = run.checkpoints / "last.ckpt", time.perf_counter()
     # Convolutions in bf16 are up to ten times slower with weights in the default layout.
-    module = Reconstruct(method, config).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    module = Reconstruct(method, config).to(memory_format=torch.channels_last)
     _fit(trainer, module, training, validation, checkpoint=last if resume and last.is_file() else None)
     _load_best(module, Path(best.best_model_path))
     return TrainingSummary(
@@ -164,6 +166,7 @@ def _trainer(config: TrainingConfig, run: RunFolder, callbacks: list[Callback]) 
         gradient_clip_val=config.gradient_clip,
         accumulate_grad_batches=config.accumulate,
         callbacks=callbacks,
+        plugins=[WholeCheckpointIO()],
         # Each session logs into a version of its own: resuming would otherwise delete the earlier log.
         logger=[CSVLogger(run.logs / "csv", name=""), TensorBoardLogger(run.logs / "tensorboard", name="")],
         num_sanity_val_steps=0,
@@ -190,6 +193,7 @@ def _fit(
     *,
     checkpoint: Path | None,
 ) -> None:
+    on_ctrl_c = signal.getsignal(signal.SIGINT)
     with warnings.catch_warnings():
         # Notes between the libraries' own developers.
         warnings.filterwarnings("ignore", category=FutureWarning)
@@ -200,7 +204,8 @@ def _fit(
         try:
             trainer.fit(module, training, validation, ckpt_path=checkpoint, weights_only=True)
         except SystemExit as error:
-            # Lightning turns Ctrl-C into an exit of its own; the caller decides what Ctrl-C means.
+            # Lightning turns Ctrl-C into an exit of its own, and ignores the next; the caller decides what it means.
+            signal.signal(signal.SIGINT, on_ctrl_c)
             raise KeyboardInterrupt from error
     if trainer.interrupted:
         raise KeyboardInterrupt

@@ -91,6 +91,9 @@ def synthesize(
         try:
             _fill(draft, recipe, plan, on_video)
             _publish(draft, root, recipe)
+        except OutputError as error:
+            # The draft is gone by the time that anybody reads this.
+            raise type(error)(error.what, where=root, hint=error.hint) from error
         finally:
             shutil.rmtree(draft, ignore_errors=True)
 

@@ -1,0 +1,5 @@
+"""`python -m normalcy`."""
+
+from normalcy.cli.main import main
+
+main()

@@ -1,0 +1,38 @@
+"""`normalcy demo`: the whole path on a generated scene, from nothing to a report, in about two minutes."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from normalcy.cli.console import progress_bar, say, say_table, show_result
+from normalcy.cli.evaluate import metrics_table
+from normalcy.cli.options import AsJson
+
+
+def demo(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Option("--out", metavar="DIR", help="Run folder.")] = Path("runs/demo"),
+    seed: Annotated[int, typer.Option(help="Seed of the scene and of the detector.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Make a scene, fit a detector on its normal videos, judge it and explain it."""
+    from normalcy.report.demo import run_demo
+    from normalcy.report.judged_run import command_line
+
+    if not as_json:
+        say(
+            "A corridor camera is drawn. A detector learns from its normal videos alone what usually happens there, "
+            "and is then judged on videos with a runner, a cyclist and a cart."
+        )
+    with progress_bar() as progress:
+        judged = run_demo(folder, seed=seed, command=command_line(context.find_root().obj), progress=progress)
+    auc = judged.evaluation.metrics["micro_auc"]
+    if not as_json:
+        say_table(metrics_table(judged.evaluation.metrics, judged.evaluation.floors))
+        say(
+            f"[bold green]Done.[/] A random abnormal frame outscores a random normal one {auc:.0%} of the time.\n"
+            f"Open [cyan]{escape(str(judged.files['report']))}[/] in a browser, and look at the annotated videos."
+        )
+    show_result(judged.record, files=judged.files, as_json=as_json)

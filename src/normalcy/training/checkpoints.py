@@ -1,0 +1,49 @@
+"""Checkpoints that are written whole or not at all.
+
+Lightning writes a checkpoint to the system's temporary folder and moves it from there. Where that is another disk, the
+move is a copy: cut off by a full disk or a kill, it leaves half a file in the place of the last good checkpoint.
+"""
+
+import io
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from normalcy.errors import InputError
+from normalcy.run_folder import whole_file
+from normalcy.training.lightning_import import TorchCheckpointIO
+
+
+class WholeCheckpointIO(TorchCheckpointIO):
+    """Writes beside the target and renames; reads weights only, and says so when a file is damaged."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Writes a checkpoint; an earlier one of that name stays until this one is on the disk."""
+        # By way of memory: torch reports a full disk as a RuntimeError without a reason.
+        buffer = io.BytesIO()
+        torch.save(checkpoint, buffer)
+        with whole_file(Path(path)) as temporary, temporary.open("wb") as file:
+            file.write(buffer.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+
+    def load_checkpoint(
+        self, path: Any, map_location: Any = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """Reads a checkpoint.
+
+        Raises:
+            InputError: It is damaged.
+        """
+        try:
+            checkpoint: dict[str, Any] = torch.load(path, map_location=map_location or "cpu", weights_only=True)
+        except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
+            raise InputError(
+                "is damaged, so there is nothing to resume from",
+                where=path,
+                hint="Delete it to begin again in the same folder",
+            ) from error
+        return checkpoint

@@ -1,0 +1,68 @@
+"""The method as a scoring model."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from normalcy.methods.base import Method
+from normalcy.methods.contract import ClipSpec, Scores
+from normalcy.scoring.model import TorchModel
+
+
+class Mean(Method):
+    """Score of the newest frame: its mean value. Remembers what it was given."""
+
+    def __init__(self, value_range: tuple[float, float]) -> None:
+        super().__init__()
+        self.clip = ClipSpec(2, (2, 3), 1, scored_frames=(1,), value_range=value_range)
+        self.drop = nn.Dropout(0.5)
+        self.gain = nn.Parameter(torch.ones(()))
+        self.seen: list[Tensor] = []
+
+    def forward(self, clip_BTCHW: Tensor) -> Scores:
+        self.seen.append(clip_BTCHW)
+        map_BTHW = self.drop(clip_BTCHW[:, -1:, 0]) * self.gain
+        score_BT = map_BTHW.mean(dim=(2, 3))
+        return Scores(score_BT, map_BTHW.abs(), {"mean": score_BT})
+
+
+def clips(*levels: int) -> list[np.ndarray]:
+    return [np.full((2, 1, 2, 3), level, np.uint8) for level in levels]
+
+
+@pytest.mark.parametrize(
+    ("value_range", "expected"), [((0, 1), (0, 0.2, 1)), ((-1, 1), (-1, -0.6, 1)), ((0, 255), (0, 51, 255))]
+)
+def test_pixels_come_in_the_range_of_the_method(value_range, expected):
+    method = Mean(value_range)
+    scores = TorchModel(method).infer(clips(0, 51, 255))
+    assert [float(score.score_T[0]) for score in scores] == pytest.approx(expected, abs=1e-5)
+    (seen,) = method.seen
+    assert seen.dtype == torch.float32
+    assert seen.shape == (3, 2, 1, 2, 3)
+
+
+def test_scores_are_plain_float32_arrays_of_the_scored_frames():
+    (score,) = TorchModel(Mean((0, 1))).infer(clips(255))
+    for array, shape in ((score.score_T, (1,)), (score.map_THW, (1, 2, 3)), (score.parts["mean"], (1,))):
+        assert isinstance(array, np.ndarray)
+        assert array.dtype == np.float32
+        assert array.shape == shape
+
+
+def test_nothing_is_dropped_as_in_training_and_nothing_recorded_for_it():
+    method = Mean((0, 1)).train()
+    model = TorchModel(method)
+    assert [float(s.score_T[0]) for s in model.infer(clips(*[255] * 20))] == [1.0] * 20
+    assert not method.training
+    assert not method.seen[0].requires_grad
+    assert method.seen[0].is_inference()
+
+
+def test_calls_know_nothing_of_each_other():
+    model = TorchModel(Mean((0, 1)))
+    (first,) = model.infer(clips(51))
+    model.infer(clips(255, 255))
+    assert float(first.score_T[0]) == pytest.approx(0.2)
+    assert model.spec.length_frames == 2

@@ -1,0 +1,164 @@
+"""From the scores of clips to verdicts on frames."""
+
+import math
+
+import numpy as np
+import pytest
+from fake_models import BrightnessModel, frames_of, spec_of
+from hypothesis import given
+from hypothesis import strategies as st
+
+from normalcy.scoring.calibration import fit_calibration
+from normalcy.scoring.settings import ScoringSettings
+from normalcy.scoring.track import ScoreTrack, alarm_rule
+from normalcy.scoring.types import Clip, ClipScores, FrameStamp
+from normalcy.scoring.window import ClipWindow
+
+PLAIN = ScoringSettings(smoothing_alpha=1)
+CALIBRATION = fit_calibration([np.random.default_rng(0).gamma(2, size=4000)], frames_per_second=10)
+
+
+def stamps(*indices: int) -> tuple[FrameStamp, ...]:
+    return tuple(FrameStamp(index, index / 10) for index in indices)
+
+
+def clip(held: tuple[int, ...], due: tuple[int, ...]) -> Clip:
+    return Clip(np.zeros((len(held), 1, 2, 3), np.uint8), stamps(*held), stamps(*due), "cam")
+
+
+def scores(*values: float) -> ClipScores:
+    maps = np.stack([np.full((2, 3), value, np.float32) for value in values])
+    return ClipScores(np.array(values, np.float32), maps, {"part": -np.array(values, np.float32)})
+
+
+def track_of(spec, *, settings=PLAIN, calibration=None):
+    return ScoreTrack(spec, source_id="cam", settings=settings, calibration=calibration)
+
+
+def settled(spec, clip, clip_scores):
+    return [(f.index, f.raw, f.own) for f in track_of(spec).update(clip, clip_scores).frames]
+
+
+def test_each_frame_takes_its_own_score():
+    found = settled(spec_of(3), clip((4, 5, 6), (4, 5, 6)), scores(1, 2, 3))
+    assert found == [(4, 1, True), (5, 2, True), (6, 3, True)]
+
+
+def test_a_frame_without_a_score_takes_the_next_ones():
+    middle = spec_of(5, scored=(1, 3))
+    found = settled(middle, clip((0, 1, 2, 3, 4), (0, 1, 2, 3)), scores(10, 30))
+    assert found == [(0, 10, False), (1, 10, True), (2, 30, False), (3, 30, True)]
+
+
+def test_a_frame_after_the_last_score_takes_that():
+    assert settled(spec_of(3, scored=(1,)), clip((7, 8, 9), (8, 9)), scores(5)) == [(8, 5, True), (9, 5, False)]
+
+
+def test_frames_that_are_not_in_the_clip_take_its_first_later_score():
+    found = settled(spec_of(2), clip((8, 9), (5, 6, 7, 8, 9)), scores(80, 90))
+    assert found == [(5, 80, False), (6, 80, False), (7, 80, False), (8, 80, True), (9, 90, True)]
+
+
+def test_frames_that_were_lost_do_not_shift_the_scores():
+    found = settled(spec_of(3), clip((3, 7, 8), (3, 7, 8)), scores(30, 70, 80))
+    assert found == [(3, 30, True), (7, 70, True), (8, 80, True)]
+
+
+def test_a_verdict_carries_parts_map_time_and_source():
+    (verdict,) = track_of(spec_of(2, scored=(1,))).update(clip((3, 4), (4,)), scores(6)).frames
+    assert (verdict.source_id, verdict.index, verdict.pts_seconds) == ("cam", 4, 0.4)
+    assert verdict.parts == {"part": -6}
+    assert np.array_equal(verdict.map_HW, np.full((2, 3), 6, np.float32))
+
+
+def test_smoothing_goes_on_over_clips_and_the_rate_is_that_of_the_smoothed_score():
+    track = track_of(spec_of(1), settings=ScoringSettings(smoothing_alpha=0.5), calibration=CALIBRATION)
+    found = [
+        track.update(clip((i,), (i,)), scores(value)).frames[0] for i, value in enumerate((12.0, 0.0, 6.0))
+    ]
+    assert [verdict.raw for verdict in found] == [12, 0, 6]
+    assert [verdict.smoothed for verdict in found] == [12, 6, 6]
+    expected = [CALIBRATION.false_alarms_per_day(smoothed) for smoothed in (12, 6, 6)]
+    assert [verdict.false_alarms_per_day for verdict in found] == expected
+    assert expected[0] < expected[1]
+
+
+def test_without_a_calibration_nothing_is_ever_alarmed():
+    rule = alarm_rule(PLAIN, None)
+    assert rule.enter_threshold == rule.exit_threshold == math.inf
+    track = track_of(spec_of(1))
+    (verdict,) = track.update(clip((0,), (0,)), scores(3e38)).frames
+    assert not verdict.alarmed
+    assert math.isnan(verdict.false_alarms_per_day)
+    assert track.flush() == []
+
+
+def test_the_alarm_goes_by_the_calibrated_thresholds():
+    settings = ScoringSettings(
+        false_alarms_per_day=500, exit_factor=4, min_event_seconds=0.7, merge_gap_seconds=3
+    )
+    rule = alarm_rule(settings, CALIBRATION)
+    assert rule.enter_threshold == CALIBRATION.threshold(500)
+    assert rule.exit_threshold == CALIBRATION.threshold(2000)
+    assert rule.exit_threshold < rule.enter_threshold
+    assert (rule.min_seconds, rule.merge_gap_seconds) == (0.7, 3)
+
+
+def test_a_rate_out_of_reach_gives_one_threshold_and_no_warning_for_each_source():
+    short = fit_calibration([np.arange(30.0)], frames_per_second=10)
+    rule = alarm_rule(ScoringSettings(false_alarms_per_day=0.001), short)
+    assert rule.enter_threshold == rule.exit_threshold > 29
+
+
+def test_an_alarm_shows_at_its_frame_and_the_open_event_comes_with_the_flush():
+    settings = ScoringSettings(smoothing_alpha=1, min_event_seconds=0, false_alarms_per_day=500)
+    high = CALIBRATION.threshold(500) + 1
+    track = track_of(spec_of(1), settings=settings, calibration=CALIBRATION)
+    updates = [track.update(clip((i,), (i,)), scores(value)) for i, value in enumerate((0, high, high, 0))]
+    assert [update.frames[0].alarmed for update in updates] == [False, True, True, False]
+    assert [update.events for update in updates] == [[], [], [], []]
+    (event,) = track.flush()
+    assert (event.start_index, event.end_index, event.source_id) == (1, 2, "cam")
+    assert track.flush() == []
+
+
+def verdicts(levels, spec, *, hop_frames):
+    """Verdicts so far after each frame of an endless source, and the events so far."""
+    window, model = ClipWindow(spec, hop_frames=hop_frames), BrightnessModel(spec)
+    settings = ScoringSettings(
+        smoothing_alpha=0.5, min_event_seconds=0.1, merge_gap_seconds=0.3, false_alarms_per_day=15_000
+    )
+    track, said, events = track_of(spec, settings=settings, calibration=CALIBRATION), [], []
+    for frame in frames_of(levels):
+        if ready := window.push(frame):
+            update = track.update(ready, model.infer([ready.clip_TCHW])[0])
+            said += [(f.index, f.raw, f.smoothed, f.alarmed, f.own) for f in update.frames]
+            events += update.events
+        yield list(said), list(events)
+
+
+specs = st.integers(1, 4).flatmap(
+    lambda length: st.builds(
+        spec_of,
+        st.just(length),
+        scored=st.sets(st.integers(0, length - 1)).map(lambda places: tuple(sorted(places))),
+        stride=st.integers(1, 3),
+    )
+)
+levels = st.lists(st.integers(0, 8), max_size=20)
+
+
+@given(past=levels, future=levels, other=levels, spec=specs, hop_frames=st.integers(1, 5))
+def test_what_was_said_of_a_frame_never_depends_on_later_frames(past, future, other, spec, hop_frames):
+    one = list(verdicts(past + future, spec, hop_frames=hop_frames))[: len(past)]
+    two = list(verdicts(past + other, spec, hop_frames=hop_frames))[: len(past)]
+    assert one == two
+
+
+@given(past=levels, spec=specs)
+def test_with_a_clip_at_every_frame_no_scored_frame_waits(past, spec):
+    """Once the first clip is full, the newest frame that can be scored is scored at once."""
+    behind = (spec.length_frames - 1 - spec.scored[-1]) * spec.stride_frames
+    for count, (said, _) in enumerate(verdicts(past, spec, hop_frames=1), start=1):
+        expected = range(count - behind) if count >= spec.span_frames else range(0)
+        assert [index for index, *_ in said] == list(expected)

@@ -1,0 +1,28 @@
+"""Every registered method in the smallest sensible size, for the tests that all of them must pass."""
+
+from typing import Any
+
+import torch
+
+from normalcy.config import build_config
+from normalcy.methods import method_definition
+from normalcy.methods.base import Method
+
+# A method that is missing here fails the sweeps.
+SMALL: dict[str, dict[str, Any]] = {
+    "stae": {
+        "size_px": (35, 43),
+        "clip_len_frames": 4,
+        "encoder_channels": (8, 6),
+        "lstm_channels": (6, 6),
+        "compare_frame_scores": ({"name": "box-maximum"},),
+    },
+    "flow-magnitude": {"size_px": (32, 48), "blur_fraction": 0.1},
+}
+
+
+def small(name: str, *, seed: int = 0) -> Method:
+    """An untrained method; the same seed gives the same weights."""
+    torch.manual_seed(seed)
+    definition = method_definition(name)
+    return definition.build(build_config(definition.config, SMALL[name])).eval()

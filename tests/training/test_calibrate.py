@@ -1,0 +1,87 @@
+"""Calibration on held-out normal video."""
+
+import math
+
+import numpy as np
+import pytest
+from fake_models import BrightnessModel, spec_of
+
+from normalcy.errors import CalibrationError, InputError
+from normalcy.scoring.calibration import fit_calibration
+from normalcy.scoring.settings import ScoringSettings
+from normalcy.scoring.smoothing import smooth
+from normalcy.training.calibrate import calibrate
+from normalcy.training.data import Footage
+
+SETTINGS = ScoringSettings(smoothing_alpha=0.5, merge_gap_seconds=0.4)
+LEVELS = np.random.default_rng(0).integers(0, 200, 40)
+
+
+def footage(levels, *, fps: float = 10, name: str = "x") -> Footage:
+    frames_TCHW = np.stack([np.full((1, 2, 3), level, np.uint8) for level in levels])
+    return Footage(name, frames_TCHW, np.arange(len(levels)), np.arange(len(levels)) / fps)
+
+
+def test_it_is_fitted_to_the_smoothed_scores_of_each_video():
+    one, two = LEVELS[:25], LEVELS[25:]
+    found = calibrate(BrightnessModel(spec_of(1)), [footage(one), footage(two)], settings=SETTINGS)
+    expected = fit_calibration(
+        [smooth(one, alpha=0.5), smooth(two, alpha=0.5)], frames_per_second=10, cluster_gap_seconds=0.4
+    )
+    assert found.calibration == expected
+    assert found.frames_per_second == pytest.approx(10)
+
+
+def test_scores_come_from_the_path_of_every_source_hop_included():
+    settings = ScoringSettings(smoothing_alpha=1, hop_frames=5)
+    found = calibrate(BrightnessModel(spec_of(1)), [footage(range(40))], settings=settings)
+    steps = np.minimum(np.ceil(np.arange(40) / 5) * 5, 39)
+    assert found.calibration == fit_calibration([steps], frames_per_second=10)
+
+
+def test_the_rate_is_weighted_by_frames():
+    found = calibrate(
+        BrightnessModel(spec_of(1)), [footage(LEVELS[:30]), footage(LEVELS[:10], fps=30)], settings=SETTINGS
+    )
+    assert found.frames_per_second == pytest.approx(15)
+
+
+def test_spans_shorter_than_a_clip_are_left_out():
+    spec = spec_of(6, scored=(5,))
+    found = calibrate(BrightnessModel(spec), [footage(LEVELS), footage(LEVELS[:5])], settings=SETTINGS)
+    assert found.calibration.frames == 40
+
+
+def test_the_map_scale_by_hand():
+    """Even maps of 0 to 100: the usual value is 50, the peaks reach 99, and twice that height is the last colour."""
+    found = calibrate(BrightnessModel(spec_of(1)), [footage(range(101))], settings=SETTINGS)
+    assert found.map_scale == pytest.approx((50, 50 + 2 * (99 - 50)))
+
+
+def test_even_maps_keep_a_scale():
+    low, high = calibrate(BrightnessModel(spec_of(1)), [footage([7] * 30)], settings=SETTINGS).map_scale
+    assert low == 7
+    assert high > low
+
+
+def test_progress_counts_frames_over_all_videos():
+    told = []
+    videos = [footage(LEVELS[:25]), footage(LEVELS[:15])]
+    calibrate(
+        BrightnessModel(spec_of(1)), videos, settings=SETTINGS, progress=lambda *step: told.append(step)
+    )
+    assert [done for _, done, _ in told] == list(range(1, 41))
+    assert {total for *_, total in told} == {40}
+
+
+def test_too_little_video_is_named():
+    with pytest.raises(CalibrationError, match="no held-out video reaches 6 frames"):
+        calibrate(BrightnessModel(spec_of(6)), [footage(LEVELS[:5])], settings=SETTINGS)
+    with pytest.raises(CalibrationError, match="19 frames"):
+        calibrate(BrightnessModel(spec_of(1)), [footage(LEVELS[:19])], settings=SETTINGS)
+
+
+def test_a_score_that_is_no_number_is_named():
+    model = BrightnessModel(spec_of(1), of=lambda level: math.nan if level == 3 else level)
+    with pytest.raises(InputError, match="a frame score is nan"):
+        calibrate(model, [footage(range(30))], settings=SETTINGS)
