@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 # Tiny networks on busy cores: with a thread a core, each waits for the other. Up to thirty times faster than two.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# --doctest-modules would import every conftest.py by the one name `conftest`.
+collect_ignore_glob = ["conftest.py", "*/conftest.py"]
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -41,10 +44,9 @@ def tiny_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_run(tiny_root: Path, tiny_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> "RunFolder":
     """The run folder of a tiny autoencoder fitted on `tiny_root`; read only."""
-    from tiny_scene import tiny_config
-
     from normalcy.run_folder import RunFolder
     from normalcy.training.fit import fit
+    from tiny_scene import tiny_config
 
     run = RunFolder(tmp_path_factory.mktemp("tiny-run"))
     fit(tiny_config(tiny_root, tiny_cache), run=run)
@@ -54,10 +56,9 @@ def tiny_run(tiny_root: Path, tiny_cache: Path, tmp_path_factory: pytest.TempPat
 @pytest.fixture(scope="session")
 def tiny_flow_run(tiny_root: Path, tiny_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> "RunFolder":
     """The same for the flow floor, which needs no training."""
-    from tiny_scene import tiny_config
-
     from normalcy.run_folder import RunFolder
     from normalcy.training.fit import fit
+    from tiny_scene import tiny_config
 
     run = RunFolder(tmp_path_factory.mktemp("tiny-flow-run"))
     fit(tiny_config(tiny_root, tiny_cache, method="flow-magnitude"), run=run)

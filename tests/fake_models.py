@@ -37,7 +37,9 @@ def spec_of(length: int, *, scored: tuple[int, ...] = (), stride: int = 1, size_
     return ClipSpec(length, size_px, 1, stride_frames=stride, scored_frames=scored)
 
 
-def frames_of(levels: Sequence[int], *, source_id: str = "cam", fps: float = 10, size_px=SIZE_PX) -> list[Frame]:
+def frames_of(
+    levels: Sequence[int], *, source_id: str = "cam", fps: float = 10, size_px=SIZE_PX
+) -> list[Frame]:
     """Even grey frames of these levels."""
     return [
         Frame(np.full((*size_px, 1), level, np.uint8), index, index / fps, source_id)

@@ -21,8 +21,8 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 
 
-def small(name: str, *, seed: int = 0) -> Method:
-    """An untrained method; the same seed gives the same weights."""
+def small(name: str, *, seed: int = 0, **changes: Any) -> Method:
+    """An untrained method, with some settings changed; the same seed gives the same weights."""
     torch.manual_seed(seed)
     definition = method_definition(name)
-    return definition.build(build_config(definition.config, SMALL[name])).eval()
+    return definition.build(build_config(definition.config, SMALL[name] | changes)).eval()

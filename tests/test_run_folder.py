@@ -30,9 +30,6 @@ def test_a_folder_with_a_run_is_not_overwritten_in_silence(tmp_path):
     run.config.write_text("seed: 1\n")
     with pytest.raises(RunFolderExists, match="--resume"):
         run.require_empty()
-    run.require_same_config("seed: 1\n")
-    with pytest.raises(RunFolderExists, match="another configuration"):
-        run.require_same_config("seed: 2\n")
 
 
 @pytest.mark.parametrize(
@@ -43,6 +40,30 @@ def test_refusals_of_the_system_are_named(number, kind, tmp_path):
         raise OSError(number, os.strerror(number))
 
 
+@pytest.mark.parametrize("name", ["run", "run/bundle/card.md", ".run-12ab", ".", ".."])
+def test_refusals_about_the_folder_its_parents_and_temporaries_are_its_own(tmp_path, name):
+    path = tmp_path / "runs" / "run"
+    with pytest.raises(OutputError, match="runs/run: cannot be written"), writing_to(path):
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES), str(tmp_path / "runs" / name))
+
+
+def test_refusals_about_files_elsewhere_are_not_blamed_on_the_folder(tmp_path):
+    labels = tmp_path / "labels.csv"
+    with pytest.raises(PermissionError, match="labels"), writing_to(tmp_path / "run"):
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES), str(labels))
+    with pytest.raises(DiskFull, match=r"labels\.csv: no room left"), writing_to(tmp_path / "run"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(labels))
+
+
+def test_a_full_disk_says_how_to_go_on(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    with (
+        pytest.raises(DiskFull, match="Make room there, then use --resume;"),
+        folder.claimed(go_on="use --resume"),
+    ):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def test_other_errors_pass(tmp_path):
     with pytest.raises(OSError, match="odd"), writing_to(tmp_path):
         raise OSError(errno.EIO, "odd")
@@ -50,7 +71,19 @@ def test_other_errors_pass(tmp_path):
 
 def test_out_folder_that_is_a_file(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError), RunFolder(tmp_path / "file").claimed():
+    with pytest.raises(OutputError, match="is a file, not a folder"), RunFolder(tmp_path / "file").claimed():
+        pass
+    below = tmp_path / "file" / "run"
+    with pytest.raises(OutputError, match="cannot be made"), RunFolder(below).claimed():
+        pass
+
+
+def test_a_disk_too_full_for_the_folder_itself(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(tmp_path / "run"))
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    with pytest.raises(DiskFull, match="run: no room left"), RunFolder(tmp_path / "run").claimed():
         pass
 
 

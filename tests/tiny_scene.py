@@ -73,4 +73,4 @@ def tiny_config(root: Path, cache: Path, *, method: str = "stae", overrides: Seq
     """Settings of a fit that takes a second or two."""
     data: dict[str, Any] = {"name": "folder", "root": str(root), "cache": str(cache)}
     own = TINY_STAE if method == "stae" else ["model.size_px=[48, 64]"]
-    return resolve_config(method, data=data, preset="small", overrides=[*own, *overrides])
+    return resolve_config(method, data=data, overrides=[*own, *overrides])

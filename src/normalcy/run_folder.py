@@ -7,6 +7,7 @@ runs/<name>/    config.yaml  bundle/  checkpoints/  logs/  metrics.json  scores.
 import errno
 import json
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -64,18 +65,12 @@ class RunFolder:
             finally:
                 lock.release()
 
-    def require_same_config(self, text: str) -> None:
-        """Checks that a run to be resumed had this resolved configuration.
-
-        Raises:
-            RunFolderExists: It had another one.
-        """
-        if self.config.is_file() and self.config.read_text(encoding="utf-8") != text:
-            raise RunFolderExists(
-                "holds a run with another configuration",
-                where=self.path,
-                hint="Resume with the same settings (see config.yaml there), or choose another --out",
-            )
+    def clear(self) -> None:
+        """Removes what an earlier run left: checkpoints, logs, bundle and verdicts; nothing else."""
+        for folder in (self.checkpoints, self.logs, self.bundle, self.videos):
+            shutil.rmtree(folder, ignore_errors=True)
+        for file in (self.metrics, self.scores, self.events, self.report):
+            file.unlink(missing_ok=True)
 
     def require_empty(self) -> None:
         """Checks that no run was started here.

@@ -29,7 +29,18 @@ def test_the_verdict_is_a_table_and_a_line_on_events(normalcy, run, scene):
 
 
 def test_json_is_all_there_is_and_knows_the_command(normalcy, run, scene, tmp_path):
-    words = ["evaluate", run, "--data", "folder", "--root", scene, "--no-report", "--out", tmp_path / "out", "--json"]
+    words = [
+        "evaluate",
+        run,
+        "--data",
+        "folder",
+        "--root",
+        scene,
+        "--no-report",
+        "--out",
+        tmp_path / "out",
+        "--json",
+    ]
     result = json.loads(normalcy(*words).out)
     assert result["command"] == " ".join(map(str, ["normalcy", *words]))
     assert result["metrics"]["micro_auc"] > 0.9
@@ -38,7 +49,17 @@ def test_json_is_all_there_is_and_knows_the_command(normalcy, run, scene, tmp_pa
 
 
 def test_results_are_published(normalcy, run, scene, tmp_path):
-    words = ["evaluate", run, "--data", "folder", "--root", scene, "--no-report", "--publish", tmp_path / "results"]
+    words = [
+        "evaluate",
+        run,
+        "--data",
+        "folder",
+        "--root",
+        scene,
+        "--no-report",
+        "--publish",
+        tmp_path / "results",
+    ]
     assert normalcy(*words).code == 0
     published = json.loads((tmp_path / "results" / "folder" / "flow-magnitude.json").read_text())
     assert published["seeds"] == [0]
@@ -63,7 +84,9 @@ def test_damaged_test_videos_are_left_out_and_named(normalcy, stae_run, scene, t
 @pytest.mark.parametrize(("interval", "code"), [("1.0,2.0", 0), ("7.0,7.5", 3)])
 def test_labels_of_a_video_that_was_cut(normalcy, flow_run, scene, tmp_path, interval, code):
     root = shutil.copytree(scene, tmp_path / "scene")
-    (root / "labels.csv").write_text(f"video,start_seconds,end_seconds\nx,1.5,2.5\ny,1.5,2.5\ncut,{interval}\n")
+    (root / "labels.csv").write_text(
+        f"video,start_seconds,end_seconds\nx,1.5,2.5\ny,1.5,2.5\ncut,{interval}\n"
+    )
     damaged("cut", root / "test")
     words = ["--data", "folder", "--root", root, "--out", tmp_path / "out", "--no-report"]
     outcome = normalcy("evaluate", flow_run, *words)

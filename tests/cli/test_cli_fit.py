@@ -94,7 +94,9 @@ def test_a_busy_run_folder_is_left_alone(normalcy, flow_words, flow_run, tmp_pat
     with RunFolder(run).claimed():
         outcome = normalcy(*flow_words, "--out", run, "--resume")
     assert outcome.code == 4
-    assert "another normalcy is writing here. Wait for it, or choose another folder with --out" in outcome.error
+    assert (
+        "another normalcy is writing here. Wait for it, or choose another folder with --out" in outcome.error
+    )
 
 
 def test_damaged_videos_are_used_as_far_as_they_go_or_left_out(normalcy, stae_words, tmp_path):
@@ -106,13 +108,19 @@ def test_damaged_videos_are_used_as_far_as_they_go_or_left_out(normalcy, stae_wo
     outcome = normalcy(*words, "--set", "training.epochs=1", "--out", tmp_path / "run")
     assert outcome.code == 0
     warnings = sorted(outcome.warnings)
-    assert [kind for kind in sorted(KINDS) if any(f"/{kind}" in warning for warning in warnings)] == sorted(KINDS)
+    assert [kind for kind in sorted(KINDS) if any(f"/{kind}" in warning for warning in warnings)] == sorted(
+        KINDS
+    )
     left_out = [warning for warning in warnings if warning.startswith("left out: ")]
     assert len(warnings) == len(KINDS)
     assert len(left_out) == 4
     for text in ("its index (the moov box", "empty (0 bytes)", "this is text, not video", "has 3 frames"):
         assert any(text in warning for warning in left_out), text
-    for text in ("011.jpg cannot be read, frames lost: 1", "from frame 20 on pictures are", "Frames read and used:"):
+    for text in (
+        "011.jpg cannot be read, frames lost: 1",
+        "from frame 20 on pictures are",
+        "Frames read and used:",
+    ):
         assert any(text in warning for warning in warnings), text
     assert Bundle.load(tmp_path / "run").header.fit.fitted_frames > 3 * 40
 

@@ -34,7 +34,10 @@ def test_json_is_all_there_is_on_standard_output(normalcy, flow_run, scene, tmp_
     result = json.loads(outcome.out)
     assert result["videos"][str(video)]["frames"] == 40
     assert result["failures"] == []
-    assert result["files"] == {"scores": str(tmp_path / "scores.parquet"), "events": str(tmp_path / "events.json")}
+    assert result["files"] == {
+        "scores": str(tmp_path / "scores.parquet"),
+        "events": str(tmp_path / "events.json"),
+    }
 
 
 def test_a_span_of_a_video(normalcy, flow_run, scene, tmp_path):

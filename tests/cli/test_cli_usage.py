@@ -118,7 +118,10 @@ def test_settings_that_do_not_exist_or_make_no_sense(normalcy, monkeypatch, tmp_
         (["fit", "flow-magnitude", "--data", "folder", "--root", "empty"], "no train videos"),
         (["data", "check", "folder", "--root", "gone"], "gone: no such folder"),
         (["evaluate", "gone", "--data", "folder", "--root", "empty"], "gone: there is no such folder"),
-        (["evaluate", "empty", "--data", "folder", "--root", "empty"], "is not a bundle, it lacks method.yaml"),
+        (
+            ["evaluate", "empty", "--data", "folder", "--root", "empty"],
+            "is not a bundle, it lacks method.yaml",
+        ),
         (["evaluate", "text", "--data", "folder", "--root", "empty"], "text: is not a bundle"),
         (["score", "empty", "video.mp4"], "`normalcy fit` makes one"),
     ],
@@ -133,7 +136,10 @@ def test_input_that_is_not_there(normalcy, monkeypatch, tmp_path, words, text):
 
 
 def test_debug_shows_the_traceback_wherever_it_stands(normalcy):
-    for words in (["--debug", "data", "check", "x", "--root", "."], ["data", "check", "x", "--root", ".", "--debug"]):
+    for words in (
+        ["--debug", "data", "check", "x", "--root", "."],
+        ["data", "check", "x", "--root", ".", "--debug"],
+    ):
         outcome = normalcy(*words)
         assert outcome.code == 2
         assert "Traceback (most recent call last)" in outcome.err

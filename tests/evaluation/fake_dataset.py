@@ -85,7 +85,9 @@ class Oracle:
     `box` is where its map lights up: (top, left) to the lower right corner.
     """
 
-    def __init__(self, abnormal: Sequence[int] = ABNORMAL, *, box: tuple[int, int] = (8, 12), channels=1) -> None:
+    def __init__(
+        self, abnormal: Sequence[int] = ABNORMAL, *, box: tuple[int, int] = (8, 12), channels=1
+    ) -> None:
         self.spec = ClipSpec(2, SIZE_PX, channels, scored_frames=(1,))
         self._abnormal, self._box = abnormal, box
 

@@ -98,7 +98,7 @@ def test_the_papers_protocol_reads_raw_scores_unless_told_otherwise():
 
 
 def test_an_unknown_protocol_names_the_known_ones():
-    with pytest.raises(ConfigError, match="known are regularity, regularity-volume"):
+    with pytest.raises(ConfigError, match="known are regularity"):
         evaluate_frames([scored([1, 2], [0, 1])], paper_protocol="magic")
 
 

@@ -3,14 +3,9 @@
 import numpy as np
 import pytest
 
-from normalcy.errors import InputError, VideoTooShort
+from normalcy.errors import InputError
 from normalcy.evaluation.frame_metrics import VideoScores
-from normalcy.evaluation.regularity import (
-    regularity_auc,
-    regularity_score,
-    regularity_volume_auc,
-    volume_errors,
-)
+from normalcy.evaluation.regularity import regularity_auc, regularity_score
 
 
 def video(squared, labels):
@@ -31,15 +26,6 @@ def test_no_error_is_regular():
     assert regularity_score(np.zeros(3)).tolist() == [1.0, 1.0, 1.0]
 
 
-def test_volumes_begin_at_their_frame_and_the_last_whole_one_is_repeated():
-    assert volume_errors(np.array([1.0, 2.0, 4.0, 8.0]), length_frames=3).tolist() == [7.0, 14.0, 14.0, 14.0]
-
-
-def test_a_video_shorter_than_a_volume():
-    with pytest.raises(VideoTooShort, match="9 frames do not fill a volume of 10"):
-        volume_errors(np.ones(9))
-
-
 def test_the_auc_takes_the_root_of_squared_errors_and_scales_each_video():
     """Roots 1, 3 and 10, 20; scaled 0, 2/3 and 0, 1/2: only 1/2 < 2/3 is out of order among four pairs."""
     videos = [video([1, 9], [0, 0]), video([100, 400], [0, 1])]
@@ -50,15 +36,6 @@ def test_the_auc_takes_the_root_of_squared_errors_and_scales_each_video():
 def test_scaling_is_by_the_highest_error_not_by_the_range():
     """Roots 9, 10 give 1/10 at most; a min-max would give 1 and win against 2/3 of the other video."""
     assert regularity_auc([video([81, 100], [0, 1]), video([1, 9], [0, 0])]) == pytest.approx(2 / 3)
-
-
-def test_the_volume_sees_what_is_about_to_come():
-    """An error in the last frame raises all volumes that reach it, ten frames before."""
-    squared = np.ones(30)
-    squared[29] = 100.0
-    labels = np.arange(30) >= 20
-    assert regularity_volume_auc([VideoScores("v", squared, labels)]) == 1.0
-    assert regularity_auc([VideoScores("v", squared, labels)]) < 0.6
 
 
 def test_scores_are_not_errors():

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from fake_dataset import FRAMES, FakeDataset, Oracle, box_masks, label, write_levels
 from sklearn.metrics import roc_auc_score
-from tiny_scene import RUNS
 
 from normalcy.datasets import open_dataset
 from normalcy.errors import LabelError, SkippedVideoWarning
@@ -15,6 +14,7 @@ from normalcy.evaluation.protocols import METRIC_NOTES
 from normalcy.evaluation.regularity import regularity_auc
 from normalcy.evaluation.run import evaluate
 from normalcy.scoring.bundle import Bundle
+from tiny_scene import RUNS
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,9 @@ def test_flow_finds_the_runner(by_flow):
 def test_metrics_are_those_of_the_frames_in_the_order_of_the_tables(by_stae):
     assert list(by_stae.metrics) == list(METRIC_NOTES)
     assert by_stae.metrics["micro_auc"] == pytest.approx(roc_auc_score(*pooled(by_stae)))
-    assert by_stae.metrics["micro_auc_smoothed"] == pytest.approx(roc_auc_score(*pooled(by_stae, "smoothed_T")))
+    assert by_stae.metrics["micro_auc_smoothed"] == pytest.approx(
+        roc_auc_score(*pooled(by_stae, "smoothed_T"))
+    )
     runner = by_stae.videos[1]
     assert by_stae.metrics["macro_auc"] == pytest.approx(roc_auc_score(runner.label_T, runner.raw_T))
     assert by_stae.metrics["rbdc"] is None

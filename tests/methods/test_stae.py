@@ -60,11 +60,12 @@ def test_each_frames_own_score_is_the_mean_of_its_map():
     torch.testing.assert_close(scores.parts["reconstruction"], scores.score_BT)
 
 
-def test_the_clips_score_is_the_mean_over_its_frames_and_the_map_its_newest_frames():
+def test_the_clips_score_is_the_mean_over_its_frames_and_so_is_its_map():
     clip = torch.rand(2, 3, 1, 35, 43)
     by_clip, by_frame = tiny()(clip), tiny(score_span="frame")(clip)
     torch.testing.assert_close(by_clip.score_BT, by_frame.score_BT.mean(dim=1, keepdim=True))
-    torch.testing.assert_close(by_clip.map_BTHW, by_frame.map_BTHW[:, -1:])
+    torch.testing.assert_close(by_clip.map_BTHW, by_frame.map_BTHW.mean(dim=1, keepdim=True))
+    torch.testing.assert_close(by_clip.parts["frame_error"], by_frame.score_BT[:, -1:])
     assert tiny().clip.scored == (2,)
 
 
@@ -90,3 +91,23 @@ def test_hidden_frames_must_be_frames_of_the_clip():
         tiny(hidden_frames=(3,))
     with pytest.raises(ValueError, match="hidden_frames"):
         tiny(hidden_frames=(2, 1))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"size_px": (26, 40)}, "too small"),
+        ({"lstm_channels": (4, 5)}, "decoder expects"),
+        ({"encoder_channels": (0, 4)}, "greater than or equal to 1"),
+        ({"compare_frame_scores": [{"name": "mean"}, {"name": "mean"}]}, "twice"),
+    ],
+)
+def test_impossible_settings_are_named(settings, message):
+    sizes = {"size_px": (35, 43), "encoder_channels": (4, 4), "lstm_channels": (4,)}
+    with pytest.raises(ValueError, match=message):
+        StaeConfig(**{**sizes, **settings})
+
+
+def test_the_smallest_size_can_be_built():
+    config = StaeConfig(size_px=(27, 27), clip_len_frames=2, encoder_channels=(2, 2), lstm_channels=(2,))
+    assert Stae(config)(torch.rand(1, 2, 1, 27, 27)).map_BTHW.shape == (1, 1, 27, 27)

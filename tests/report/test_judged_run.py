@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from tiny_scene import write_scene
 
 from normalcy.errors import OutputError, RunFolderBusy, SkippedVideoWarning
 from normalcy.evaluation.protocols import METRIC_NOTES
 from normalcy.evaluation.results import read_result
-from normalcy.report.judged_run import command_line, judge_run
+from normalcy.report.judged_run import judge_run
 from normalcy.run_folder import RunFolder
 from normalcy.video.reader import open_video, probe
+from tiny_scene import write_scene
 
 COMMAND = "normalcy evaluate runs/tiny --data folder --root '/my videos'"
 
@@ -56,14 +56,24 @@ def test_metrics_json_is_the_record(judged, folder):
     record = json.loads(folder.metrics.read_text(), parse_constant=pytest.fail)
     assert record == json.loads(json.dumps(judged.record))
     assert set(record) == {
-        *("method", "dataset", "preset", "seed", "metrics", "floors", "parts", "pixel_criterion_auc", "events"),
+        *(
+            "method",
+            "dataset",
+            "preset",
+            "seed",
+            "metrics",
+            "floors",
+            "parts",
+            "pixel_criterion_auc",
+            "events",
+        ),
         *("calibration", "fit_seconds", "frames_per_second", "left_out", "command", "versions", "hardware"),
         "settings",
     }
     assert (record["method"], record["dataset"], record["preset"], record["seed"]) == (
         "stae",
         "folder",
-        "small",
+        "paper",
         0,
     )
     assert list(record["metrics"]) == list(METRIC_NOTES)
@@ -159,7 +169,7 @@ def test_publishing_brings_the_seeds_together(tiny_flow_run, tiny_root, tmp_path
         assert judged.files["results"] == results / "folder" / "flow-magnitude.json"
     result = read_result(results / "folder" / "flow-magnitude.json")
     assert result.seeds == [0, 1, 2]
-    assert (result.method, result.dataset, result.preset) == ("flow-magnitude", "folder", "small")
+    assert (result.method, result.dataset, result.preset) == ("flow-magnitude", "folder", "full")
     assert result.metrics["micro_auc"].mean == judged.evaluation.metrics["micro_auc"]
     assert result.metrics["micro_auc"].sd == 0
     assert result.command == f"{COMMAND} # 2"
@@ -182,7 +192,9 @@ def test_figures_of_a_part_of_the_test_videos_are_not_published(tiny_flow_run, d
     results, run = tmp_path / "results", tmp_path / "run"
     with (
         pytest.warns(SkippedVideoWarning),
-        pytest.raises(OutputError, match="1 test videos could not be scored, so the figures are not published"),
+        pytest.raises(
+            OutputError, match="1 test videos could not be scored, so the figures are not published"
+        ),
     ):
         judge_flow(tiny_flow_run, damaged_root, run, report=False, publish=results)
     assert not results.exists()
@@ -215,9 +227,7 @@ def test_videos_in_folders_keep_their_names(tiny_flow_run, tiny_root, tmp_path):
     """A test video is named by its path below `test/`, and so is its annotated video."""
     (tmp_path / "root" / "train").mkdir(parents=True)
     with open_video(tiny_root / "test" / "calm.mp4") as video:
-        write_scene(
-            tmp_path / "root" / "test" / "yard" / "monday.mp4", [frame.image_HWC for frame in video]
-        )
+        write_scene(tmp_path / "root" / "test" / "yard" / "monday.mp4", [frame.image_HWC for frame in video])
     judge_flow(tiny_flow_run, tmp_path / "root", tmp_path / "run", videos=True)
     assert (tmp_path / "run" / "videos" / "yard" / "monday.mp4").is_file()
 
@@ -228,7 +238,3 @@ def test_progress_is_never_more_than_all(tiny_flow_run, tiny_root, tmp_path):
     assert all(done <= total for _, done, total in told)
     stages = list(dict.fromkeys(what.split(",")[0].split()[0] for what, *_ in told))
     assert stages == ["judging", "picturing", "annotating"]
-
-
-def test_the_command_can_be_typed_again():
-    assert command_line(["evaluate", "my run", "--data", "x"]) == "normalcy evaluate 'my run' --data x"

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from fake_models import BrightnessModel, frames_of, spec_of
 
+from fake_models import BrightnessModel, frames_of, spec_of
 from normalcy.errors import InputError, VideoTooShort
 from normalcy.scoring.calibration import fit_calibration
 from normalcy.scoring.pipeline import SourceScorer
@@ -92,7 +92,9 @@ def test_an_event_is_there_no_later_than_the_frame_that_ends_it():
 
 def test_frames_after_the_last_hop_are_not_forgotten():
     model = BrightnessModel(NEWEST)
-    scores = list(scorer_of(model, settings=PLAIN.model_copy(update={"hop_frames": 4})).run(frames_of(range(9))))
+    scores = list(
+        scorer_of(model, settings=PLAIN.model_copy(update={"hop_frames": 4})).run(frames_of(range(9)))
+    )
     assert [score.raw for score in scores] == [2, 2, 2, 6, 6, 6, 6, 8, 8]
     assert [score.own for score in scores] == [False, False, True, False, False, False, True, False, True]
 

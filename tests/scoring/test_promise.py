@@ -16,8 +16,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_methods import small
-from tiny_scene import FPS, scene, write_scene
 
 from normalcy.methods import METHODS
 from normalcy.scoring.calibration import SECONDS_PER_DAY, Calibration
@@ -30,6 +28,8 @@ from normalcy.scoring.window import ClipWindow
 from normalcy.video.frame import Frame
 from normalcy.video.reader import ReadOptions, open_video
 from normalcy.video.writer import write_picture
+from small_methods import small
+from tiny_scene import FPS, scene, write_scene
 
 TOLERANCE = 1e-5
 MAP_TOLERANCE = 1e-4
@@ -77,9 +77,17 @@ def footage(tmp_path_factory) -> Path:
     return write_scene(tmp_path_factory.mktemp("promise") / "scene.mp4", images_THWC)
 
 
-@pytest.fixture(scope="module", params=list(METHODS))
+# Every method, and what a method may be asked to do beside its default.
+CASES: dict[str, dict[str, object]] = {
+    **{name: {} for name in METHODS},
+    "stae, hiding": {"hidden_frames": (2, 3), "frame_score": {"name": "gradient-normalised"}},
+    "stae, by frame": {"score_span": "frame"},
+}
+
+
+@pytest.fixture(scope="module", params=list(CASES))
 def camera(request, footage) -> Camera:
-    method = small(request.param)
+    method = small(request.param.partition(",")[0], **CASES[request.param])
     model = TorchModel(method)
     options = ReadOptions(size_px=model.spec.size_px, grey=model.spec.channels == 1)
     with open_video(footage, options) as video:

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from fake_models import BrightnessModel, frames_of, spec_of
 
+from fake_models import BrightnessModel, frames_of, spec_of
 from normalcy.scoring.pipeline import SourceScorer
 from normalcy.scoring.record import as_columns, pair_with_frames, write_scores
 from normalcy.scoring.settings import ScoringSettings

@@ -3,11 +3,10 @@
 import math
 
 import numpy as np
-import pytest
-from fake_models import BrightnessModel, frames_of, spec_of
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fake_models import BrightnessModel, frames_of, spec_of
 from normalcy.scoring.calibration import fit_calibration
 from normalcy.scoring.settings import ScoringSettings
 from normalcy.scoring.track import ScoreTrack, alarm_rule
@@ -51,7 +50,10 @@ def test_a_frame_without_a_score_takes_the_next_ones():
 
 
 def test_a_frame_after_the_last_score_takes_that():
-    assert settled(spec_of(3, scored=(1,)), clip((7, 8, 9), (8, 9)), scores(5)) == [(8, 5, True), (9, 5, False)]
+    assert settled(spec_of(3, scored=(1,)), clip((7, 8, 9), (8, 9)), scores(5)) == [
+        (8, 5, True),
+        (9, 5, False),
+    ]
 
 
 def test_frames_that_are_not_in_the_clip_take_its_first_later_score():

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from fake_models import BrightnessModel, spec_of
 
+from fake_models import BrightnessModel, spec_of
 from normalcy.errors import CalibrationError, InputError
 from normalcy.scoring.calibration import fit_calibration
 from normalcy.scoring.settings import ScoringSettings
@@ -39,11 +39,11 @@ def test_scores_come_from_the_path_of_every_source_hop_included():
     assert found.calibration == fit_calibration([steps], frames_per_second=10)
 
 
-def test_the_rate_is_weighted_by_frames():
+def test_the_rate_is_all_frames_over_all_time():
     found = calibrate(
         BrightnessModel(spec_of(1)), [footage(LEVELS[:30]), footage(LEVELS[:10], fps=30)], settings=SETTINGS
     )
-    assert found.frames_per_second == pytest.approx(15)
+    assert found.frames_per_second == pytest.approx(40 / (3 + 1 / 3))
 
 
 def test_spans_shorter_than_a_clip_are_left_out():

@@ -6,7 +6,6 @@ import re
 import numpy as np
 import pytest
 import torch
-from tiny_scene import tiny_config, write_scene
 
 from normalcy.config import build_config, read_yaml
 from normalcy.errors import DatasetIncomplete, RunFolderBusy, RunFolderExists
@@ -17,6 +16,7 @@ from normalcy.training.calibrate import calibrate
 from normalcy.training.config import FitConfig
 from normalcy.training.data import load_normal_footage
 from normalcy.training.fit import build_method, fit
+from tiny_scene import tiny_config, write_scene
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_a_fit_leaves_its_configuration_and_a_bundle(tiny_run, config):
 
 def test_it_remembers_what_it_was_fitted_on(tiny_run, footage):
     record = Bundle.load(tiny_run.path).header.fit
-    assert (record.data, record.preset, record.seed) == ("folder", "small", 0)
+    assert (record.data, record.preset, record.seed) == ("folder", "paper", 0)
     assert (record.fitted_frames, record.held_out_frames) == (60, 30)
     assert record.held_out_videos == tuple(span.name for span in footage.held_out)
     assert record.training["stopped_by"] == "epochs"
@@ -59,7 +59,7 @@ def test_the_card_tells_the_truth(tiny_run):
     fit, training = bundle.header.fit, bundle.header.fit.training
     for line in (
         "# Spatio-temporal autoencoder, fitted on folder",
-        "| method, preset | `stae`, `small` |",
+        "| method, preset | `stae`, `paper` |",
         f"| fitted at | {fit.fitted_at}, by normalcy ",
         "| fitted on | 60 frames of normal video |",
         f"| held out | 30 frames of normal video ({fit.held_out_videos[0]}) for validation and calibration |",

@@ -60,7 +60,9 @@ def test_a_wheel_that_fits_is_left_alone(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("no_torchvision")
 def test_a_wheel_that_does_not_fit_is_mended(tmp_path, monkeypatch):
-    write_torchvision(tmp_path, registrations="raise RuntimeError('operator torchvision::nms does not exist')\n")
+    write_torchvision(
+        tmp_path, registrations="raise RuntimeError('operator torchvision::nms does not exist')\n"
+    )
     monkeypatch.syspath_prepend(tmp_path)
     assert tolerate_torchvision()
     assert sys.modules["torchvision"].__version__ == "9.9"

@@ -4,7 +4,6 @@ import warnings
 
 import numpy as np
 import pytest
-from tiny_scene import FPS, scene, write_scene
 
 from normalcy.datasets import cache as cache_module
 from normalcy.errors import DatasetIncomplete, SkippedVideoWarning
@@ -12,6 +11,7 @@ from normalcy.methods.contract import ClipSpec
 from normalcy.training.config import DataConfig
 from normalcy.training.data import Footage, load_normal_footage
 from normalcy.video.reader import ReadOptions, open_video
+from tiny_scene import FPS, scene, write_scene
 
 SPEC = ClipSpec(4, (24, 32), 1)
 
@@ -82,8 +82,8 @@ def test_unreadable_and_too_short_videos_are_left_out_with_a_warning(tmp_path, t
     (tmp_path / "train" / "notes.mp4").write_text("no video")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        footage = load(tmp_path, tiny_cache)
-    assert sorted(sum(names(footage), [])) == ["a", "b", "c"]
+        fitted, held_out = names(load(tmp_path, tiny_cache))
+    assert sorted(fitted + held_out) == ["a", "b", "c"]
     assert {warning.category for warning in caught} == {SkippedVideoWarning}
     unreadable, short = sorted(str(warning.message) for warning in caught)
     assert unreadable.startswith(f"left out: {tmp_path / 'train' / 'notes.mp4'}: ")

@@ -16,6 +16,7 @@ import json
 import logging
 import shlex
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -36,6 +37,7 @@ GO_ON = "Give the same command again to do the rest."
 
 _LOG_WIDTH = 160
 
+logger = logging.getLogger(__name__)
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
@@ -49,7 +51,7 @@ def run_command(command: Callable[[], Any], *, debug: bool = False, go_on: str =
         go_on: What to do after Ctrl-C.
     """
     try:
-        with _own_warnings(), _own_log(shown=debug):
+        with _own_warnings(), _own_log(shown=debug), _quiet_threads():
             result = command()
     except NormalcyError as error:
         return _fail(str(error), error.exit_code, debug)
@@ -84,6 +86,11 @@ def show_result(result: Mapping[str, Any], *, files: Mapping[str, Path], as_json
 def say(markup: str) -> None:
     """A line of results, never broken within a path."""
     out.print(markup, soft_wrap=True)
+
+
+def say_text(text: str) -> None:
+    """Sentences of results, broken between words on a terminal only."""
+    out.print(text, markup=False, soft_wrap=not out.is_terminal)
 
 
 def say_error(message: str) -> None:
@@ -163,6 +170,24 @@ def _own_log(*, shown: bool) -> Iterator[None]:
     finally:
         log.removeHandler(handler)
         log.setLevel(before)
+
+
+@contextmanager
+def _quiet_threads() -> Iterator[None]:
+    """Keeps a library's thread that cannot write its log from printing a traceback."""
+    before = threading.excepthook
+
+    def hook(failure: threading.ExceptHookArgs) -> None:
+        if isinstance(failure.exc_value, OSError):  # the command itself meets it too
+            logger.info("a thread ended: %s", failure.exc_value)
+        else:
+            before(failure)
+
+    threading.excepthook = hook
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 def _wrong_use(error: typer.TyperException, debug: bool) -> int:

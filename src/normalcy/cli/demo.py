@@ -18,8 +18,8 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Make a scene, fit a detector on its normal videos, judge it and explain it."""
+    from normalcy.environment import command_line
     from normalcy.report.demo import run_demo
-    from normalcy.report.judged_run import command_line
 
     if not as_json:
         say(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from normalcy.cli.console import out, plural, progress_bar, say, say_table, show_result
+from normalcy.cli.console import out, plural, progress_bar, say, say_table, say_text, show_result
 from normalcy.cli.options import AsJson, BundlePath, DataName, DataRoot, flag
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Judge a bundle on the test videos of a dataset."""
-    from normalcy.report.judged_run import command_line, judge_run
+    from normalcy.environment import command_line
+    from normalcy.report.judged_run import judge_run
 
     with progress_bar() as progress:
         judged = judge_run(
@@ -67,10 +68,12 @@ def _say_judgement(judged: "JudgedRun") -> None:
     )
     if evaluation.metrics:
         say_table(metrics_table(evaluation.metrics, evaluation.floors))
+        if not _has_room_for_meaning() and "report" in judged.files:
+            say("[dim]The report says what each of them means.[/]")
     else:
         say("There are no labels, so there is nothing to measure the scores by.")
     if evaluation.events:
-        say(_events_line(evaluation.events))
+        say_text(_events_line(evaluation.events))
 
 
 def _events_line(events: "EventSummary") -> str:
@@ -89,7 +92,7 @@ def metrics_table(
     """Metrics beside the floors, with what each means where there is room."""
     from normalcy.evaluation.protocols import METRIC_NOTES
 
-    meaning = not out.is_terminal or out.width >= MEANING_FROM_COLUMNS
+    meaning = _has_room_for_meaning()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("metric", no_wrap=True)
     for heading in ("value", *floors):
@@ -102,6 +105,10 @@ def metrics_table(
             notes = [METRIC_NOTES.get(name, "")] if meaning else []
             table.add_row(name, f"[bold]{_number(value)}[/]", *cells, *notes)
     return table
+
+
+def _has_room_for_meaning() -> bool:
+    return not out.is_terminal or out.width >= MEANING_FROM_COLUMNS
 
 
 def _number(value: float | None) -> str:

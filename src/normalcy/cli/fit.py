@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from normalcy.cli.console import plural, progress_bar, say, say_next, shell_word, show_result
+from normalcy.cli.console import plural, progress_bar, say, say_next, say_text, shell_word, show_result
 from normalcy.cli.options import AsJson, DataName, DataRoot, Overwrite, flag
 from normalcy.errors import ConfigError
 from normalcy.methods import METHODS
@@ -18,6 +18,7 @@ GO_ON = "The same command with --resume goes on with it."
 
 
 def fit(
+    context: typer.Context,
     method: Annotated[str, typer.Argument(metavar="METHOD", help=f"One of {', '.join(METHODS)}.")],
     data: DataName,
     root: DataRoot,
@@ -43,6 +44,7 @@ def fit(
 ) -> None:
     """Fit a method on normal video and calibrate it."""
     from normalcy.datasets import open_dataset
+    from normalcy.environment import command_line
     from normalcy.run_folder import RunFolder
     from normalcy.training.config import resolve_config
     from normalcy.training.fit import fit as fit_method
@@ -53,12 +55,18 @@ def fit(
     resolved = resolve_config(
         method, data={"name": data, "root": str(root)}, preset=preset, file=config, overrides=overrides
     )
-    open_dataset(
-        resolved.data.name, resolved.data.root
-    )  # a mistyped name or folder leaves no run folder behind
+    # A mistyped name or folder leaves no run folder behind.
+    open_dataset(resolved.data.name, resolved.data.root)
     run = RunFolder(run_folder or Path("runs") / f"{method}-{data}-seed{resolved.seed}")
     with progress_bar() as progress:
-        bundle = fit_method(resolved, run=run, resume=resume, overwrite=overwrite, progress=progress)
+        bundle = fit_method(
+            resolved,
+            run=run,
+            resume=resume,
+            overwrite=overwrite,
+            command=command_line(context.find_root().obj),
+            progress=progress,
+        )
     calibration = bundle.calibration.describe(false_alarms_per_day=resolved.scoring.false_alarms_per_day)
     if not as_json:
         _say_summary(bundle, calibration)
@@ -75,4 +83,4 @@ def _say_summary(bundle: "Bundle", calibration: str) -> None:
     say(f"[bold green]Fitted[/] {bundle.header.method} on {plural(fit.fitted_frames, 'frame')}{taught}.")
     held_out = escape(", ".join(fit.held_out_videos[:5])) + (", ..." if len(fit.held_out_videos) > 5 else "")
     say(f"Calibrated on {plural(fit.held_out_frames, 'frame')} that were held out, of {held_out}.")
-    say(escape(calibration))
+    say_text(calibration)

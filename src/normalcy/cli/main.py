@@ -38,7 +38,7 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def options(
-    debug: Annotated[bool, flag("--debug", "Show the traceback of an error; may stand anywhere.")] = False,
+    debug: Annotated[bool, flag("--debug", "Show the log, and the traceback of an error.")] = False,
     version: Annotated[
         bool,
         typer.Option(

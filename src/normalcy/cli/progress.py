@@ -17,8 +17,11 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 
 LINE_EVERY_SECONDS = 10.0
+# A long path must not push the bar away.
+DESCRIPTION = Column(max_width=40, no_wrap=True, overflow="ellipsis")
 
 
 class Report(Protocol):
@@ -97,7 +100,7 @@ def progress_on(console: Console) -> Iterator[Report]:
         yield Lines(console)
         return
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", table_column=DESCRIPTION),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

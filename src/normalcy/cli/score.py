@@ -1,5 +1,6 @@
 """`normalcy score`: scores, events and an annotated video for any file, folder or URL."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,11 +50,18 @@ def score(
         scored = score_videos(bundle, videos, run=run, options=options, annotate=annotate, progress=progress)
     for video in scored.videos if not as_json else ():
         say(_video_line(video))
+        show_result({}, files=_only(scored.files, f"video {video.name}"), as_json=False)
     for failure in scored.failures:
         say_error(failure)
-    show_result(scored.summary(), files=scored.files, as_json=as_json)
+    files = scored.files if as_json else _only(scored.files, "scores", "events")
+    show_result(scored.summary(), files=files, as_json=as_json)
     if scored.failures:
         raise typer.Exit(3)
+
+
+def _only(files: Mapping[str, Path], *names: str) -> dict[str, Path]:
+    """Some of the files, by the first word of their names."""
+    return {name.partition(" ")[0]: path for name, path in files.items() if name in names}
 
 
 def _video_line(video: "ScoredVideo") -> str:

@@ -18,7 +18,7 @@ from normalcy.evaluation.frame_metrics import (
     min_max,
 )
 from normalcy.evaluation.labelled import LabelledScores, labels_of
-from normalcy.evaluation.regularity import regularity_auc, regularity_volume_auc
+from normalcy.evaluation.regularity import regularity_auc
 
 METRIC_NOTES: dict[str, str] = {
     "micro_auc": "One ROC over the frames of all test videos, on raw causal scores.",
@@ -35,15 +35,20 @@ METRIC_NOTES: dict[str, str] = {
     "rbdc": "Region-based detection criterion (Ramachandra & Jones 2020).",
     "tbdc": "Track-based detection criterion (Ramachandra & Jones 2020).",
     "paper_protocol_auc": "Frame AUC as the method's own paper computes it; looks at the whole test video.",
+    "paper_protocol_clip_auc": (
+        "The same with the error of the whole clip that ends at a frame in place of the frame's own; looks at the "
+        "whole test video."
+    ),
 }
 """Every metric of a result by name, in the order of the tables, and what it means."""
 
-LOOKS_AHEAD = frozenset({"micro_auc_minmax", "macro_auc_sentinels", "paper_protocol_auc"})
+LOOKS_AHEAD = frozenset(
+    {"micro_auc_minmax", "macro_auc_sentinels", "paper_protocol_auc", "paper_protocol_clip_auc"}
+)
 """Metrics that no live camera could have: they look at the whole test video."""
 
 PAPER_PROTOCOLS: dict[str, Callable[[Sequence[VideoScores]], float | None]] = {
     "regularity": regularity_auc,
-    "regularity-volume": regularity_volume_auc,
 }
 """The protocols of papers, on the frame errors that they are defined on."""
 
@@ -53,6 +58,7 @@ def evaluate_frames(
     *,
     paper_protocol: str | None = None,
     paper_error_T_by_video: Sequence[npt.NDArray[np.floating]] | None = None,
+    paper_clip_error_T_by_video: Sequence[npt.NDArray[np.floating]] | None = None,
 ) -> dict[str, float | None]:
     """All frame-level metrics, with a place for those that need more than frame scores.
 
@@ -61,6 +67,7 @@ def evaluate_frames(
         paper_protocol: A name in PAPER_PROTOCOLS.
         paper_error_T_by_video: The frame errors that protocol reads, such as the mean squared error; the raw
             scores where None.
+        paper_clip_error_T_by_video: The same of the clip that ends at each frame, where the method tells.
 
     Returns:
         The metrics of METRIC_NOTES, in that order; None where undefined or not measured here.
@@ -82,10 +89,15 @@ def evaluate_frames(
         "equal_error_rate": equal_error_rate(raw),
     }
     if paper_protocol:
-        errors = [v.raw_T for v in videos] if paper_error_T_by_video is None else paper_error_T_by_video
-        pairs = zip(videos, errors, strict=True)
-        measured["paper_protocol_auc"] = _protocol(paper_protocol)([_labelled(v, e) for v, e in pairs])
+        protocol, raws = _protocol(paper_protocol), [video.raw_T for video in videos]
+        measured["paper_protocol_auc"] = protocol(_with(videos, paper_error_T_by_video or raws))
+        if paper_clip_error_T_by_video:
+            measured["paper_protocol_clip_auc"] = protocol(_with(videos, paper_clip_error_T_by_video))
     return {name: measured.get(name) for name in METRIC_NOTES}
+
+
+def _with(videos: Sequence[LabelledScores], scores: Sequence[npt.NDArray[np.floating]]) -> list[VideoScores]:
+    return [_labelled(video, score_T) for video, score_T in zip(videos, scores, strict=True)]
 
 
 def _labelled(video: LabelledScores, score_T: npt.NDArray[np.floating]) -> VideoScores:

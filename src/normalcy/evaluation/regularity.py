@@ -15,12 +15,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from normalcy.errors import InputError, VideoTooShort
+from normalcy.errors import InputError
 from normalcy.evaluation.frame_metrics import VideoScores, micro_auc
 
 Float64Array = npt.NDArray[np.float64]
-
-VOLUME_FRAMES = 10
 
 
 def regularity_score(error_T: npt.NDArray[np.floating]) -> Float64Array:
@@ -37,33 +35,9 @@ def regularity_score(error_T: npt.NDArray[np.floating]) -> Float64Array:
     return np.ones_like(error) if highest == 0.0 else 1.0 - (error - error.min()) / highest
 
 
-def volume_errors(error_T: npt.NDArray[np.floating], *, length_frames: int = VOLUME_FRAMES) -> Float64Array:
-    """Errors summed over the volume that begins at each frame, as where a volume is scored as one. Not causal.
-
-    The last frames, at which no whole volume begins, take the last whole volume's.
-
-    Args:
-        error_T: Squared errors of the frames.
-        length_frames: Frames in a volume.
-
-    Raises:
-        VideoTooShort: When there is no whole volume.
-    """
-    if len(error_T) < length_frames:
-        raise VideoTooShort(f"{len(error_T)} frames do not fill a volume of {length_frames}")
-    error = _errors(error_T)
-    volume = np.lib.stride_tricks.sliding_window_view(error, length_frames).sum(axis=1)
-    return np.concatenate([volume, np.full(length_frames - 1, volume[-1])])
-
-
 def regularity_auc(videos: Sequence[VideoScores]) -> float | None:
     """Frame AUC of 1 - regularity; `score_T` is the mean squared error of each frame."""
     return micro_auc([_abnormality(video, _errors(video.score_T)) for video in videos])
-
-
-def regularity_volume_auc(videos: Sequence[VideoScores]) -> float | None:
-    """The same with the error of the 10-frame volume that begins at each frame."""
-    return micro_auc([_abnormality(video, volume_errors(video.score_T)) for video in videos])
 
 
 def _abnormality(video: VideoScores, squared_error_T: Float64Array) -> VideoScores:

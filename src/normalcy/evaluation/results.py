@@ -38,6 +38,7 @@ class RunResult(_Record):
         command: What made it.
         versions: Of Python and packages.
         hardware: What it ran on.
+        settings_sha256: Of all settings but the seed; runs of different settings are not averaged.
     """
 
     method: str
@@ -50,6 +51,7 @@ class RunResult(_Record):
     command: str
     versions: dict[str, str]
     hardware: str
+    settings_sha256: str = ""
 
 
 class Spread(_Record):
@@ -162,7 +164,7 @@ _HINT = "results files are written by `normalcy evaluate`, not by hand"
 
 
 def _require_same(run: RunResult, other: RunResult) -> None:
-    names = ("method", "dataset", "preset")
+    names = ("method", "dataset", "preset", "settings_sha256")
     ours, theirs = ([getattr(each, name) for name in names] for each in (run, other))
     if ours != theirs:
         raise OutputError(

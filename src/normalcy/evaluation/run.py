@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from normalcy.datasets.base import Dataset
 from normalcy.evaluation.event_metrics import EventSummary, VideoEvents, summarise_events
+from normalcy.evaluation.event_sweep import recall_at_false_alarms
 from normalcy.evaluation.floors import NOISE_METHOD, noise_floor
 from normalcy.evaluation.flow_floor import FLOW_METHOD, flow_floor
 from normalcy.evaluation.frame_metrics import VideoScores, micro_auc
@@ -14,12 +15,15 @@ from normalcy.evaluation.scored_dataset import Progress, ScoredDataset, score_da
 from normalcy.methods import method_definition
 from normalcy.scoring.bundle import Bundle
 from normalcy.scoring.model import ScoringModel
-from normalcy.scoring.record import ScoredVideo
+from normalcy.scoring.record import Float64Array, ScoredVideo
 
 Metrics = dict[str, float | None]
 
-PAPER_PART = "reconstruction"
-"""The part of the score that papers' protocols read: the mean squared error of the frame."""
+FRAME_ERROR, CLIP_ERROR = "frame_error", "reconstruction"
+"""The parts of the score that papers' protocols read: mean squared error of the frame, and of the clip it ends."""
+
+
+FALSE_ALARMS_PER_HOUR = (1, 10, 60)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +37,8 @@ class Evaluation:
         parts: Micro AUC of each term of the score alone.
         pixel_criterion_auc: See `PixelCriterion`; None without masks.
         events: Alarms against labelled events at the calibrated threshold; None without labels.
+        recall_at: Share of the events found when so many false alarms an hour are put up with; the thresholds are chosen
+            on the test labels, so it compares methods and promises nothing.
         frames_per_second: Decoding and scoring together.
         left_out: What was wrong with each test video that could not be scored; the figures are without it.
     """
@@ -43,6 +49,7 @@ class Evaluation:
     parts: Metrics
     pixel_criterion_auc: float | None
     events: EventSummary | None
+    recall_at: dict[str, float | None]
     frames_per_second: float
     left_out: tuple[str, ...] = ()
 
@@ -71,7 +78,7 @@ def evaluate(
         progress=progress,
     )
     labelled = scored.labelled
-    protocol = method_definition(bundle.header.method).paper_protocol
+    protocol = paper_protocol_of(bundle)
     return Evaluation(
         videos=scored.videos,
         metrics=_metrics(scored, protocol) if labelled else {},
@@ -79,6 +86,7 @@ def evaluate(
         parts={name: part_auc(labelled, name) for name in labelled[0].parts} if labelled else {},
         pixel_criterion_auc=scored.pixels.criterion_auc(),
         events=_events(bundle, labelled) if labelled else None,
+        recall_at=_recall_at(bundle, labelled) if labelled else {},
         frames_per_second=scored.frames_per_second,
         left_out=scored.left_out,
     )
@@ -91,9 +99,25 @@ def part_auc(videos: Sequence[ScoredVideo], name: str) -> float | None:
 
 def _metrics(scored: ScoredDataset, paper_protocol: str | None) -> Metrics:
     labelled = scored.labelled
-    errors = [video.parts[PAPER_PART] for video in labelled] if paper_protocol else None
-    metrics = evaluate_frames(labelled, paper_protocol=paper_protocol, paper_error_T_by_video=errors)
+    metrics = evaluate_frames(
+        labelled,
+        paper_protocol=paper_protocol,
+        paper_error_T_by_video=_parts(labelled, FRAME_ERROR),
+        paper_clip_error_T_by_video=_parts(labelled, CLIP_ERROR),
+    )
     return metrics | {"pixel_auc": scored.pixels.auc()}
+
+
+def _parts(videos: Sequence[ScoredVideo], name: str) -> list[Float64Array] | None:
+    """A part of the score by video; None where the method has no such part."""
+    return [video.parts[name] for video in videos] if name in videos[0].parts else None
+
+
+def paper_protocol_of(bundle: Bundle) -> str | None:
+    """The protocol of the method's paper; None for a preset that is not the paper's method."""
+    definition = method_definition(bundle.header.method)
+    preset = definition.presets.get(bundle.header.fit.preset)
+    return None if preset and preset.variant else definition.paper_protocol
 
 
 def _floors(
@@ -111,8 +135,22 @@ def _floors(
     # On the very videos that were scored: a floor on others would be no floor.
     videos = [video for video in dataset.videos("test") if video.name in labels]
     floor = flow_floor(dataset, videos=videos, settings=settings, progress=progress)
-    flow = _metrics(floor, paper_protocol=None)
+    flow = _metrics(floor, paper_protocol)
     return {NOISE_METHOD: noise, FLOW_METHOD: flow}
+
+
+def _recall_at(bundle: Bundle, labelled: Sequence[ScoredVideo]) -> dict[str, float | None]:
+    settings = bundle.header.scoring
+    points = {
+        f"{rate}_per_hour": recall_at_false_alarms(
+            labelled,
+            false_alarms_per_hour=rate,
+            min_seconds=settings.min_event_seconds,
+            merge_gap_seconds=settings.merge_gap_seconds,
+        )
+        for rate in FALSE_ALARMS_PER_HOUR
+    }
+    return {name: point.summary.recall for name, point in points.items()}
 
 
 def _events(bundle: Bundle, labelled: Sequence[ScoredVideo]) -> EventSummary:

@@ -30,6 +30,7 @@ _TITLES = {
     "rbdc": "RBDC",
     "tbdc": "TBDC",
     "paper_protocol_auc": "paper's protocol",
+    "paper_protocol_clip_auc": "the same, by clip",
 }
 _OPEN = re.compile(r"<!-- results:(\S+) -->")
 _NOT_MEASURED = "-"

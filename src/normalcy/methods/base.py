@@ -47,8 +47,12 @@ class Method(nn.Module):
 
 @dataclass(frozen=True)
 class Preset:
-    """Named settings of a method: what differs from the defaults, by section of the configuration."""
+    """Named settings of a method: what differs from the defaults, by section of the configuration.
 
+    `variant` says in words how it departs from the method's paper; empty where it is the paper's method.
+    """
+
+    variant: str = ""
     model: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     scoring: Mapping[str, Any] = field(default_factory=dict)
@@ -67,6 +71,7 @@ class MethodDefinition:
         training: Which kind of training fits it; `none` learns only its calibration.
         presets: Named settings; the first one is the default.
         paper_protocol: Name of the evaluation protocol of its paper; None without a paper.
+        scoring_only: Settings of its configuration that training does not depend on.
     """
 
     name: str
@@ -77,3 +82,4 @@ class MethodDefinition:
     training: TrainingKind
     presets: Mapping[str, Preset]
     paper_protocol: str | None = None
+    scoring_only: frozenset[str] = frozenset()

@@ -11,20 +11,21 @@ Deviations:
 - Batches of 8 instead of 64, and 50 epochs of 480 clips each: a budget that a plain CPU can pay, spent on many small
   steps. The learning rate falls along a cosine. `--set training.clips_per_epoch=null` takes every clip in each epoch.
 - The forget gates' bias starts at 1.
-- The paper sums the error over the 10 frames of a volume. So do we, and give the sum to the volume's newest frame, so
-  that scores are causal. Every fifth frame ends a volume (`hop_frames`); the frames between share its score.
+- The paper scores each frame by its own error, with minimum and maximum of the whole test video; that protocol is
+  computed beside ours. Our score is the mean error of the clip that ends at the frame: causal, and steadier.
+- The preset `small` is a variant and not the paper's method: it has to restore frames that it does not see.
 
 Letters: B clips, T frames, C channels, D features, H height, W width, h and w the encoded height and width.
 """
 
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from torch import Tensor, nn
 
 from normalcy.config import StrictConfig
@@ -37,6 +38,9 @@ from normalcy.methods.contract import ClipSpec, Scores
 
 # (kernel, stride) of the two convolutions; both valid: 227 -> 55 -> 26.
 FIRST, SECOND = (11, 4), (5, 2)
+
+
+Channels = Annotated[int, Field(ge=1)]
 
 
 class StaeConfig(StrictConfig):
@@ -56,12 +60,27 @@ class StaeConfig(StrictConfig):
 
     size_px: tuple[int, int] = (227, 227)
     clip_len_frames: int = Field(10, ge=2)
-    encoder_channels: tuple[int, int] = (128, 64)
-    lstm_channels: tuple[int, ...] = (64, 32, 64)
+    encoder_channels: tuple[Channels, Channels] = (128, 64)
+    lstm_channels: tuple[Channels, ...] = Field((64, 32, 64), min_length=1)
     hidden_frames: tuple[int, ...] = ()
     score_span: Literal["clip", "frame"] = "clip"
     frame_score: FrameScoreConfig = FrameScoreConfig()
     compare_frame_scores: tuple[FrameScoreConfig, ...] = ()
+
+    @model_validator(mode="after")
+    def _can_be_built(self) -> Self:
+        half_px = valid_size(self.size_px, kernel=FIRST[0], stride=FIRST[1])
+        if min(valid_size(half_px, kernel=SECOND[0], stride=SECOND[1])) < 1:
+            raise ValueError(f"size_px {self.size_px} is too small: 27 px is the least")
+        if self.lstm_channels[-1] != self.encoder_channels[-1]:
+            raise ValueError(
+                f"lstm_channels end in {self.lstm_channels[-1]}, the decoder expects encoder_channels' last, "
+                f"{self.encoder_channels[-1]}"
+            )
+        names = [choice.name for choice in self.compare_frame_scores]
+        if len(set(names)) < len(names):
+            raise ValueError(f"compare_frame_scores names one choice twice: {', '.join(names)}")
+        return self
 
     @field_validator("hidden_frames")
     @classmethod
@@ -190,18 +209,17 @@ class Stae(Method):
     def forward(self, clip_BTCHW: Tensor) -> Scores:
         """Scores the newest frame by the error of the whole clip, or every frame by its own.
 
-        The map is the squared error of the scored frame in units of the training variance.
+        The map is the squared error that is scored, in units of the training variance.
         """
-        map_BTHW, predicted_BTCHW = self.judged_error(clip_BTCHW)
-        clip_BTCHW = clip_BTCHW[:, self.judged_frames]
-        error_BTHW = map_BTHW
+        own_BTHW, predicted_BTCHW = self.judged_error(clip_BTCHW)
+        clip_BTCHW, map_BTHW = clip_BTCHW[:, self.judged_frames], own_BTHW
         if self.config.score_span == "clip":
-            map_BTHW, error_BTHW = error_BTHW[:, -1:], error_BTHW.mean(dim=1, keepdim=True)
+            map_BTHW, own_BTHW = own_BTHW.mean(dim=1, keepdim=True), own_BTHW[:, -1:]
             clip_BTCHW, predicted_BTCHW = clip_BTCHW[:, -1:], predicted_BTCHW[:, -1:]
-        score_BT = self.frame_score(error_BTHW, clip_BTCHW, predicted_BTCHW)
-        parts = {"reconstruction": error_BTHW.mean(dim=(2, 3))}
+        score_BT = self.frame_score(map_BTHW, clip_BTCHW, predicted_BTCHW)
+        parts = {"reconstruction": map_BTHW.mean(dim=(2, 3)), "frame_error": own_BTHW.mean(dim=(2, 3))}
         for name, choice in self.compared.items():
-            parts[name] = choice(error_BTHW, clip_BTCHW, predicted_BTCHW)
+            parts[name] = choice(map_BTHW, clip_BTCHW, predicted_BTCHW)
         return Scores(score_BT, map_BTHW, parts)
 
 
@@ -221,7 +239,7 @@ def mean_image_and_deviation(
     return (mean_CHW / 255).astype(np.float32), max(variance, 1.0) ** 0.5 / 255
 
 
-COMPARED = tuple({"name": name} for name in ("box-maximum", "gradient-normalised"))
+COMPARED = tuple({"name": name} for name in ("box-maximum", "gradient-normalised", "displacement"))
 
 METHOD = MethodDefinition(
     name="stae",
@@ -231,15 +249,16 @@ METHOD = MethodDefinition(
     build=Stae,
     training="reconstruct",
     paper_protocol="regularity",
+    scoring_only=frozenset({"score_span", "frame_score", "compare_frame_scores"}),
     presets={
         "paper": Preset(
             model={"compare_frame_scores": COMPARED},
             training={"epochs": 50, "clips_per_epoch": 480, "learning_rate_end": 0.05},
-            scoring={"hop_frames": 5},
         ),
         # For a laptop and a minute. It must restore four frames it cannot see, and learns ordinary speed alone: a
         # runner is then where it does not expect him.
         "small": Preset(
+            variant="restores four hidden frames",
             model={
                 "size_px": (67, 99),
                 "encoder_channels": (32, 32),

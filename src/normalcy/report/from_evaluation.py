@@ -6,13 +6,13 @@ from typing import Any
 from normalcy.datasets.base import Dataset
 from normalcy.evaluation.frame_metrics import VideoScores, micro_auc
 from normalcy.evaluation.run import Evaluation
-from normalcy.methods import method_definition
 from normalcy.report.case_pictures import picture_case
 from normalcy.report.cases import choose_cases
 from normalcy.report.data import Case, EventSummary, ReportData, VideoTimeline
 from normalcy.scoring.bundle import Bundle
 from normalcy.scoring.record import ScoredVideo
 from normalcy.scoring.track import alarm_rule
+from normalcy.training.card import full_title
 
 Progress = Callable[[str, int, int], None]
 
@@ -37,7 +37,7 @@ def report_data(
     header, fit = bundle.header, bundle.header.fit
     timelines = tuple(_timeline(video) for video in evaluation.videos)
     return ReportData(
-        title=f"{method_definition(header.method).title} on {dataset.info.title}",
+        title=f"{full_title(header)} on {dataset.info.title}",
         method=header.method,
         dataset=dataset.info.name,
         preset=fit.preset,
@@ -53,7 +53,7 @@ def report_data(
         cases=_cases(bundle, dataset, evaluation, timelines, progress),
         map_range=header.map_scale,
         config_yaml=record["settings"],
-        commands=_commands(bundle, dataset, record["command"]),
+        commands=tuple(record["command"].split(" && ")),
         versions=record["versions"],
         hardware=record["hardware"],
         fit_seconds=fit.fit_seconds,
@@ -107,13 +107,6 @@ def _cases(
             progress("picturing the worst cases", number + 1, len(picks))
         cases.append(picture_case(model, sources[pick.video], scored[pick.video], pick))
     return tuple(cases)
-
-
-def _commands(bundle: Bundle, dataset: Dataset, command: str) -> tuple[str, ...]:
-    header = bundle.header
-    fit = f"normalcy fit {header.method} --data {header.fit.data} --root {dataset.root}"
-    options = f" --preset {header.fit.preset} --seed {header.fit.seed}"
-    return (fit + options, command)
 
 
 def _warnings(bundle: Bundle) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """A run judged and written down: metrics, scores, events, the report and annotated videos, in its run folder."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -8,8 +8,8 @@ from typing import Any
 from normalcy.config import to_yaml
 from normalcy.datasets import open_dataset
 from normalcy.datasets.base import Dataset
+from normalcy.environment import hardware, versions
 from normalcy.errors import OutputError
-from normalcy.evaluation.environment import hardware, versions
 from normalcy.evaluation.floors import NOISE_METHOD, noise_draw
 from normalcy.evaluation.labelled import labels_of
 from normalcy.evaluation.results import RunResult, write_result
@@ -18,7 +18,7 @@ from normalcy.explain.score_video import score_video
 from normalcy.report.from_evaluation import report_data
 from normalcy.report.page import write_report
 from normalcy.run_folder import RunFolder, write_json, writing_to
-from normalcy.scoring.bundle import Bundle
+from normalcy.scoring.bundle import Bundle, BundleHeader
 from normalcy.scoring.record import write_scores
 from normalcy.video.reader import ReadOptions
 
@@ -77,7 +77,7 @@ def judge_run(
         if videos:
             files |= _write_videos(bundle, dataset, evaluation, run, progress)
     if publish and evaluation.metrics:
-        _require_all_videos(evaluation)
+        _require_publishable(bundle, dataset, evaluation)
         files["results"] = publish / data / f"{bundle.header.method}.json"
         write_result(files["results"], published(record))
         publish_noise(publish / data / f"{NOISE_METHOD}.json", evaluation, published(record), bundle)
@@ -97,15 +97,24 @@ def metrics_record(bundle: Bundle, data: str, evaluation: Evaluation, command: s
         "parts": evaluation.parts,
         "pixel_criterion_auc": evaluation.pixel_criterion_auc,
         "events": asdict(evaluation.events) if evaluation.events else None,
+        "recall_at_false_alarms": evaluation.recall_at,
         "calibration": bundle.calibration.describe(false_alarms_per_day=header.scoring.false_alarms_per_day),
         "fit_seconds": header.fit.fit_seconds,
         "frames_per_second": round(evaluation.frames_per_second, 2),
         "left_out": list(evaluation.left_out),
-        "command": command,
+        "command": " && ".join(filter(None, (header.fit.command, command))),
+        "settings_sha256": settings_sha256(header),
         "versions": versions(),
         "hardware": hardware(),
         "settings": to_yaml(header),
     }
+
+
+def settings_sha256(header: BundleHeader) -> str:
+    """What tells apart runs that differ in more than their seed."""
+    measured = {"fit", "frames_per_second", "map_scale"}
+    settings = header.model_dump(mode="json", exclude=measured)
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def published(record: dict[str, Any]) -> RunResult:
@@ -125,12 +134,24 @@ def publish_noise(
         write_result(path, like.model_copy(update={**shared, "seed": seed, "metrics": metrics}))
 
 
-def _require_all_videos(evaluation: Evaluation) -> None:
+def _require_publishable(bundle: Bundle, dataset: Dataset, evaluation: Evaluation) -> None:
+    """Figures are published for a whole benchmark alone, by a method that was fitted on its training videos."""
     if evaluation.left_out:
         raise OutputError(
             f"{len(evaluation.left_out)} test videos could not be scored, so the figures are not published",
             where=evaluation.left_out[0],
             hint="Mend the dataset first; `normalcy data check` says what is wrong",
+        )
+    if bundle.header.fit.data != dataset.info.name:
+        raise OutputError(
+            f"the bundle was fitted on {bundle.header.fit.data}, so its figures on {dataset.info.name} "
+            "are not published"
+        )
+    if not dataset.check().complete:
+        raise OutputError(
+            "the dataset is not complete, so the figures are not published",
+            where=dataset.root,
+            hint=f"`normalcy data check {dataset.info.name}` says what is missing or wrong",
         )
 
 
@@ -163,10 +184,3 @@ def _write_videos(
     if progress:
         progress("annotating", len(chosen), len(chosen))
     return {"videos": run.videos}
-
-
-def command_line(words: Sequence[str]) -> str:
-    """The command as a user would type it again."""
-    import shlex
-
-    return shlex.join(["normalcy", *words])

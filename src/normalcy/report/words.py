@@ -66,6 +66,11 @@ MEANINGS: dict[str, Meaning] = {
         "Made the way the method's paper makes it, to compare with its printed number.",
         mark="not comparable with the rows above",
     ),
+    "paper_protocol_clip_auc": Meaning(
+        "AUC, the paper's protocol by clip",
+        "The same, scoring the whole clip that ends at a frame in place of the frame alone.",
+        mark="not comparable with the rows above",
+    ),
     "event_recall": Meaning("Event recall", "Share of true events that raised an alarm at this threshold."),
     "false_alarms_per_hour": Meaning(
         "False alarms per hour",

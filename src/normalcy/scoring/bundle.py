@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import Field
+
 from normalcy.config import StrictConfig, build_config, read_yaml, to_yaml
 from normalcy.errors import BundleError, ConfigError
 from normalcy.scoring.calibration import Calibration
@@ -39,6 +41,9 @@ class FitRecord(StrictConfig):
         held_out_frames: Frames of normal video it was calibrated on.
         held_out_videos: Their videos.
         training: What the training came to; None where nothing is trained by gradients.
+        command: What asked for it; empty where it was called from Python.
+        versions: Of Python and packages.
+        hardware: What it ran on.
     """
 
     data: str
@@ -50,6 +55,9 @@ class FitRecord(StrictConfig):
     held_out_frames: int
     held_out_videos: tuple[str, ...]
     training: dict[str, Any] | None = None
+    command: str = ""
+    versions: dict[str, str] = Field(default_factory=dict)
+    hardware: str = ""
 
 
 class BundleHeader(StrictConfig):

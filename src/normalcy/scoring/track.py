@@ -13,7 +13,7 @@ from normalcy.scoring.calibration import Calibration
 from normalcy.scoring.events import EventDetector, EventRule
 from normalcy.scoring.settings import ScoringSettings
 from normalcy.scoring.smoothing import CausalSmoother
-from normalcy.scoring.types import Clip, ClipScores, Event, FrameScore, FrameStamp
+from normalcy.scoring.types import Clip, ClipScores, Event, FloatArray, FrameScore, FrameStamp
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,13 @@ class TrackUpdate:
 
     frames: list[FrameScore]
     events: list[Event]
+
+
+@dataclass(frozen=True, eq=False)
+class _Score:
+    raw: float
+    parts: dict[str, float]
+    map_HW: FloatArray
 
 
 class ScoreTrack:
@@ -41,18 +48,23 @@ class ScoreTrack:
         self._source_id = source_id
         self._calibration = calibration
         self._smoother = CausalSmoother(settings.smoothing_alpha)
+        self._last: _Score | None = None
         self._detector = EventDetector(alarm_rule(settings, calibration), source_id=source_id)
 
     def update(self, clip: Clip, scores: ClipScores) -> TrackUpdate:
-        """Settles the frames that are due; a frame without a score of its own takes the next one's."""
+        """Settles the frames that are due.
+
+        A frame without a score of its own keeps the last one, so that no verdict waits for the future; only the
+        frames before the first score take that.
+        """
         place = {clip.stamps[position].index: t for t, position in enumerate(self._spec.scored)}
+        self._last = self._last or _score_at(scores, 0)
         update = TrackUpdate([], [])
         for stamp in clip.due:
-            t = place.get(stamp.index)
-            own = t is not None
-            if t is None:
-                t = min((u for i, u in place.items() if i > stamp.index), default=len(place) - 1)
-            self._settle(stamp, scores, t=t, own=own, update=update)
+            own = stamp.index in place
+            if own:
+                self._last = _score_at(scores, place[stamp.index])
+            self._settle(stamp, self._last, own=own, update=update)
         return update
 
     def flush(self) -> list[Event]:
@@ -60,30 +72,31 @@ class ScoreTrack:
         event = self._detector.flush()
         return [event] if event else []
 
-    def _settle(
-        self, stamp: FrameStamp, scores: ClipScores, *, t: int, own: bool, update: TrackUpdate
-    ) -> None:
-        raw = float(scores.score_T[t])
-        parts = {name: float(part_T[t]) for name, part_T in scores.parts.items()}
-        smoothed = self._smoother.update(raw)
-        alarmed, event = self._detector.update(stamp, score=smoothed, parts=parts)
+    def _settle(self, stamp: FrameStamp, score: _Score, *, own: bool, update: TrackUpdate) -> None:
+        smoothed = self._smoother.update(score.raw)
+        alarmed, event = self._detector.update(stamp, score=smoothed, parts=score.parts)
         rate = self._calibration.false_alarms_per_day(smoothed) if self._calibration else math.nan
         update.frames.append(
             FrameScore(
                 self._source_id,
                 stamp.index,
                 stamp.pts_seconds,
-                raw,
+                score.raw,
                 smoothed,
                 rate,
                 alarmed,
                 own,
-                parts,
-                scores.map_THW[t],
+                score.parts,
+                score.map_HW,
             )
         )
         if event:
             update.events.append(event)
+
+
+def _score_at(scores: ClipScores, t: int) -> _Score:
+    parts = {name: float(part_T[t]) for name, part_T in scores.parts.items()}
+    return _Score(float(scores.score_T[t]), parts, scores.map_THW[t])
 
 
 def alarm_rule(settings: ScoringSettings, calibration: Calibration | None) -> EventRule:

@@ -58,7 +58,7 @@ class FrameScore:
         smoothed: Causally smoothed score: what thresholds are applied to.
         false_alarms_per_day: How often normal video reaches this smoothed score; NaN when not calibrated.
         alarmed: Whether the alarm is on at this frame.
-        own: False where the frame could not be scored itself (warm-up) and took its neighbour's score.
+        own: False where the frame was not scored itself: it keeps the last score, or before there is one, the first.
         parts: Each term of the score.
         map_HW: Anomaly map, float32 at the method's size.
     """

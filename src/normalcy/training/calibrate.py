@@ -58,7 +58,7 @@ def calibrate(
             if progress:
                 progress("calibrating on held-out normal video", done, total)
         scores.append(np.array(smoothed))
-    fps = float(np.average([span.frames_per_second for span in spans], weights=[len(span) for span in spans]))
+    fps = sum(len(span) for span in spans) / sum(len(span) / span.frames_per_second for span in spans)
     calibration = fit_calibration(
         scores, frames_per_second=fps, cluster_gap_seconds=settings.merge_gap_seconds
     )

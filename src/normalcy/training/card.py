@@ -22,7 +22,7 @@ CARD = """# {title}, fitted on {data}
 ## Calibration
 
 {calibration}
-
+{caveat}
 ## Use
 
 `normalcy score` and `normalcy evaluate` read this folder. A detector knows the camera it was fitted on; fit it again
@@ -30,11 +30,15 @@ when the camera moves or the scene changes for good.
 """
 
 
+CAVEAT = """The same held-out video also chose the checkpoint, so the rate leans a little to the optimistic side.
+"""
+
+
 def model_card(header: BundleHeader, calibration: Calibration) -> str:
     """Markdown text of a bundle."""
     definition, fit = method_definition(header.method), header.fit
     return CARD.format(
-        title=definition.title,
+        title=full_title(header),
         data=fit.data,
         paper=definition.paper,
         method=header.method,
@@ -46,6 +50,7 @@ def model_card(header: BundleHeader, calibration: Calibration) -> str:
         held_out=", ".join(fit.held_out_videos),
         fit_seconds=fit.fit_seconds,
         training=_training_rows(fit.training),
+        caveat=CAVEAT if fit.training else "",
         calibration=calibration.describe(false_alarms_per_day=header.scoring.false_alarms_per_day),
     )
 
@@ -57,4 +62,13 @@ def _training_rows(training: dict[str, Any] | None) -> str:
         f"| training | {training['epochs']} epochs, {training['steps']} steps, {training['clips']} clips; "
         f"ended by {training['stopped_by']} |\n"
         f"| best validation loss | {training['best_validation_loss']:.4f} |\n"
+    )
+
+
+def full_title(header: BundleHeader) -> str:
+    """The method's title, with what its preset makes another method than the paper's."""
+    definition = method_definition(header.method)
+    preset = definition.presets.get(header.fit.preset)
+    return (
+        f"{definition.title} (variant: {preset.variant})" if preset and preset.variant else definition.title
     )

@@ -6,7 +6,6 @@ move is a copy: cut off by a full disk or a kill, it leaves half a file in the p
 
 import io
 import os
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +38,12 @@ class WholeCheckpointIO(TorchCheckpointIO):
             InputError: It is damaged.
         """
         try:
-            checkpoint: dict[str, Any] = torch.load(path, map_location=map_location or "cpu", weights_only=True)
-        except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
+            checkpoint: dict[str, Any] = torch.load(
+                path, map_location=map_location or "cpu", weights_only=True
+            )
+        except OSError:
+            raise
+        except Exception as error:  # damaged bytes lead anywhere
             raise InputError(
                 "is damaged, so there is nothing to resume from",
                 where=path,

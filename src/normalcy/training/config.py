@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from normalcy.config import StrictConfig, apply_overrides, build_config, read_yaml
-from normalcy.errors import ConfigError
+from normalcy.errors import ConfigError, RunFolderExists
 from normalcy.methods import method_definition
 from normalcy.scoring.settings import ScoringSettings
 
@@ -38,7 +38,7 @@ class TrainingConfig(StrictConfig):
         epochs: Largest number of epochs.
         clips_per_epoch: Clips in an epoch; null takes every clip at every stride once.
         batch_size: Clips in a step of the optimiser, over all accumulated parts.
-        accumulate: Parts a batch is cut into where memory is short.
+        accumulate: Equal parts a batch is cut into where memory is short.
         clip_strides: Distances between neighbouring frames of the clips that are sampled.
         learning_rate: Of Adam.
         learning_rate_end: Fraction of it that is left at the end of a cosine decay over the epochs.
@@ -63,6 +63,14 @@ class TrainingConfig(StrictConfig):
     precision: Literal["auto", "float32", "bf16"] = "auto"
     minutes: float | None = Field(None, gt=0)
     workers: int = Field(0, ge=0)
+
+    @field_validator("accumulate")
+    @classmethod
+    def _divides_the_batch(cls, accumulate: int, info: ValidationInfo) -> int:
+        batch_size = info.data.get("batch_size", 0)
+        if batch_size % accumulate:
+            raise ValueError(f"a batch of {batch_size} has no {accumulate} equal parts")
+        return accumulate
 
 
 class FitConfig(StrictConfig):
@@ -140,3 +148,51 @@ def _overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
         deeper = isinstance(below, Mapping) and isinstance(value, Mapping)
         out[key] = _overlay(out[key], value) if deeper else value
     return out
+
+
+def resumed_config(config: FitConfig, path: Path) -> FitConfig:
+    """Checks that a run can go on with this configuration: what its training depends on has not changed.
+
+    Scoring may differ, and so may where the data lies and how long training may take.
+
+    Args:
+        config: What is asked for.
+        path: `config.yaml` of the run.
+
+    Raises:
+        RunFolderExists: Something differs; names it.
+    """
+    if not path.is_file():
+        return config
+    earlier = resolve_config(config.method, data={}, file=path) if _method_of(path) == config.method else None
+    changed = ["method"] if earlier is None else _changed(earlier, config)
+    if changed:
+        raise RunFolderExists(
+            f"holds a run with another {', '.join(changed)}",
+            where=path.parent,
+            hint="Resume with the same settings (see config.yaml there), or choose another --out",
+        )
+    return config
+
+
+def _method_of(path: Path) -> object:
+    return read_yaml(path).get("method")
+
+
+def _changed(earlier: FitConfig, config: FitConfig) -> list[str]:
+    free = {"scoring", "data.root", "data.cache", "training.minutes", "training.workers"}
+    free |= {f"model.{name}" for name in method_definition(config.method).scoring_only}
+    before, now = _flat(earlier.model_dump(mode="json")), _flat(config.model_dump(mode="json"))
+    return [name for name in now if before.get(name) != now[name] and not _within(name, free)]
+
+
+def _within(name: str, free: set[str]) -> bool:
+    return any(name == each or name.startswith(f"{each}.") for each in free)
+
+
+def _flat(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Values by dotted name."""
+    flat: dict[str, Any] = {}
+    for name, value in data.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return flat

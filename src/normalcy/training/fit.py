@@ -1,12 +1,12 @@
 """Fitting: footage in, bundle out."""
 
-import shutil
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from normalcy.config import build_config, to_yaml
+from normalcy.environment import hardware, versions
 from normalcy.errors import DatasetIncomplete
 from normalcy.methods import method_definition
 from normalcy.methods.base import Method
@@ -16,7 +16,7 @@ from normalcy.scoring.bundle import Bundle, BundleHeader, FitRecord
 from normalcy.scoring.model import TorchModel
 from normalcy.training.calibrate import CalibrationResult, calibrate
 from normalcy.training.card import model_card
-from normalcy.training.config import FitConfig
+from normalcy.training.config import FitConfig, resumed_config
 from normalcy.training.data import NormalFootage, Progress, load_normal_footage
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def fit(
     run: RunFolder,
     resume: bool = False,
     overwrite: bool = False,
+    command: str = "",
     progress: Progress | None = None,
 ) -> Bundle:
     """Fits a method, calibrates it and writes `run.bundle`.
@@ -38,6 +39,7 @@ def fit(
         run: Where to write.
         resume: Go on where an earlier fit with the same settings stopped.
         overwrite: Start again in a folder that holds a run.
+        command: What asked for it, for the record.
         progress: Called with what is being done, how much is done and how much there is.
 
     Raises:
@@ -48,31 +50,40 @@ def fit(
     """
     with run.claimed(go_on="go on with --resume"):
         if resume:
-            run.require_same_config(to_yaml(config))
+            resumed_config(config, run.config)
         elif not overwrite:
             run.require_empty()
-        return _fit_claimed(config, run, resume, progress)
+        return _fit_claimed(config, run, resume, command, progress)
 
 
-def _fit_claimed(config: FitConfig, run: RunFolder, resume: bool, progress: Progress | None) -> Bundle:
+def _fit_claimed(
+    config: FitConfig, run: RunFolder, resume: bool, command: str, progress: Progress | None
+) -> Bundle:
     started = time.perf_counter()
     method = build_method(config)
     footage = load_normal_footage(config.data, spec=method.clip, seed=config.seed, progress=progress)
     _require_clips(config, footage, method.clip)
     _begin(run, config, resume)
     method.observe(span.frames_TCHW for span in footage.fitted)
+    before = time.perf_counter()
     summary = _train(method, footage, config, run, resume, progress)
+    trained = time.perf_counter()
     result = calibrate(TorchModel(method), footage.held_out, settings=config.scoring, progress=progress)
+    # Training counts whole, with what earlier sessions did of it.
+    train_seconds = summary.train_seconds if summary else 0.0
     record = FitRecord(
         data=config.data.name,
         preset=config.preset,
         seed=config.seed,
         fitted_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        fit_seconds=round(time.perf_counter() - started + _earlier_seconds(summary), 2),
+        fit_seconds=round(before - started + train_seconds + time.perf_counter() - trained, 2),
         fitted_frames=sum(len(span) for span in footage.fitted),
         held_out_frames=sum(len(span) for span in footage.held_out),
         held_out_videos=tuple(span.name for span in footage.held_out),
         training=asdict(summary) if summary else None,
+        command=command,
+        versions=versions(),
+        hardware=hardware(),
     )
     bundle = _bundle(config, method, result, record)
     bundle.save(run.bundle)
@@ -91,8 +102,8 @@ def build_method(config: FitConfig) -> Method:
 def _begin(run: RunFolder, config: FitConfig, resume: bool) -> None:
     """Marks the folder as this run's; only now, so that a mistyped setting costs neither it nor what it holds."""
     if not resume:
-        # A later --resume must not go on from the weights of a run that was replaced.
-        shutil.rmtree(run.checkpoints, ignore_errors=True)
+        # Nothing of a run that was replaced may be taken for this one's: weights, bundle, verdicts.
+        run.clear()
     write_text(run.config, to_yaml(config))
 
 
@@ -124,11 +135,6 @@ def _train(
     return train_reconstruct(
         method, footage, config.training, run=run, seed=config.seed, resume=resume, progress=progress
     )
-
-
-def _earlier_seconds(summary: "TrainingSummary | None") -> float:
-    """Training time of the sessions before this one."""
-    return summary.earlier_seconds if summary else 0.0
 
 
 def _bundle(config: FitConfig, method: Method, result: CalibrationResult, record: FitRecord) -> Bundle:

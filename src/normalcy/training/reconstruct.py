@@ -3,12 +3,12 @@
 Letters: B clips, T frames, C channels, H height, W width.
 """
 
+import json
 import math
 import signal
-import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader
 from normalcy.errors import NonFiniteLoss
 from normalcy.methods.base import Method
 from normalcy.methods.contract import ClipSpec
-from normalcy.run_folder import RunFolder
+from normalcy.run_folder import RunFolder, write_json
 from normalcy.training.checkpoints import WholeCheckpointIO
 from normalcy.training.clips import ClipDataset, EpochSampler, clip_places
 from normalcy.training.config import TrainingConfig
@@ -49,7 +49,8 @@ class TrainingSummary:
         clips: Clips seen.
         best_validation_loss: Of the weights that were kept.
         stopped_by: `epochs`, `early stopping` or `minutes`.
-        earlier_seconds: Training time of the sessions before this one.
+        precision: Number format, by Lightning's name.
+        train_seconds: Time of training, the sessions before a resumption counted.
     """
 
     epochs: int
@@ -57,7 +58,8 @@ class TrainingSummary:
     clips: int
     best_validation_loss: float
     stopped_by: str
-    earlier_seconds: float
+    precision: str
+    train_seconds: float
 
 
 class Reconstruct(LightningModule):
@@ -70,21 +72,26 @@ class Reconstruct(LightningModule):
 
     def training_step(self, clip_BTCHW: Tensor, batch_index: int) -> Tensor:
         """One batch; a loss that is not finite stops the training before it reaches the weights."""
-        losses = self.method.losses(_in_range(clip_BTCHW, self.method.clip))
+        losses = self._finite_losses(clip_BTCHW, f"batch {batch_index}")
         self.log_dict(
             {f"train_{name}": value.detach() for name, value in losses.items()}, on_step=False, on_epoch=True
         )
-        if not torch.isfinite(losses["loss"]):
-            raise NonFiniteLoss(
-                f"the loss became {losses['loss'].item()} in epoch {self.current_epoch}, batch {batch_index}",
-                hint="The last good checkpoint is kept; resume with a lower training.learning_rate, or float32",
-            )
         return losses["loss"]
 
     def validation_step(self, clip_BTCHW: Tensor, batch_index: int) -> None:
         """Loss on clips that are not fitted on."""
-        loss = self.method.losses(_in_range(clip_BTCHW, self.method.clip))["loss"]
+        loss = self._finite_losses(clip_BTCHW, "validation")["loss"]
         self.log("validation_loss", loss, batch_size=len(clip_BTCHW))
+
+    def _finite_losses(self, clip_BTCHW: Tensor, where: str) -> dict[str, Tensor]:
+        losses = self.method.losses(_in_range(clip_BTCHW, self.method.clip))
+        if not torch.isfinite(losses["loss"]):
+            raise NonFiniteLoss(
+                f"the loss became {losses['loss'].item()} in epoch {self.current_epoch}, {where}",
+                hint="The last good checkpoint is kept. Begin again with --overwrite and a lower "
+                "training.learning_rate, or with training.precision=float32",
+            )
+        return losses
 
     def configure_optimizers(self) -> Any:
         """Adam, with a cosine decay over the epochs where one is asked for."""
@@ -126,6 +133,10 @@ def train_reconstruct(
         NonFiniteLoss: The loss became NaN or infinite.
         KeyboardInterrupt: Ctrl-C; `resume` goes on after the last full epoch.
     """
+    finished = run.checkpoints / "finished.json"
+    if resume and finished.is_file():
+        _load_best(method, run.checkpoints / "best.ckpt")
+        return TrainingSummary(**json.loads(finished.read_text(encoding="utf-8")))
     training = _training_loader(footage.fitted, method.clip, config, seed)
     validation = _validation_loader(footage.held_out, method.clip, config)
     if progress:
@@ -134,27 +145,33 @@ def train_reconstruct(
         run.checkpoints,
         filename="best",
         monitor="validation_loss",
-        save_last=True,
         enable_version_counter=False,
         save_on_train_epoch_end=True,
+    )
+    # Not `save_last`: that follows the best, and resuming would go back to it.
+    newest = ModelCheckpoint(
+        run.checkpoints, filename="last", enable_version_counter=False, save_on_train_epoch_end=True
     )
     # Its count of seconds goes on over resumptions.
     limit = timedelta(minutes=config.minutes) if config.minutes else None
     timer = Timer(limit, interval="epoch", verbose=False)
-    trainer = _trainer(config, run, [best, timer, *_callbacks(config, len(training), progress)])
-    last, started = run.checkpoints / "last.ckpt", time.perf_counter()
+    trainer = _trainer(config, run, [best, newest, timer, *_callbacks(config, len(training), progress)])
+    last = run.checkpoints / "last.ckpt"
     # Convolutions in bf16 are up to ten times slower with weights in the default layout.
     module = Reconstruct(method, config).to(memory_format=torch.channels_last)
     _fit(trainer, module, training, validation, checkpoint=last if resume and last.is_file() else None)
-    _load_best(module, Path(best.best_model_path))
-    return TrainingSummary(
+    _load_best(method, run.checkpoints / "best.ckpt")
+    summary = TrainingSummary(
         epochs=trainer.current_epoch,
         steps=trainer.global_step,
-        clips=trainer.global_step * config.batch_size,
+        clips=trainer.current_epoch * len(training) * (config.batch_size // config.accumulate),
         best_validation_loss=float(best.best_model_score) if best.best_model_score is not None else math.nan,
         stopped_by=_stopped_by(trainer, config),
-        earlier_seconds=max(0.0, timer.time_elapsed("train") - (time.perf_counter() - started)),
+        precision=str(trainer.precision),
+        train_seconds=timer.time_elapsed("train"),
     )
+    write_json(finished, asdict(summary))
+    return summary
 
 
 def _trainer(config: TrainingConfig, run: RunFolder, callbacks: list[Callback]) -> Trainer:
@@ -219,10 +236,9 @@ def _training_loader(
     )
     sampler = EpochSampler(len(places), clips_per_epoch=config.clips_per_epoch, seed=seed)
     dataset = ClipDataset([span.frames_TCHW for span in footage], places, spec=spec)
-    part = max(1, config.batch_size // config.accumulate)
     return DataLoader(
         dataset,
-        batch_size=min(part, len(sampler)),
+        batch_size=min(config.batch_size // config.accumulate, len(sampler)),
         sampler=sampler,
         num_workers=config.workers,
         drop_last=True,
@@ -239,14 +255,13 @@ def _validation_loader(
         hop_frames=spec.length_frames,
     )
     dataset = ClipDataset([span.frames_TCHW for span in footage], places, spec=spec)
-    return DataLoader(dataset, batch_size=max(1, config.batch_size // config.accumulate))
+    return DataLoader(dataset, batch_size=config.batch_size // config.accumulate)
 
 
-def _load_best(module: Reconstruct, path: Path) -> None:
-    if path.is_file():
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        module.load_state_dict(checkpoint["state_dict"])
-    module.method.float().eval()
+def _load_best(method: Method, path: Path) -> None:
+    weights = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    method.load_state_dict({name.removeprefix("method."): tensor for name, tensor in weights.items()})
+    method.float().eval()
 
 
 def _in_range(clip_BTCHW: Tensor, spec: ClipSpec) -> Tensor:

@@ -3,7 +3,9 @@
 import os
 import platform
 import re
+import shlex
 import sys
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,15 @@ def hardware() -> str:
     model, flags = parse_cpuinfo(_read(Path("/proc/cpuinfo")))
     parts = [model or platform.processor() or platform.machine(), f"{_cores()} cores", *_memory()]
     return ", ".join([*parts, *([" ".join(flags)] if flags else []), *_gpu()])
+
+
+def command_line(words: Sequence[str]) -> str:
+    """The command as a user would type it again.
+
+    >>> command_line(["score", "my video.mp4"])
+    "normalcy score 'my video.mp4'"
+    """
+    return shlex.join(["normalcy", *words])
 
 
 def parse_cpuinfo(text: str) -> tuple[str, tuple[str, ...]]:
