@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from normalcy.run_folder import RunFolder
@@ -14,6 +15,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # --doctest-modules would import every conftest.py by the one name `conftest`.
 collect_ignore_glob = ["conftest.py", "*/conftest.py"]
+
+# Time decides no test: a busy machine is no failure.
+settings.register_profile("normalcy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("normalcy")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

@@ -32,6 +32,31 @@ def test_a_folder_with_a_run_is_not_overwritten_in_silence(tmp_path):
         run.require_empty()
 
 
+def test_clearing_takes_what_the_run_wrote_and_nothing_else(tmp_path):
+    run = RunFolder(tmp_path)
+    for path in (
+        run.bundle / "card.md",
+        run.videos / "x.mp4",
+        run.scores,
+        tmp_path / "cache" / "a",
+        run.config,
+    ):
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    run.clear()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "config.yaml"]
+
+
+def test_a_folder_of_somebody_else_is_neither_taken_nor_cleared(tmp_path):
+    run = RunFolder(tmp_path)
+    run.videos.mkdir()
+    (run.videos / "holiday.mp4").touch()
+    run.clear()
+    assert (run.videos / "holiday.mp4").is_file()
+    with pytest.raises(RunFolderExists, match="holds videos already, and no run"):
+        run.require_empty()
+
+
 @pytest.mark.parametrize(
     ("number", "kind"), [(errno.ENOSPC, DiskFull), (errno.EACCES, OutputError), (errno.EROFS, OutputError)]
 )

@@ -18,8 +18,7 @@ NormalcyError                      exit code 1
 │   └── DiskFull
 ├── TrainingError                  5
 │   └── NonFiniteLoss                  a NaN or infinity stopped the training
-├── CalibrationError               6   not enough normal video to calibrate on
-└── MissingExtra                   7   an optional package is not installed
+└── CalibrationError               6   not enough normal video to calibrate on
 
 NormalcyWarning(UserWarning)       what was done goes on, but the user should know
 ├── DamagedVideoWarning                part of a video could not be decoded
@@ -129,12 +128,6 @@ class CalibrationError(NormalcyError):
     """Not enough normal video to calibrate on."""
 
     exit_code = 6
-
-
-class MissingExtra(NormalcyError):
-    """An optional package is not installed."""
-
-    exit_code = 7
 
 
 class NormalcyWarning(UserWarning):

@@ -66,17 +66,20 @@ class RunFolder:
                 lock.release()
 
     def clear(self) -> None:
-        """Removes what an earlier run left: checkpoints, logs, bundle and verdicts; nothing else."""
-        for folder in (self.checkpoints, self.logs, self.bundle, self.videos):
-            shutil.rmtree(folder, ignore_errors=True)
-        for file in (self.metrics, self.scores, self.events, self.report):
-            file.unlink(missing_ok=True)
+        """Removes what an earlier run left here: checkpoints, logs, bundle and verdicts."""
+        if not self.config.is_file():
+            return  # no run was started here: a folder `videos` is somebody else's
+        for path in self._results:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
     def require_empty(self) -> None:
-        """Checks that no run was started here.
+        """Checks that no run was started here, and that nothing here has the name of what a run writes.
 
         Raises:
-            RunFolderExists: One was.
+            RunFolderExists: It was, or something has.
         """
         if self.config.exists():
             raise RunFolderExists(
@@ -84,6 +87,19 @@ class RunFolder:
                 where=self.path,
                 hint="Use --resume to go on with it, --overwrite to start again, or another --out",
             )
+        taken = [path.name for path in self._results if path.exists()]
+        if taken:
+            raise RunFolderExists(
+                f"holds {', '.join(taken)} already, and no run",
+                where=self.path,
+                hint="Choose another folder with --out",
+            )
+
+    @property
+    def _results(self) -> tuple[Path, ...]:
+        """All that a run writes but its configuration."""
+        folders = (self.checkpoints, self.logs, self.bundle, self.videos)
+        return (*folders, self.metrics, self.scores, self.events, self.report)
 
 
 @contextmanager

@@ -52,7 +52,7 @@ def test_a_run_is_neither_replaced_nor_mixed_in_silence(normalcy, flow_words, fl
     assert "Use --resume to go on with it, --overwrite to start again" in again.error
     other = normalcy(*flow_words, "--out", run, "--resume", "--seed", "1")
     assert other.code == 4
-    assert "another configuration" in other.error
+    assert "holds a run with another seed" in other.error
     assert (run / "bundle" / "method.yaml").read_bytes() == before
     assert normalcy(*flow_words, "--out", run, "--resume").code == 0
     assert normalcy(*flow_words, "--out", run, "--overwrite", "--seed", "1").code == 0

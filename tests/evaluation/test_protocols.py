@@ -24,6 +24,7 @@ KEYS = [
     "rbdc",
     "tbdc",
     "paper_protocol_auc",
+    "paper_protocol_clip_auc",
 ]
 
 PED2_FRAMES = (180, 180, 150, 180, 150, 180, 180, 180, 120, 150, 180, 180)
@@ -61,6 +62,7 @@ def test_exactly_these_keys_and_json():
         "rbdc",
         "tbdc",
         "paper_protocol_auc",
+        "paper_protocol_clip_auc",
     }
     assert all(isinstance(value, float) for value in measured.values() if value is not None)
     json.dumps(measured, allow_nan=False)

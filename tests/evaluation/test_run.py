@@ -13,6 +13,7 @@ from normalcy.evaluation.frame_metrics import VideoScores
 from normalcy.evaluation.protocols import METRIC_NOTES
 from normalcy.evaluation.regularity import regularity_auc
 from normalcy.evaluation.run import evaluate
+from normalcy.methods.stae import COMPARED
 from normalcy.scoring.bundle import Bundle
 from tiny_scene import RUNS
 
@@ -71,9 +72,11 @@ def test_metrics_are_those_of_the_frames_in_the_order_of_the_tables(by_stae):
     assert by_stae.metrics["rbdc"] is None
 
 
-def test_the_papers_protocol_reads_the_reconstruction_error(by_stae):
-    videos = [VideoScores(v.name, v.parts["reconstruction"], v.label_T) for v in by_stae.videos]
+def test_the_papers_protocol_reads_the_errors_of_the_frames(by_stae):
+    videos = [VideoScores(v.name, v.parts["frame_error"], v.label_T) for v in by_stae.videos]
     assert by_stae.metrics["paper_protocol_auc"] == pytest.approx(regularity_auc(videos))
+    clips = [VideoScores(v.name, v.parts["reconstruction"], v.label_T) for v in by_stae.videos]
+    assert by_stae.metrics["paper_protocol_clip_auc"] == pytest.approx(regularity_auc(clips))
 
 
 def test_a_method_without_a_paper_has_no_papers_protocol(by_flow):
@@ -89,12 +92,15 @@ def test_the_floors_stand_beside_every_method(by_stae, by_flow):
 
 
 def test_the_flow_floor_is_the_method_of_that_name(by_stae, by_flow):
-    assert by_stae.floors["flow-magnitude"] == by_flow.metrics
+    papers = {"paper_protocol_auc", "paper_protocol_clip_auc"}
+    floor = by_stae.floors["flow-magnitude"]
+    assert list(floor) == list(by_flow.metrics)
+    assert all(floor[name] == value for name, value in by_flow.metrics.items() if name not in papers)
 
 
 def test_each_part_is_judged_alone(by_stae, by_flow):
     assert by_flow.parts == {"motion": 1}
-    assert list(by_stae.parts) == ["reconstruction", "box-maximum", "gradient-normalised"]
+    assert list(by_stae.parts) == ["reconstruction", "frame_error", *(choice["name"] for choice in COMPARED)]
     labels, _ = pooled(by_stae)
     for name, value in by_stae.parts.items():
         scores = np.concatenate([video.parts[name] for video in by_stae.videos])

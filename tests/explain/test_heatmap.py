@@ -102,10 +102,3 @@ def test_a_running_scale_is_causal_and_only_rises(maps_THW, future_HW):
     assert [other.range_for(map_HW) for map_HW in [*maps_THW, future_HW]][:5] == ranges
     highs = [high for _, high in ranges]
     assert highs == sorted(highs)
-
-
-def test_a_scale_from_normal_maps_puts_their_peak_in_the_middle():
-    maps_NHW = np.tile(np.linspace(0.0, 1.0, 2500, dtype=np.float32).reshape(50, 50), (3, 1, 1))
-    low, high = MapScale.from_normal(maps_NHW).range_for(maps_NHW[0])
-    assert low == pytest.approx(0.9, abs=0.01)
-    assert (low + high) / 2 == pytest.approx(map_peak(maps_NHW[0]), abs=1e-6)

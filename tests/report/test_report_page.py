@@ -2,7 +2,6 @@ import base64
 import errno
 import hashlib
 import re
-import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 from invented_reports import invented_case, invented_report, invented_video
 
-from normalcy.errors import DiskFull, MissingExtra, OutputError
+from normalcy.errors import DiskFull, OutputError
 from normalcy.report.data import EventSummary
 from normalcy.report.page import render_report, write_report
 
@@ -255,9 +254,3 @@ def test_a_full_disk_keeps_the_old_report(tmp_path, report_data, monkeypatch):
         write_report(path, report_data)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_without_jinja_it_names_the_extra(report_data, monkeypatch):
-    monkeypatch.setitem(sys.modules, "jinja2", None)
-    with pytest.raises(MissingExtra, match=re.escape("pip install normalcy[report]")):
-        render_report(report_data)

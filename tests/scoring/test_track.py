@@ -43,10 +43,10 @@ def test_each_frame_takes_its_own_score():
     assert found == [(4, 1, True), (5, 2, True), (6, 3, True)]
 
 
-def test_a_frame_without_a_score_takes_the_next_ones():
+def test_a_frame_without_a_score_keeps_the_last_one():
     middle = spec_of(5, scored=(1, 3))
     found = settled(middle, clip((0, 1, 2, 3, 4), (0, 1, 2, 3)), scores(10, 30))
-    assert found == [(0, 10, False), (1, 10, True), (2, 30, False), (3, 30, True)]
+    assert found == [(0, 10, False), (1, 10, True), (2, 10, False), (3, 30, True)]
 
 
 def test_a_frame_after_the_last_score_takes_that():
@@ -56,9 +56,24 @@ def test_a_frame_after_the_last_score_takes_that():
     ]
 
 
-def test_frames_that_are_not_in_the_clip_take_its_first_later_score():
-    found = settled(spec_of(2), clip((8, 9), (5, 6, 7, 8, 9)), scores(80, 90))
-    assert found == [(5, 80, False), (6, 80, False), (7, 80, False), (8, 80, True), (9, 90, True)]
+def test_only_frames_before_the_first_score_take_a_later_one():
+    track = track_of(spec_of(2))
+    updates = [
+        track.update(clip((1, 2), (0, 1, 2)), scores(10, 20)),
+        track.update(clip((5, 6), (3, 4, 5, 6)), scores(50, 60)),
+    ]
+    assert [[(f.index, f.raw, f.own) for f in update.frames] for update in updates] == [
+        [(0, 10, False), (1, 10, True), (2, 20, True)],
+        [(3, 20, False), (4, 20, False), (5, 50, True), (6, 60, True)],
+    ]
+
+
+def test_a_kept_score_brings_its_map_and_its_parts():
+    track = track_of(spec_of(1))
+    track.update(clip((0,), (0,)), scores(7))
+    kept, own = track.update(clip((2,), (1, 2)), scores(9)).frames
+    assert (kept.parts, own.parts) == ({"part": -7}, {"part": -9})
+    assert (kept.map_HW.max(), own.map_HW.max()) == (7, 9)
 
 
 def test_frames_that_were_lost_do_not_shift_the_scores():

@@ -141,7 +141,7 @@ def test_a_run_is_not_overwritten_in_silence(flow_run, flow_config):
     before = flow_run.config.read_bytes(), (flow_run.bundle / "card.md").read_bytes()
     with pytest.raises(RunFolderExists, match="--overwrite"):
         fit(flow_config, run=flow_run)
-    with pytest.raises(RunFolderExists, match="another configuration"):
+    with pytest.raises(RunFolderExists, match="another seed"):
         fit(flow_config.model_copy(update={"seed": 1}), run=flow_run, resume=True)
     assert (flow_run.config.read_bytes(), (flow_run.bundle / "card.md").read_bytes()) == before
     fit(flow_config.model_copy(update={"seed": 1}), run=flow_run, overwrite=True)

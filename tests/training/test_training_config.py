@@ -30,7 +30,7 @@ def test_the_first_preset_is_the_default():
     assert (config.method, config.preset, config.seed) == ("stae", "paper", 0)
     assert config.model["size_px"] == [227, 227]
     assert config.training.clips_per_epoch == 480
-    assert config.scoring.hop_frames == 5
+    assert config.training.learning_rate_end == 0.05
     assert config.data.root == Path("videos")
 
 

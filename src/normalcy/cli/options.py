@@ -5,8 +5,6 @@ from typing import Annotated, Any
 
 import typer
 
-from normalcy.datasets import dataset_names
-
 
 def flag(name: str, help: str) -> Any:
     """An option that takes no value; the help then shows no type beside it."""
@@ -15,7 +13,9 @@ def flag(name: str, help: str) -> Any:
 
 DataName = Annotated[
     str,
-    typer.Option("--data", metavar="NAME", help=f"Dataset: {', '.join(dataset_names())} (your own videos)."),
+    typer.Option(
+        "--data", metavar="NAME", help="Dataset, see `normalcy data list`; `folder` for your own videos."
+    ),
 ]
 DataRoot = Annotated[Path, typer.Option("--root", metavar="DIR", help="Folder of the dataset.")]
 AsJson = Annotated[bool, flag("--json", "Print results as JSON.")]

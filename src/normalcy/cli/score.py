@@ -20,7 +20,7 @@ def score(
     bundle_path: BundlePath,
     videos: Annotated[
         list[str],
-        typer.Argument(metavar="VIDEO...", help="Files, folders of pictures, URLs or camera numbers."),
+        typer.Argument(metavar="VIDEO", help="Files, folders of pictures, URLs or camera numbers."),
     ],
     folder: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="Where to write; its earlier tables are replaced.")

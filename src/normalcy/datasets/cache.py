@@ -37,7 +37,7 @@ from normalcy.datasets.cache_entry import (
     writing_to,
 )
 from normalcy.errors import ConfigError, NormalcyWarning, OutputError, UnreadableVideo
-from normalcy.video.reader import ReadOptions, list_pictures, open_video
+from normalcy.video.reader import ReadOptions, decoder_version, list_pictures, open_video
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +79,7 @@ class FrameCache:
         options = ReadOptions(size_px=size_px, grey=channels == 1, stride_frames=stride_frames, fps=video.fps)
         about: dict[str, Any] = {
             "source": fingerprint(video.path),
+            "decoder": decoder_version(),
             "size_px": size_px,
             "channels": channels,
             "stride_frames": stride_frames,

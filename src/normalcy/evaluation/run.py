@@ -37,8 +37,8 @@ class Evaluation:
         parts: Micro AUC of each term of the score alone.
         pixel_criterion_auc: See `PixelCriterion`; None without masks.
         events: Alarms against labelled events at the calibrated threshold; None without labels.
-        recall_at: Share of the events found when so many false alarms an hour are put up with; the thresholds are chosen
-            on the test labels, so it compares methods and promises nothing.
+        recall_at: Share of the events found when so many false alarms an hour are put up with; the thresholds are
+            chosen on the test labels, so it compares methods and promises nothing.
         frames_per_second: Decoding and scoring together.
         left_out: What was wrong with each test video that could not be scored; the figures are without it.
     """

@@ -90,16 +90,6 @@ class MapScale:
         self._fixed = high is not None
         self._high = low if high is None else high
 
-    @classmethod
-    def from_normal(cls, maps_NHW: FloatArray) -> "MapScale":
-        """A fixed scale from maps of normal video.
-
-        Colours begin at the 90 % quantile of normal pixels; the middle colour is the peak of normal video, so
-        whatever shines brighter than that was never seen on it.
-        """
-        low = float(np.nanquantile(maps_NHW, 0.9))
-        return cls(low=low, high=low + 2 * (max(map(map_peak, maps_NHW)) - low))
-
     def range_for(self, map_HW: FloatArray) -> tuple[float, float]:
         """(low, high) to colour this map with, which a scale without a fixed `high` also learns from."""
         if not self._fixed:

@@ -58,7 +58,7 @@ def report_data(
         hardware=record["hardware"],
         fit_seconds=fit.fit_seconds,
         frames_per_second=evaluation.frames_per_second,
-        warnings=_warnings(bundle),
+        warnings=_warnings(bundle, evaluation),
     )
 
 
@@ -109,13 +109,14 @@ def _cases(
     return tuple(cases)
 
 
-def _warnings(bundle: Bundle) -> tuple[str, ...]:
-    """What the reader must know before believing the alarm threshold."""
+def _warnings(bundle: Bundle, evaluation: Evaluation) -> tuple[str, ...]:
+    """What the reader must know before believing the numbers."""
+    warnings = [f"Left out: {reason}" for reason in evaluation.left_out]
     rate = bundle.header.scoring.false_alarms_per_day
     factor = bundle.calibration.extrapolation(rate)
-    if factor <= 1:
-        return ()
-    return (
-        f"The threshold asks for {rate:g} false alarms a day, {factor:,.0f} times rarer than one in the normal video "
-        "it was calibrated on. Calibrate on more ordinary footage before trusting it.",
-    )
+    if factor > 1:
+        warnings.append(
+            f"The threshold asks for {rate:g} false alarms a day, {factor:,.0f} times rarer than one in the normal "
+            "video it was calibrated on. Fit on more ordinary footage before trusting it."
+        )
+    return tuple(warnings)

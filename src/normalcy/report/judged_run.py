@@ -1,5 +1,7 @@
 """A run judged and written down: metrics, scores, events, the report and annotated videos, in its run folder."""
 
+import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path

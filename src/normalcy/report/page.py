@@ -4,9 +4,10 @@ import base64
 import hashlib
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from normalcy.errors import MissingExtra
+import jinja2
+
 from normalcy.report.axes import ScoreAxis
 from normalcy.report.data import ReportData
 from normalcy.report.histogram import histogram_svg
@@ -17,15 +18,11 @@ from normalcy.report.verdict import floor_remark, metric_rows, tiles, verdict
 from normalcy.report.words import compact, duration, number
 from normalcy.run_folder import write_text, writing_to
 
-if TYPE_CHECKING:
-    from jinja2 import Template
-
 
 def write_report(path: Path, data: ReportData) -> None:
     """Writes the report, whole or not at all.
 
     Raises:
-        MissingExtra: Jinja2 is not installed.
         OutputError: The file cannot be written; DiskFull when there is no room.
     """
     html = render_report(data)
@@ -34,11 +31,7 @@ def write_report(path: Path, data: ReportData) -> None:
 
 
 def render_report(data: ReportData) -> str:
-    """The report as HTML; the same data gives the same text.
-
-    Raises:
-        MissingExtra: Jinja2 is not installed.
-    """
+    """The report as HTML; the same data gives the same text."""
     return _template().render(data=data, **_head(data), **_body(data), **_assets())
 
 
@@ -97,12 +90,7 @@ def _why_no_roc(data: ReportData) -> str:
     return "The labelled frames are all of one kind; a ROC curve needs normal and abnormal ones."
 
 
-def _template() -> "Template":
-    try:
-        import jinja2
-    except ImportError as error:
-        hint = "Run: pip install normalcy[report]"
-        raise MissingExtra("the report needs Jinja2, which is not installed", hint=hint) from error
+def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

@@ -53,7 +53,7 @@ def calibrate(
         for frame_score in scorer.run(span.frames()):
             smoothed.append(frame_score.smoothed)
             assert frame_score.map_HW is not None
-            samples.append(np.quantile(frame_score.map_HW, (0.5, 0.999)))
+            samples.append(np.quantile(frame_score.map_HW, (0.9, 0.999)))
             done += 1
             if progress:
                 progress("calibrating on held-out normal video", done, total)
@@ -65,8 +65,8 @@ def calibrate(
     return CalibrationResult(calibration, fps, _map_scale(np.array(samples)))
 
 
-def _map_scale(median_and_peak_N2: npt.NDArray[np.floating]) -> tuple[float, float]:
-    """From the usual value of a normal map to twice the height of its peaks."""
-    low = float(np.median(median_and_peak_N2[:, 0]))
-    peak = float(np.quantile(median_and_peak_N2[:, 1], 0.99))
+def _map_scale(high_and_peak_N2: npt.NDArray[np.floating]) -> tuple[float, float]:
+    """From what nine in ten pixels of normal maps stay below to twice the height of their peaks."""
+    low = float(np.median(high_and_peak_N2[:, 0]))
+    peak = float(np.quantile(high_and_peak_N2[:, 1], 0.99))
     return low, low + 2 * max(peak - low, 1e-6)

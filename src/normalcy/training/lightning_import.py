@@ -28,7 +28,7 @@ def tolerate_torchvision() -> bool:
 
 tolerate_torchvision()
 
-from lightning.pytorch import LightningModule, Trainer, seed_everything  # noqa: E402
+from lightning.pytorch import LightningModule, Trainer  # noqa: E402
 from lightning.pytorch.callbacks import (  # noqa: E402
     Callback,
     EarlyStopping,
@@ -53,6 +53,5 @@ __all__ = [
     "Timer",
     "TorchCheckpointIO",
     "Trainer",
-    "seed_everything",
     "tolerate_torchvision",
 ]

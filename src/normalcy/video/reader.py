@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import av
+
 from normalcy.errors import (
     DamagedVideoWarning,
     FallbackWarning,
@@ -51,7 +53,19 @@ def open_video(
         VideoTimeout: A URL did not open, or sent nothing, in time.
     """
     found = find_source(source)
-    return VideoReader(_backend(found, options), options, source_id=redact(source_id or found.name))
+    return VideoReader(
+        _backend(found, options), options, source_id=_printable(redact(source_id or found.name))
+    )
+
+
+def _printable(name: str) -> str:
+    """The name without bytes that are no UTF-8, which no table could hold."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def decoder_version() -> str:
+    """Version of what decodes and scales: another one may give other bytes."""
+    return ".".join(str(number) for number in av.library_versions["libswscale"])
 
 
 def probe(source: str | Path) -> VideoInfo:

@@ -7,7 +7,7 @@ import types
 import pytest
 
 from normalcy.environment import hardware, parse_cpuinfo, versions
-from normalcy.evaluation import environment
+from normalcy import environment
 
 INTEL = """processor\t: 0
 model name\t: Intel(R) Xeon(R) Platinum 8480C
