@@ -6,8 +6,8 @@ import types
 
 import pytest
 
-from normalcy.environment import hardware, parse_cpuinfo, versions
 from normalcy import environment
+from normalcy.environment import hardware, parse_cpuinfo, versions
 
 INTEL = """processor\t: 0
 model name\t: Intel(R) Xeon(R) Platinum 8480C

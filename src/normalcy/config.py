@@ -96,7 +96,10 @@ def _explain(kind: type[BaseModel], detail: dict[str, Any]) -> str:
         return f"unknown key {key!r}, {hint}"
     if detail["type"] == "missing":
         return f"{key!r} is missing"
-    return f"{key!r} is {detail['input']!r}: {detail['msg'][:1].lower() + detail['msg'][1:]}"
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    # Without a key, several settings together make no sense: the message names them.
+    return f"{key!r} is {detail['input']!r}: {message}" if key else message
 
 
 def _keys_at(kind: type[BaseModel], path: tuple[str, ...]) -> list[str]:

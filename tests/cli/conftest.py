@@ -32,6 +32,13 @@ class Outcome:
         ]
 
 
+@pytest.fixture(autouse=True)
+def no_colours(monkeypatch) -> None:
+    """Whoever runs the tests, and in whatever terminal: output looks as in a file."""
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture
 def normalcy(capfd) -> Callable[..., Outcome]:
     """Runs a command in this process; no command may ever print a traceback of its own accord."""

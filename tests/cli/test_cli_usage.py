@@ -90,6 +90,15 @@ FIT = ["fit", "flow-magnitude", "--data", "folder", "--root", "."]
         ([*FIT, "--set", "model.size_px=[1,"], "cannot read the value '[1,'"),
         ([*FIT, "--set", "model=3"], "'model' is 3"),
         ([*FIT, "--set", "model.size_px=wide"], "section model: 'size_px' is 'wide'"),
+        (
+            [*FIT, "--set", "model.size_px=[4,40]"],
+            "'size_px.0' is 4: input should be greater than or equal to 32",
+        ),
+        (
+            ["fit", "stae", *FIT[2:], "--set", "model.size_px=[8,8]"],
+            "section model: size_px (8, 8) is too small",
+        ),
+        ([*FIT, "--seed", "-1"], "'seed' is -1"),
         ([*FIT, "--set", "scoring.false_alarms_per_day=0"], "'scoring.false_alarms_per_day' is 0"),
         ([*FIT, "--config", "none.yaml"], "none.yaml: cannot be read (No such file or directory)"),
         ([*FIT, "--resume", "--overwrite"], "--resume --overwrite: one goes on"),

@@ -71,6 +71,7 @@ SPECS = {
     "newest": ClipSpec(4, SIZE_PX, 1, scored_frames=(3,)),
     "all": ClipSpec(4, SIZE_PX, 1),
     "middle": ClipSpec(5, SIZE_PX, 1, scored_frames=(2,)),
+    "two": ClipSpec(4, SIZE_PX, 1, scored_frames=(1, 3)),
     "pair": ClipSpec(2, SIZE_PX, 1, scored_frames=(1,)),
     "stride": ClipSpec(3, SIZE_PX, 1, stride_frames=3, scored_frames=(2,)),
 }

@@ -147,7 +147,7 @@ def with_seed(run: RunFolder, seed: int, folder: Path) -> Path:
 
 def test_publishing_brings_the_seeds_together(tiny_flow_run, tiny_root, tmp_path):
     results = tmp_path / "results"
-    for seed in (0, 2, 1, 2):
+    for seed in (0, 1, 1):
         judged = judge_run(
             with_seed(tiny_flow_run, seed, tmp_path / f"run-{len(list(tmp_path.iterdir()))}"),
             "folder",
@@ -158,11 +158,11 @@ def test_publishing_brings_the_seeds_together(tiny_flow_run, tiny_root, tmp_path
         )
         assert judged.files["results"] == results / "folder" / "flow-magnitude.json"
     result = read_result(results / "folder" / "flow-magnitude.json")
-    assert result.seeds == [0, 1, 2]
+    assert result.seeds == [0, 1]
     assert (result.method, result.dataset, result.preset) == ("flow-magnitude", "folder", "full")
     assert result.metrics["micro_auc"].mean == judged.evaluation.metrics["micro_auc"]
     assert result.metrics["micro_auc"].sd == 0
-    assert result.command == f"{COMMAND} # 2"
+    assert result.command == f"{COMMAND} # 1"
     noise = read_result(results / "folder" / "noise.json")
     assert len(noise.seeds) == 20
     assert noise.metrics["micro_auc"].mean == pytest.approx(

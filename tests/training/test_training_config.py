@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from normalcy.config import build_config, read_yaml, to_yaml
-from normalcy.errors import ConfigError
+from normalcy.errors import ConfigError, RunFolderExists
 from normalcy.methods import METHODS, method_definition
-from normalcy.training.config import FitConfig, resolve_config
+from normalcy.training.config import FitConfig, resolve_config, resumed_config
 
 DATA = {"name": "folder", "root": "videos"}
 
@@ -144,3 +144,56 @@ def test_unknown_presets_and_methods_are_named():
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"gone.yaml: cannot be read \(No such file"):
         resolved(file=tmp_path / "gone.yaml")
+
+
+def test_a_batch_that_cannot_be_cut_in_equal_parts_is_refused():
+    assert resolved(overrides=["training.batch_size=12", "training.accumulate=3"]).training.accumulate == 3
+    with pytest.raises(ConfigError, match="a batch of 8 has no 3 equal parts"):
+        resolved(overrides=["training.accumulate=3"])
+
+
+@pytest.fixture
+def earlier(tmp_path) -> Path:
+    (tmp_path / "config.yaml").write_text(to_yaml(resolved()))
+    return tmp_path / "config.yaml"
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "scoring.hop_frames=3",
+        "data.root=/moved",
+        "data.cache=/faster",
+        "training.minutes=5",
+        "training.workers=2",
+        "model.frame_score.name=box-maximum",
+        "model.compare_frame_scores=[]",
+    ],
+)
+def test_a_run_goes_on_where_training_does_not_depend_on_the_change(earlier, override):
+    config = resolved(overrides=[override])
+    assert resumed_config(config, earlier) == config != resolved()
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ("seed=1", "seed"),
+        ("training.learning_rate=0.1", "training.learning_rate"),
+        ("model.clip_len_frames=8", "model.clip_len_frames"),
+        ("data.held_out_fraction=0.3", "data.held_out_fraction"),
+        ("data.name=avenue", "data.name"),
+    ],
+)
+def test_a_run_does_not_go_on_with_another_training(earlier, override, named):
+    with pytest.raises(RunFolderExists, match=f"{earlier.parent}: holds a run with another {named}. Resume"):
+        resumed_config(resolved(overrides=[override]), earlier)
+
+
+def test_a_run_of_another_method_is_named(earlier):
+    with pytest.raises(RunFolderExists, match=r"holds a run with another method\."):
+        resumed_config(resolved("flow-magnitude"), earlier)
+
+
+def test_nothing_to_go_on_with_is_a_beginning(tmp_path):
+    assert resumed_config(resolved(), tmp_path / "config.yaml") == resolved()

@@ -1,19 +1,24 @@
 """The `normalcy` command. Everything heavy is imported inside the commands, so that `--help` is instant."""
 
+import signal
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from normalcy import __version__
 from normalcy.cli import data, demo, evaluate, fit, score
-from normalcy.cli.console import GO_ON, run_command
+from normalcy.cli.console import GO_ON, INTERRUPTED, run_command
 from normalcy.cli.options import flag
 
 app = typer.Typer(
     name="normalcy",
     help="Learns what normal looks like in front of a camera and tells you when something is not.",
+    epilog=(
+        "Exit codes: 0 done, 1 refused by the system, 2 a setting, 3 input, 4 output, 5 training, 6 calibration, "
+        "7 a missing package, 64 wrong use, 70 a defect of normalcy, 130 Ctrl-C."
+    ),
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -49,7 +54,7 @@ def options(
     """Options of every command."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs the command line and ends the process with its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     words = [word for word in given if word != "--debug"]
@@ -59,4 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         debug="--debug" in given,
         go_on=GO_ON_BY_COMMAND.get(name, GO_ON),
     )
+    if code == INTERRUPTED:
+        # An impatient second Ctrl-C must not tear up the way out.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.exit(code)

@@ -12,6 +12,8 @@ an honest method could count on, which is what a floor is for.
 Letters: B clips, T frames (one is scored), C channels, H height, W width.
 """
 
+from typing import Annotated
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +26,9 @@ from normalcy.layers.dis_flow import DisPreset, dis_flow, flow_between
 from normalcy.methods.base import Method, MethodDefinition, Preset
 from normalcy.methods.contract import ClipSpec, Scores
 
+# OpenCV's coarser presets reach beyond the picture where a side is shorter, and end the process.
+Side = Annotated[int, Field(ge=32)]
+
 
 class FlowMagnitudeConfig(StrictConfig):
     """Settings of the flow floor.
@@ -35,7 +40,7 @@ class FlowMagnitudeConfig(StrictConfig):
         flow_preset: Accuracy of the flow.
     """
 
-    size_px: tuple[int, int] = (240, 360)
+    size_px: tuple[Side, Side] = (240, 360)
     blur_fraction: float = Field(0.13, gt=0, le=1)
     flow_preset: DisPreset = "medium"
 

@@ -54,10 +54,10 @@ def picture_case(model: ScoringModel, video: LabelledVideo, scored: ScoredVideo,
 
 
 def _map_of(model: ScoringModel, clip: Clip, index: int) -> npt.NDArray[np.float32]:
-    """Map of the clip's frame at this index, or, where that is not scored itself, of its neighbour."""
+    """Map of the clip's frame at this index, or, as in `ScoreTrack`, of the one whose score it has."""
     scored = _scored_indices(model.spec, clip)
     (scores,) = model.infer([clip.clip_TCHW])
-    place = next((t for t, scored_index in enumerate(scored) if scored_index >= index), -1)
+    place = max((t for t, scored_index in enumerate(scored) if scored_index <= index), default=0)
     return np.asarray(scores.map_THW[place], np.float32)
 
 

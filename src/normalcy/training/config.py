@@ -88,7 +88,7 @@ class FitConfig(StrictConfig):
 
     method: str
     preset: str
-    seed: int = 0
+    seed: int = Field(0, ge=0)
     data: DataConfig
     model: dict[str, Any]
     training: TrainingConfig = TrainingConfig()
