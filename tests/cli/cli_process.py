@@ -88,7 +88,9 @@ def _hold(at: Place, folder: Path) -> None:
 
     def wait() -> None:
         (folder / "held").touch()
-        time.sleep(2 * PATIENCE_SECONDS)
+        # In small pieces: a signal that comes just before a sleep is only seen after it.
+        for _ in range(20 * 2 * PATIENCE_SECONDS):
+            time.sleep(0.05)
 
     report, check = progress.Lines.__call__, OwnFolder.check
 

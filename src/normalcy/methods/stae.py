@@ -264,7 +264,7 @@ METHOD = MethodDefinition(
                 "encoder_channels": (32, 32),
                 "lstm_channels": (32, 32),
                 "hidden_frames": (6, 7, 8, 9),
-                "compare_frame_scores": COMPARED,
+                "compare_frame_scores": COMPARED[:2],
             },
             training={
                 "epochs": 16,

@@ -68,7 +68,7 @@ def judge_run(
         progress: Called with what is being done, how much is done and how much there is.
     """
     bundle, dataset = Bundle.load(bundle_path), open_dataset(data, root)
-    run = RunFolder(folder or (bundle_path.parent if bundle_path.name == "bundle" else bundle_path))
+    run = RunFolder(folder or run_of(bundle_path))
     with run.claimed():
         evaluation = evaluate(bundle, dataset, progress=progress)
         record = metrics_record(bundle, data, evaluation, command)
@@ -84,6 +84,11 @@ def judge_run(
         write_result(files["results"], published(record))
         publish_noise(publish / data / f"{NOISE_METHOD}.json", evaluation, published(record), bundle)
     return JudgedRun(evaluation, record, files)
+
+
+def run_of(bundle_path: Path) -> Path:
+    """The run folder of a bundle: the one that holds it; nothing is ever written into the bundle itself."""
+    return bundle_path if (bundle_path / "bundle").is_dir() else bundle_path.resolve().parent
 
 
 def metrics_record(bundle: Bundle, data: str, evaluation: Evaluation, command: str) -> dict[str, Any]:
