@@ -25,6 +25,7 @@ NormalcyWarning(UserWarning)       what was done goes on, but the user should kn
 ├── ResolutionChangedWarning           frames changed size half-way and were scaled
 ├── FallbackWarning                    a second-choice way was taken
 ├── SkippedVideoWarning                a video was left out
+├── FrameRateWarning                   a video runs at another rate than the detector was fitted at
 └── ShortCalibrationWarning            a rate reaches beyond what was observed
 
 Each message says what, where and how to mend it.
@@ -152,3 +153,7 @@ class SkippedVideoWarning(NormalcyWarning):
 
 class ShortCalibrationWarning(NormalcyWarning):
     """A false-alarm rate reaches beyond the time that was observed."""
+
+
+class FrameRateWarning(NormalcyWarning):
+    """A video runs at another rate than the detector was fitted at."""

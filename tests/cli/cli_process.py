@@ -16,7 +16,7 @@ _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(
     [
         "normalcy.cli.main",
-        "normalcy.report.judged_run",
+        "normalcy.workflows.judge",
         "normalcy.training.reconstruct",
         "normalcy.training.fit",
     ]

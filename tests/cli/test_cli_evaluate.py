@@ -6,7 +6,7 @@ import shutil
 import pytest
 from cli_footage import damaged
 
-from normalcy.report.judged_run import judge_run
+from normalcy.workflows.judge import judge_run
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def test_the_demo_ends_by_saying_where_its_results_lie(normalcy, run, scene, mon
         assert (folder, seed) == (tmp_path / "demo", 2)
         return judge_run(run, "folder", scene, command=command, folder=folder, progress=progress)
 
-    monkeypatch.setattr("normalcy.report.demo.run_demo", run_small)
+    monkeypatch.setattr("normalcy.workflows.demo.run_demo", run_small)
     outcome = normalcy("demo", "--out", tmp_path / "demo", "--seed", "2")
     assert outcome.code == 0
     assert f"Open {tmp_path / 'demo' / 'report.html'} in a browser" in outcome.out

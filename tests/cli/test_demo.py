@@ -3,7 +3,7 @@ from functools import partial
 
 import pytest
 
-import normalcy.report.demo as demo
+import normalcy.workflows.demo as demo
 from normalcy.cli.main import main
 from normalcy.training.config import resolve_config
 

@@ -19,7 +19,7 @@ def demo(
 ) -> None:
     """Make a scene, fit a detector on its normal videos, judge it and explain it."""
     from normalcy.environment import command_line
-    from normalcy.report.demo import run_demo
+    from normalcy.workflows.demo import run_demo
 
     if not as_json:
         say(

@@ -12,7 +12,7 @@ from normalcy.cli.options import AsJson, BundlePath, DataName, DataRoot, flag
 
 if TYPE_CHECKING:
     from normalcy.evaluation.event_metrics import EventSummary
-    from normalcy.report.judged_run import JudgedRun
+    from normalcy.workflows.judge import JudgedRun
 
 # Narrower than this, a third column of sentences is hard to read; report.html has them.
 MEANING_FROM_COLUMNS = 110
@@ -40,7 +40,7 @@ def evaluate(
 ) -> None:
     """Judge a bundle on the test videos of a dataset."""
     from normalcy.environment import command_line
-    from normalcy.report.judged_run import judge_run
+    from normalcy.workflows.judge import judge_run
 
     with progress_bar() as progress:
         judged = judge_run(

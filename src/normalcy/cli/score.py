@@ -38,10 +38,10 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Score videos with a fitted bundle."""
-    from normalcy.explain.score_video import score_videos
     from normalcy.run_folder import RunFolder
     from normalcy.scoring.bundle import Bundle
     from normalcy.video.reader import ReadOptions
+    from normalcy.workflows.score import score_videos
 
     options = ReadOptions(start_seconds=start_seconds, end_seconds=end_seconds, fps=fps)
     bundle = Bundle.load(bundle_path)

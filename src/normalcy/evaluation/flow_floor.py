@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from normalcy.datasets.base import Dataset, LabelledVideo
-from normalcy.evaluation.scored_dataset import Progress, ScoredDataset, score_dataset
+from normalcy.evaluation.scored_dataset import ScoredDataset, score_dataset
 from normalcy.methods import method_definition
+from normalcy.progress import Progress
 from normalcy.scoring.model import TorchModel
 from normalcy.scoring.settings import ScoringSettings
 from normalcy.video.reader import probe

@@ -11,8 +11,9 @@ from normalcy.evaluation.flow_floor import FLOW_METHOD, flow_floor
 from normalcy.evaluation.frame_metrics import VideoScores, micro_auc
 from normalcy.evaluation.labelled import labels_of
 from normalcy.evaluation.protocols import evaluate_frames
-from normalcy.evaluation.scored_dataset import Progress, ScoredDataset, score_dataset
+from normalcy.evaluation.scored_dataset import ScoredDataset, score_dataset
 from normalcy.methods import method_definition
+from normalcy.progress import Progress
 from normalcy.scoring.bundle import Bundle
 from normalcy.scoring.model import ScoringModel
 from normalcy.scoring.record import Float64Array, ScoredVideo

@@ -5,7 +5,7 @@ Letters: T frames of a video, H height, W width.
 
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -15,6 +15,7 @@ from normalcy.datasets.base import BoolArray, Dataset, LabelledVideo
 from normalcy.errors import InputError, LabelError, SkippedVideoWarning
 from normalcy.evaluation.pixel_metrics import PixelCriterion, PixelRoc
 from normalcy.methods.contract import ClipSpec
+from normalcy.progress import Progress
 from normalcy.scoring.calibration import Calibration
 from normalcy.scoring.model import ScoringModel
 from normalcy.scoring.pipeline import SourceScorer
@@ -23,7 +24,6 @@ from normalcy.scoring.settings import ScoringSettings
 from normalcy.scoring.types import FrameScore
 from normalcy.video.reader import ReadOptions, open_video
 
-Progress = Callable[[str, int, int], None]
 ItemT = TypeVar("ItemT")
 
 

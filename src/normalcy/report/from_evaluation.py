@@ -1,11 +1,11 @@
 """From what was measured to what a report shows."""
 
-from collections.abc import Callable
 from typing import Any
 
 from normalcy.datasets.base import Dataset
 from normalcy.evaluation.frame_metrics import VideoScores, micro_auc
 from normalcy.evaluation.run import Evaluation
+from normalcy.progress import Progress
 from normalcy.report.case_pictures import picture_case
 from normalcy.report.cases import choose_cases
 from normalcy.report.data import Case, EventSummary, ReportData, VideoTimeline
@@ -13,8 +13,6 @@ from normalcy.scoring.bundle import Bundle
 from normalcy.scoring.record import ScoredVideo
 from normalcy.scoring.track import alarm_rule
 from normalcy.training.card import full_title
-
-Progress = Callable[[str, int, int], None]
 
 
 def report_data(

@@ -62,6 +62,10 @@ class SourceScorer:
                 f"has {count} frames, the method needs at least {needed}", where=self._source_id
             )
         yield from self._score(batch)
+        self.finish()
+
+    def finish(self) -> None:
+        """Closes the event that is open, if any; `run` does it at the end of the source, a stream's user on leaving."""
         self.events += self._track.flush()
 
     def _score(self, batch: list[Clip]) -> Iterator[FrameScore]:

@@ -7,11 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from normalcy.errors import CalibrationError
+from normalcy.progress import Progress
 from normalcy.scoring.calibration import Calibration, fit_calibration
 from normalcy.scoring.model import ScoringModel
 from normalcy.scoring.pipeline import SourceScorer
 from normalcy.scoring.settings import ScoringSettings
-from normalcy.training.data import Footage, Progress
+from normalcy.training.data import Footage
 
 
 @dataclass(frozen=True)

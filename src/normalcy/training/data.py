@@ -5,7 +5,7 @@ Letters: T frames, C channels, H height, W width.
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,12 +18,12 @@ from normalcy.datasets.cache_entry import CachedVideo
 from normalcy.datasets.splits import VideoSpan, split_validation
 from normalcy.errors import DatasetIncomplete, SkippedVideoWarning, UnreadableVideo
 from normalcy.methods.contract import ClipSpec
+from normalcy.progress import Progress
 from normalcy.scoring.calibration import MIN_FRAMES
 from normalcy.training.config import DataConfig
 from normalcy.video.frame import Frame
 
 log = logging.getLogger(__name__)
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, eq=False)

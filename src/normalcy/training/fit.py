@@ -11,13 +11,14 @@ from normalcy.errors import DatasetIncomplete
 from normalcy.methods import method_definition
 from normalcy.methods.base import Method
 from normalcy.methods.contract import ClipSpec
+from normalcy.progress import Progress
 from normalcy.run_folder import RunFolder, write_text
 from normalcy.scoring.bundle import Bundle, BundleHeader, FitRecord
 from normalcy.scoring.model import TorchModel
 from normalcy.training.calibrate import CalibrationResult, calibrate
 from normalcy.training.card import model_card
 from normalcy.training.config import FitConfig, resumed_config
-from normalcy.training.data import NormalFootage, Progress, load_normal_footage
+from normalcy.training.data import NormalFootage, load_normal_footage
 
 if TYPE_CHECKING:
     from normalcy.training.reconstruct import TrainingSummary

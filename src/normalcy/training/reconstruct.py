@@ -20,11 +20,12 @@ from torch.utils.data import DataLoader
 from normalcy.errors import NonFiniteLoss
 from normalcy.methods.base import Method
 from normalcy.methods.contract import ClipSpec
+from normalcy.progress import Progress
 from normalcy.run_folder import RunFolder, write_json
 from normalcy.training.checkpoints import WholeCheckpointIO
 from normalcy.training.clips import ClipDataset, EpochSampler, clip_places
 from normalcy.training.config import TrainingConfig
-from normalcy.training.data import Footage, NormalFootage, Progress
+from normalcy.training.data import Footage, NormalFootage
 from normalcy.training.lightning_import import (
     Callback,
     CSVLogger,

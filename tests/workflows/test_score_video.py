@@ -4,21 +4,23 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from normalcy.errors import OutputError, VideoTooShort
-from normalcy.explain.score_video import (
+from normalcy.errors import FrameRateWarning, OutputError, VideoTimeout, VideoTooShort
+from normalcy.methods.contract import ClipSpec
+from normalcy.run_folder import RunFolder
+from normalcy.scoring.bundle import Bundle, BundleHeader, FitRecord
+from normalcy.scoring.calibration import fit_calibration
+from normalcy.video.contract import VideoInfo
+from normalcy.video.frame import Frame
+from normalcy.video.reader import ReadOptions, open_video
+from normalcy.video.writer import VideoWriter, write_picture
+from normalcy.workflows import score
+from normalcy.workflows.score import (
     expected_frames,
     score_video,
     score_videos,
     scoring_options,
     video_stem,
 )
-from normalcy.methods.contract import ClipSpec
-from normalcy.run_folder import RunFolder
-from normalcy.scoring.bundle import Bundle, BundleHeader, FitRecord
-from normalcy.scoring.calibration import fit_calibration
-from normalcy.video.contract import VideoInfo
-from normalcy.video.reader import ReadOptions, open_video
-from normalcy.video.writer import VideoWriter, write_picture
 
 SIZE_PX = (32, 48)
 ALL = ReadOptions()
@@ -149,9 +151,72 @@ def test_a_folder_for_results_that_is_a_file(bundle, video, tmp_path):
 
 def test_frames_are_read_as_the_method_wants_them():
     spec = ClipSpec(2, (240, 360), channels=1)
-    options = scoring_options(ReadOptions(start_seconds=1, size_px=(9, 9)), spec)
-    assert (options.size_px, options.grey, options.start_seconds) == ((240, 360), True, 1)
+    asked = ReadOptions(start_seconds=1, size_px=(9, 9))
+    options = scoring_options(asked, spec, frames_per_second=10, preview=True)
+    assert (options.size_px, options.grey, options.start_seconds, options.fps) == ((240, 360), True, 1, 10)
     assert options.preview_height_px
+    plain = scoring_options(ReadOptions(fps=5), spec, frames_per_second=10, preview=False)
+    assert (plain.fps, plain.preview_height_px) == (5, None)
+
+
+def live(frames_then, *, is_live=True):
+    """A source that gives frames and then raises."""
+
+    class Camera:
+        source_id = "camera"
+        info = VideoInfo(48, 32, 10.0, None, None, "pyav", "h264", is_live=is_live)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def __iter__(self):
+            for index, image_HWC in enumerate(images(18)):
+                yield Frame(image_HWC[..., :1].copy(), index, index / 10, "camera", image_HWC)
+            raise frames_then
+
+    return lambda *_args, **_options: Camera()
+
+
+def test_a_stream_that_falls_silent_leaves_what_it_showed(bundle, tmp_path, monkeypatch):
+    monkeypatch.setattr(score, "open_video", live(VideoTimeout("sent nothing for 10 s", where="camera")))
+    run = RunFolder(tmp_path)
+    result = score_videos(bundle, ["rtsp://camera"], run=run, options=ALL)
+    assert result.failures == ["camera: sent nothing for 10 s"]
+    (scored,) = result.videos
+    assert scored.index_T.tolist() == list(range(18))
+    (event,) = scored.events
+    assert event.end_index == 17
+    assert pq.read_table(run.scores).num_rows == 18
+    with open_video(result.files["video camera"]) as annotated:
+        assert len(list(annotated)) == 18
+
+
+def test_ctrl_c_on_a_stream_keeps_its_scores(bundle, tmp_path, monkeypatch):
+    monkeypatch.setattr(score, "open_video", live(KeyboardInterrupt()))
+    run = RunFolder(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        score_videos(bundle, ["rtsp://camera"], run=run, options=ALL, annotate=False)
+    assert pq.read_table(run.scores).num_rows == 18
+    assert len(json.loads(run.events.read_text())) == 1
+
+
+def test_ctrl_c_on_a_file_leaves_no_half_table(bundle, tmp_path, monkeypatch):
+    monkeypatch.setattr(score, "open_video", live(KeyboardInterrupt(), is_live=False))
+    with pytest.raises(KeyboardInterrupt):
+        score_videos(bundle, ["a.mp4"], run=RunFolder(tmp_path), options=ALL, annotate=False)
+    assert not RunFolder(tmp_path).scores.exists()
+
+
+def test_another_frame_rate_than_the_fitted_one_is_said(bundle, tmp_path):
+    path = tmp_path / "fast.mp4"
+    with VideoWriter(path, fps=25) as writer:
+        for image_HWC in images(5):
+            writer.write(image_HWC)
+    with pytest.warns(FrameRateWarning, match="25 frames per second, the detector was fitted at 10"):
+        score_video(bundle, bundle.scoring_model(), path, options=ALL)
 
 
 @pytest.mark.parametrize(

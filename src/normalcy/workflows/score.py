@@ -2,17 +2,19 @@
 
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from normalcy.datasets.base import BoolArray
-from normalcy.errors import InputError
+from normalcy.errors import FrameRateWarning, InputError, VideoTimeout
 from normalcy.explain.annotate import AnnotatedVideo
 from normalcy.explain.heatmap import MapScale
 from normalcy.methods.contract import ClipSpec
+from normalcy.progress import Progress
 from normalcy.run_folder import RunFolder, write_json
 from normalcy.scoring.bundle import Bundle
 from normalcy.scoring.model import ScoringModel
@@ -24,8 +26,8 @@ from normalcy.video.frame import Frame
 from normalcy.video.reader import ReadOptions, VideoInfo, open_video
 from normalcy.video.urls import HIDDEN, as_url, redact
 
-Progress = Callable[[str, int, int], None]
 PANEL_HEIGHT_PX = 240
+RATE_TOLERANCE = 0.2
 LONGEST_STEM = 100
 
 
@@ -83,17 +85,34 @@ def score_videos(
                 scored = score_video(
                     bundle, model, source, options=options, annotated=path, progress=progress
                 )
+            except StreamEnded as end:
+                _keep(end.scored, path, run, result)
+                if isinstance(end.cause, KeyboardInterrupt):
+                    raise KeyboardInterrupt from end
+                result.failures.append(str(end.cause))
             except InputError as error:
                 result.failures.append(str(error))
-                continue
-            result.videos.append(scored)
-            if path:
-                result.files[f"video {scored.name}"] = path
-            write_scores(run.scores, result.videos)
-            write_json(run.events, [asdict(event) for video in result.videos for event in video.events])
-    if result.videos:
-        result.files |= {"scores": run.scores, "events": run.events}
+            else:
+                _keep(scored, path, run, result)
     return result
+
+
+def _keep(scored: ScoredVideo, path: Path | None, run: RunFolder, result: ScoredVideos) -> None:
+    """Takes a scored video into the result and the tables."""
+    result.videos.append(scored)
+    if path:
+        result.files[f"video {scored.name}"] = path
+    write_scores(run.scores, result.videos)
+    write_json(run.events, [asdict(event) for video in result.videos for event in video.events])
+    result.files |= {"scores": run.scores, "events": run.events}
+
+
+class StreamEnded(Exception):
+    """A live source fell silent, or somebody pressed Ctrl-C; `scored` is what was seen until then."""
+
+    def __init__(self, scored: ScoredVideo, cause: BaseException) -> None:
+        super().__init__(str(cause))
+        self.scored, self.cause = scored, cause
 
 
 def score_video(
@@ -111,30 +130,72 @@ def score_video(
 
     Raises:
         InputError: The source cannot be read, or is too short.
+        StreamEnded: A live source was cut off after some frames.
     """
     verdicts: list[FrameScore] = []
+    cut_off: BaseException | None = None
+    options = scoring_options(
+        options,
+        model.spec,
+        frames_per_second=bundle.header.frames_per_second,
+        preview=annotated is not None,
+    )
     with ExitStack() as stack:
-        reader = stack.enter_context(open_video(source, scoring_options(options, model.spec), source_id=name))
+        reader = stack.enter_context(open_video(source, options, source_id=name))
+        _warn_of_rate(reader.info, bundle, reader.source_id)
         scorer = SourceScorer(
-            model, settings=bundle.header.scoring, calibration=bundle.calibration, source_id=reader.source_id
+            model,
+            settings=bundle.header.scoring,
+            calibration=bundle.calibration,
+            source_id=reader.source_id,
+            batch_clips=1 if reader.info.is_live else 8,
         )
         video = (
             stack.enter_context(_annotated(bundle, annotated, reader.info, label_T)) if annotated else None
         )
         expected = expected_frames(reader.info, options)
-        for frame, verdict in pair_with_frames(
-            scorer, _counted(reader, f"scoring {reader.source_id}", expected, progress)
-        ):
-            verdicts.append(replace(verdict, map_HW=None))
-            if video:
-                picture = frame.preview_HWC if frame.preview_HWC is not None else frame.image_HWC
-                video.add(picture, verdict)
-    return as_columns(reader.source_id, verdicts, events=scorer.events, label_T=label_T)
+        counted = _counted(reader, f"scoring {reader.source_id}", expected, progress)
+        try:
+            for frame, verdict in pair_with_frames(scorer, counted):
+                verdicts.append(replace(verdict, map_HW=None))
+                if video:
+                    video.add(frame.image_HWC if frame.preview_HWC is None else frame.preview_HWC, verdict)
+        except (VideoTimeout, KeyboardInterrupt) as error:
+            # A stream has no end of its own: what it showed until now is the result.
+            if not (reader.info.is_live and verdicts):
+                raise
+            cut_off = error
+            scorer.finish()
+    scored = as_columns(reader.source_id, verdicts, events=scorer.events, label_T=label_T)
+    if cut_off is not None:
+        raise StreamEnded(scored, cut_off)
+    return scored
 
 
-def scoring_options(options: ReadOptions, spec: ClipSpec) -> ReadOptions:
-    """Reading options that give the frames a method wants, and a picture for people beside each."""
-    return replace(options, size_px=spec.size_px, grey=spec.channels == 1, preview_height_px=PANEL_HEIGHT_PX)
+def scoring_options(
+    options: ReadOptions, spec: ClipSpec, *, frames_per_second: float, preview: bool
+) -> ReadOptions:
+    """Reading options that give the frames a method wants, and a picture for people beside each where asked for.
+
+    A folder of pictures does not say its rate; that of the footage the bundle was fitted on is the best guess.
+    """
+    return replace(
+        options,
+        size_px=spec.size_px,
+        grey=spec.channels == 1,
+        fps=options.fps or frames_per_second,
+        preview_height_px=PANEL_HEIGHT_PX if preview else None,
+    )
+
+
+def _warn_of_rate(info: VideoInfo, bundle: Bundle, name: str) -> None:
+    fitted = bundle.header.frames_per_second
+    if abs(info.fps / fitted - 1) > RATE_TOLERANCE:
+        message = (
+            f"{name}: has {info.fps:.3g} frames per second, the detector was fitted at {fitted:.3g}. Things move "
+            "another distance from frame to frame, so neither scores nor false-alarm rates can be trusted."
+        )
+        warnings.warn(message, FrameRateWarning, stacklevel=3)
 
 
 def _annotated(bundle: Bundle, path: Path, info: VideoInfo, label_T: BoolArray | None) -> AnnotatedVideo:

@@ -10,9 +10,9 @@ import pytest
 from normalcy.errors import OutputError, RunFolderBusy, SkippedVideoWarning
 from normalcy.evaluation.protocols import METRIC_NOTES
 from normalcy.evaluation.results import read_result
-from normalcy.report.judged_run import judge_run
 from normalcy.run_folder import RunFolder
 from normalcy.video.reader import open_video, probe
+from normalcy.workflows.judge import judge_run
 from tiny_scene import write_scene
 
 COMMAND = "normalcy evaluate runs/tiny --data folder --root '/my videos'"

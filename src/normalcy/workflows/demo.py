@@ -1,27 +1,31 @@
 """The demo: scene, fit, verdict and pictures in one go."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from normalcy.datasets.walkway.synthesize import synthesize
-from normalcy.report.judged_run import JudgedRun, judge_run
+from normalcy.progress import Progress
 from normalcy.run_folder import RunFolder
 from normalcy.training.config import resolve_config
 from normalcy.training.fit import fit
-
-Progress = Callable[[str, int, int], None]
+from normalcy.workflows.judge import JudgedRun, judge_run
 
 
 def run_demo(folder: Path, *, seed: int, command: str, progress: Progress | None = None) -> JudgedRun:
     """Makes the scene `folder/walkway`, fits a small autoencoder on it, judges it and writes everything to `folder`.
 
     A folder that holds a demo already is made anew; its scene is used again.
+
+    Raises:
+        RunFolderExists: The folder holds another run.
     """
-    scene = folder / "walkway"
+    scene, run = folder / "walkway", RunFolder(folder)
+    again = scene.is_dir()
+    if not again:
+        run.require_empty()
     synthesize(
         scene,
         seed=seed,
-        train_videos=6,
+        train_videos=12,
         test_videos=6,
         settings=("corridor",),
         anomalies=("runner", "cyclist", "cart"),
@@ -33,5 +37,5 @@ def run_demo(folder: Path, *, seed: int, command: str, progress: Progress | None
         data={"name": "walkway", "root": str(scene), "cache": str(folder / "cache")},
         overrides=[f"seed={seed}"],
     )
-    fit(config, run=RunFolder(folder), overwrite=True, progress=progress)
-    return judge_run(folder, "walkway", scene, command=command, videos=True, progress=progress)
+    fit(config, run=run, overwrite=again, command=command, progress=progress)
+    return judge_run(folder, "walkway", scene, command="", videos=True, progress=progress)

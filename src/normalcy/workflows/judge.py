@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,15 +15,14 @@ from normalcy.evaluation.floors import NOISE_METHOD, noise_draw
 from normalcy.evaluation.labelled import labels_of
 from normalcy.evaluation.results import RunResult, write_result
 from normalcy.evaluation.run import Evaluation, evaluate
-from normalcy.explain.score_video import score_video
+from normalcy.progress import Progress
 from normalcy.report.from_evaluation import report_data
 from normalcy.report.page import write_report
 from normalcy.run_folder import RunFolder, write_json, writing_to
 from normalcy.scoring.bundle import Bundle, BundleHeader
 from normalcy.scoring.record import write_scores
 from normalcy.video.reader import ReadOptions
-
-Progress = Callable[[str, int, int], None]
+from normalcy.workflows.score import score_video
 
 
 @dataclass(frozen=True, eq=False)

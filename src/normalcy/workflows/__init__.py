@@ -1,0 +1,1 @@
+"""Whole commands: from a bundle or nothing to files that a person looks at."""
