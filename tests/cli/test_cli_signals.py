@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(
     "forkserver" not in multiprocessing.get_all_start_methods(), reason="processes cannot be forked here"
 )
 
-AGAIN = "Stopped. What was written before is whole. Give the same command again to do the rest."
+AGAIN = "Stopped. What was written before is whole. Give the same command again to begin anew."
 RESUME = "Stopped. What was written before is whole. The same command with --resume goes on with it."
 
 

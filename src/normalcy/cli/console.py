@@ -33,7 +33,7 @@ from normalcy.cli.progress import Report, progress_on
 from normalcy.errors import DiskFull, NormalcyError, NormalcyWarning
 
 REFUSED, WRONG_USE, OUR_DEFECT, INTERRUPTED = 1, 64, 70, 130
-GO_ON = "Give the same command again to do the rest."
+GO_ON = "Give the same command again to begin anew."
 
 _LOG_WIDTH = 160
 
