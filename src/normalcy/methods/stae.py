@@ -264,16 +264,16 @@ METHOD = MethodDefinition(
                 "encoder_channels": (32, 32),
                 "lstm_channels": (32, 32),
                 "hidden_frames": (6, 7, 8, 9),
+                "score_span": "frame",
                 "compare_frame_scores": COMPARED[:2],
             },
             training={
-                "epochs": 16,
+                "epochs": 20,
                 "clips_per_epoch": 480,
                 "clip_strides": (1,),
                 "learning_rate": 3e-3,
                 "learning_rate_end": 0.03,
             },
-            scoring={"hop_frames": 2},
         ),
     },
 )
