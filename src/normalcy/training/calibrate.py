@@ -63,11 +63,15 @@ def calibrate(
     calibration = fit_calibration(
         scores, frames_per_second=fps, cluster_gap_seconds=settings.merge_gap_seconds
     )
-    return CalibrationResult(calibration, fps, _map_scale(np.array(samples)))
+    return CalibrationResult(calibration, fps, map_scale(np.array(samples)))
 
 
-def _map_scale(high_and_peak_N2: npt.NDArray[np.floating]) -> tuple[float, float]:
-    """From what nine in ten pixels of normal maps stay below to twice the height of their peaks."""
+def map_scale(high_and_peak_N2: npt.NDArray[np.floating]) -> tuple[float, float]:
+    """From what nine in ten pixels of normal maps stay below to twice the height of their usual peaks.
+
+    Args:
+        high_and_peak_N2: 90th and 99.9th percentile of each of N maps.
+    """
     low = float(np.median(high_and_peak_N2[:, 0]))
-    peak = float(np.quantile(high_and_peak_N2[:, 1], 0.99))
+    peak = float(np.median(high_and_peak_N2[:, 1]))
     return low, low + 2 * max(peak - low, 1e-6)

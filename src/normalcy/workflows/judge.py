@@ -132,7 +132,13 @@ def publish_noise(
 ) -> None:
     """Enters the noise floor of the same videos, a draw a seed."""
     labels = {video.name: labels_of(video) for video in evaluation.videos if video.label_T is not None}
-    shared = {"method": NOISE_METHOD, "preset": "gaussian", "fit_seconds": None, "frames_per_second": None}
+    shared = {
+        "method": NOISE_METHOD,
+        "preset": "gaussian",
+        "fit_seconds": None,
+        "frames_per_second": None,
+        "settings_sha256": "",
+    }
     alpha = bundle.header.scoring.smoothing_alpha
     for seed in range(draws):
         metrics = noise_draw(labels, seed=seed, smoothing_alpha=alpha)
