@@ -97,6 +97,7 @@ def test_hidden_frames_must_be_frames_of_the_clip():
     ("settings", "message"),
     [
         ({"size_px": (26, 40)}, "too small"),
+        ({"map_blur_px": 2}, "must be odd"),
         ({"lstm_channels": (4, 5)}, "decoder expects"),
         ({"encoder_channels": (0, 4)}, "greater than or equal to 1"),
         ({"compare_frame_scores": [{"name": "mean"}, {"name": "mean"}]}, "twice"),
@@ -111,3 +112,11 @@ def test_impossible_settings_are_named(settings, message):
 def test_the_smallest_size_can_be_built():
     config = StaeConfig(size_px=(27, 27), clip_len_frames=2, encoder_channels=(2, 2), lstm_channels=(2,))
     assert Stae(config)(torch.rand(1, 2, 1, 27, 27)).map_BTHW.shape == (1, 1, 27, 27)
+
+
+def test_a_blurred_map_is_the_mean_over_a_box_and_leaves_the_score_alone():
+    clip = torch.rand(1, 3, 1, 35, 43)
+    sharp, blurred = tiny()(clip), tiny(map_blur_px=3)(clip)
+    torch.testing.assert_close(blurred.score_BT, sharp.score_BT)
+    torch.testing.assert_close(blurred.map_BTHW[0, 0, 9, 9], sharp.map_BTHW[0, 0, 8:11, 8:11].mean())
+    torch.testing.assert_close(blurred.map_BTHW[0, 0, 0, 0], sharp.map_BTHW[0, 0, :2, :2].mean())

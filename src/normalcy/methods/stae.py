@@ -53,6 +53,7 @@ class StaeConfig(StrictConfig):
         lstm_channels: State channels of the ConvLSTMs; the last equals the encoder's last.
         hidden_frames: Frames of the clip that the network does not see (they are replaced by the mean image) but has to
             restore, and on which alone it is trained and scored. None in the paper, which lets it see what it scores.
+        map_blur_px: Side of the box over which the map is averaged, odd; 1 leaves each pixel's own error.
         score_span: Whose error is scored: the whole clip's, given to its newest frame, or each frame's own.
         frame_score: From error map to frame score.
         compare_frame_scores: Further choices, reported as parts of the score.
@@ -63,6 +64,7 @@ class StaeConfig(StrictConfig):
     encoder_channels: tuple[Channels, Channels] = (128, 64)
     lstm_channels: tuple[Channels, ...] = Field((64, 32, 64), min_length=1)
     hidden_frames: tuple[int, ...] = ()
+    map_blur_px: int = Field(1, ge=1)
     score_span: Literal["clip", "frame"] = "clip"
     frame_score: FrameScoreConfig = FrameScoreConfig()
     compare_frame_scores: tuple[FrameScoreConfig, ...] = ()
@@ -77,6 +79,8 @@ class StaeConfig(StrictConfig):
                 f"lstm_channels end in {self.lstm_channels[-1]}, the decoder expects encoder_channels' last, "
                 f"{self.encoder_channels[-1]}"
             )
+        if self.map_blur_px % 2 == 0:
+            raise ValueError(f"map_blur_px is {self.map_blur_px}, it must be odd")
         names = [choice.name for choice in self.compare_frame_scores]
         if len(set(names)) < len(names):
             raise ValueError(f"compare_frame_scores names one choice twice: {', '.join(names)}")
@@ -165,6 +169,8 @@ class Stae(Method):
         self.decoder = SpatialDecoder(config.encoder_channels, size_px=config.size_px)
         self.register_buffer("mean_image_CHW", torch.full((1, *config.size_px), 0.5))
         self.register_buffer("deviation", torch.tensor(0.25))
+        blur_px = config.map_blur_px
+        self.map_blur = nn.AvgPool2d(blur_px, stride=1, padding=blur_px // 2, count_include_pad=False)
         self.frame_score = build_frame_score(config.frame_score, size_px=config.size_px)
         self.compared = nn.ModuleDict(
             {
@@ -220,7 +226,7 @@ class Stae(Method):
         parts = {"reconstruction": map_BTHW.mean(dim=(2, 3)), "frame_error": own_BTHW.mean(dim=(2, 3))}
         for name, choice in self.compared.items():
             parts[name] = choice(map_BTHW, clip_BTCHW, predicted_BTCHW)
-        return Scores(score_BT, map_BTHW, parts)
+        return Scores(score_BT, self.map_blur(map_BTHW), parts)
 
 
 def mean_image_and_deviation(
@@ -249,7 +255,7 @@ METHOD = MethodDefinition(
     build=Stae,
     training="reconstruct",
     paper_protocol="regularity",
-    scoring_only=frozenset({"score_span", "frame_score", "compare_frame_scores"}),
+    scoring_only=frozenset({"map_blur_px", "score_span", "frame_score", "compare_frame_scores"}),
     presets={
         "paper": Preset(
             model={"compare_frame_scores": COMPARED},
@@ -265,6 +271,7 @@ METHOD = MethodDefinition(
                 "lstm_channels": (32, 32),
                 "hidden_frames": (6, 7, 8, 9),
                 "score_span": "frame",
+                "map_blur_px": 7,
                 "compare_frame_scores": COMPARED[:2],
             },
             training={
