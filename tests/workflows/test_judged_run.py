@@ -11,8 +11,9 @@ from normalcy.errors import OutputError, RunFolderBusy, SkippedVideoWarning
 from normalcy.evaluation.protocols import METRIC_NOTES
 from normalcy.evaluation.results import read_result
 from normalcy.run_folder import RunFolder
+from normalcy.scoring.bundle import Bundle
 from normalcy.video.reader import open_video, probe
-from normalcy.workflows.judge import judge_run
+from normalcy.workflows.judge import judge_run, settings_sha256
 from tiny_scene import write_scene
 
 COMMAND = "normalcy evaluate runs/tiny --data folder --root '/my videos'"
@@ -228,3 +229,16 @@ def test_progress_is_never_more_than_all(tiny_flow_run, tiny_root, tmp_path):
     assert all(done <= total for _, done, total in told)
     stages = list(dict.fromkeys(what.split(",")[0].split()[0] for what, *_ in told))
     assert stages == ["judging", "picturing", "annotating"]
+
+
+def test_a_setting_that_is_spelled_out_at_its_default_changes_no_hash(flow_header):
+    spelled = flow_header.model_copy(update={"model": {**flow_header.model, "flow_preset": "medium"}})
+    other = flow_header.model_copy(update={"model": {**flow_header.model, "flow_preset": "fast"}})
+    assert settings_sha256(spelled) == settings_sha256(flow_header) != settings_sha256(other)
+
+
+@pytest.fixture
+def flow_header(tiny_flow_run):
+    header = Bundle.load(tiny_flow_run.path).header
+    model = {name: value for name, value in header.model.items() if name != "flow_preset"}
+    return header.model_copy(update={"model": model})

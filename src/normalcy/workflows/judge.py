@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from normalcy.config import to_yaml
+from normalcy.config import build_config, to_yaml
 from normalcy.datasets import open_dataset
 from normalcy.datasets.base import Dataset
 from normalcy.environment import hardware, versions
@@ -15,6 +15,7 @@ from normalcy.evaluation.floors import NOISE_METHOD, noise_draw
 from normalcy.evaluation.labelled import labels_of
 from normalcy.evaluation.results import RunResult, write_result
 from normalcy.evaluation.run import Evaluation, evaluate
+from normalcy.methods import method_definition
 from normalcy.progress import Progress
 from normalcy.report.from_evaluation import report_data
 from normalcy.report.page import write_report
@@ -116,10 +117,17 @@ def metrics_record(bundle: Bundle, data: str, evaluation: Evaluation, command: s
 
 
 def settings_sha256(header: BundleHeader) -> str:
-    """What tells apart runs that differ in more than their seed."""
-    measured = {"fit", "frames_per_second", "map_scale"}
-    settings = header.model_dump(mode="json", exclude=measured)
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+    """What tells apart runs that differ in more than their seed.
+
+    Only what departs from the defaults counts, so that a setting which is new keeps earlier runs comparable.
+    """
+    definition = method_definition(header.method)
+    model = build_config(definition.config, header.model, where="method.yaml")
+    parts = [
+        header.method,
+        *(each.model_dump(mode="json", exclude_defaults=True) for each in (model, header.scoring)),
+    ]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def published(record: dict[str, Any]) -> RunResult:
