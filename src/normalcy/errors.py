@@ -26,6 +26,7 @@ NormalcyWarning(UserWarning)       what was done goes on, but the user should kn
 ├── FallbackWarning                    a second-choice way was taken
 ├── SkippedVideoWarning                a video was left out
 ├── FrameRateWarning                   a video runs at another rate than the detector was fitted at
+├── CollapseWarning                    one player of an adversarial training gave up
 └── ShortCalibrationWarning            a rate reaches beyond what was observed
 
 Each message says what, where and how to mend it.
@@ -153,6 +154,10 @@ class SkippedVideoWarning(NormalcyWarning):
 
 class ShortCalibrationWarning(NormalcyWarning):
     """A false-alarm rate reaches beyond the time that was observed."""
+
+
+class CollapseWarning(NormalcyWarning):
+    """One player of an adversarial training gave up: the discriminator won, or the generator fell to one mode."""
 
 
 class FrameRateWarning(NormalcyWarning):

@@ -3,12 +3,24 @@
 import json
 import statistics
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from normalcy.errors import InputError, OutputError
 from normalcy.evaluation.protocols import METRIC_NOTES
-from normalcy.evaluation.results import RunResult, Spread, aggregate, read_result, spread, write_result
+from normalcy.evaluation.results import (
+    RunResult,
+    Spread,
+    aggregate,
+    gather,
+    read_result,
+    spread,
+    write_result,
+)
+from normalcy.run_folder import write_json
+
+PUBLISHED = Path(__file__).resolve().parents[2] / "results"
 
 
 def run(seed=0, auc=0.8, **changes):
@@ -87,13 +99,27 @@ def test_metrics_of_ones_own_come_after_the_known_ones():
     assert list(result.metrics) == [*METRIC_NOTES, "pixel_criterion_auc"]
 
 
-@pytest.mark.parametrize("change", [{"method": "other"}, {"dataset": "avenue"}, {"preset": "small"}])
-def test_what_does_not_belong_together_is_not_mixed(path, change):
+@pytest.mark.parametrize(
+    ("change", "hint"),
+    [
+        ({"method": "other"}, "a file of its own"),
+        ({"dataset": "avenue"}, "a file of its own"),
+        ({"method": "other", "preset": "small"}, "a file of its own"),
+        ({"settings_sha256": "b"}, "publish runs of changed settings into another folder"),
+    ],
+)
+def test_what_does_not_belong_together_is_not_mixed(path, change, hint):
     write_result(path, run(0))
     before = path.read_text()
-    with pytest.raises(OutputError, match="cannot share a file"):
+    with pytest.raises(OutputError, match="cannot share a file") as raised:
         write_result(path, run(1, **change))
+    assert hint in str(raised.value)
     assert path.read_text() == before
+
+
+def test_a_mean_is_of_one_preset():
+    with pytest.raises(OutputError, match=r"stae/ucsd-ped2/paper/ and of stae/ucsd-ped2/small/"):
+        aggregate([run(0), run(1, preset="small")])
 
 
 def test_a_seed_counts_once():
@@ -170,3 +196,124 @@ def test_several_writers_add_to_one_file(path):
         list(pool.map(lambda seed: write_result(path, run(seed)), range(6)))
     assert read_result(path).seeds == [0, 1, 2, 3, 4, 5]
     assert [file.name for file in path.parent.iterdir()] == ["stae.json"]
+
+
+def test_the_best_preset_stands_at_the_top_and_the_others_below(path):
+    for preset, auc in (("compact", 0.8), ("standard", 0.9), ("paper", None), ("odd", 0.85)):
+        write_result(path, run(0, auc, preset=preset))
+    data = json.loads(path.read_text())
+    assert (data["preset"], data["metrics"]["micro_auc"]["mean"]) == ("standard", 0.9)
+    assert list(data["variants"]) == ["odd", "compact", "paper"]
+    assert {name: variant["preset"] for name, variant in data["variants"].items()} == {
+        name: name for name in data["variants"]
+    }
+    for variant in data["variants"].values():
+        assert [*variant] == [name for name in data if name != "variants"]
+    assert [result.preset for result in read_result(path).presets] == ["standard", "odd", "compact", "paper"]
+
+
+def test_a_seed_that_changes_the_mean_changes_the_top(path):
+    write_result(path, run(0, 0.8, preset="compact"))
+    write_result(path, run(0, 0.9, preset="standard"))
+    result = write_result(path, run(1, 0.5, preset="standard"))
+    assert (result.preset, result.seeds) == ("compact", [0])
+    assert (result.variants["standard"].seeds, result.variants["standard"].metrics["micro_auc"].mean) == (
+        [0, 1],
+        pytest.approx(0.7),
+    )
+
+
+def test_a_seed_again_replaces_that_of_its_preset_only(path):
+    for preset, auc in (("compact", 0.8), ("standard", 0.9), ("compact", 0.7)):
+        write_result(path, run(0, auc, preset=preset))
+    result = read_result(path)
+    assert {each.preset: [one.metrics["micro_auc"] for one in each.runs] for each in result.presets} == {
+        "standard": [0.9],
+        "compact": [0.7],
+    }
+
+
+def test_presets_that_are_equally_good_stand_by_name():
+    runs = [run(0, 0.8, preset=preset) for preset in ("b", "c", "a")]
+    assert [result.preset for result in gather(runs).presets] == ["a", "b", "c"]
+
+
+def test_settings_are_held_against_those_of_the_same_preset_alone(path):
+    write_result(path, run(0, 0.8, preset="compact", settings_sha256="a"))
+    write_result(path, run(0, 0.9, preset="standard", settings_sha256="b"))
+    write_result(path, run(1, 0.9, preset="compact", settings_sha256="a"))
+    before = path.read_text()
+    with pytest.raises(OutputError, match=r"standard/[ab] and of"):
+        write_result(path, run(1, 0.9, preset="standard", settings_sha256="a"))
+    assert path.read_text() == before
+
+
+def spoil_figure(data):
+    data["variants"]["compact"]["metrics"]["micro_auc"]["mean"] = 0.85
+
+
+def spoil_order(data):
+    top = data.pop("variants")["compact"]
+    lower = dict(data)
+    data.clear()
+    data.update({**top, "variants": {"standard": lower}})
+
+
+def spoil_name(data):
+    data["variants"]["other"] = data["variants"].pop("compact")
+
+
+def spoil_depth(data):
+    data["variants"]["compact"]["variants"] = {"standard": {**data, "variants": {}}}
+
+
+def spoil_method(data):
+    for one in data["variants"]["compact"]["runs"]:
+        one["method"] = "other"
+
+
+def spoil_runs(data):
+    data["variants"]["compact"]["runs"] = []
+
+
+def spoil_repeat(data):
+    data["variants"]["again"] = {name: value for name, value in data.items() if name != "variants"}
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [spoil_figure, spoil_order, spoil_name, spoil_depth, spoil_method, spoil_runs, spoil_repeat],
+)
+def test_variants_that_do_not_follow_from_their_runs_are_refused(path, spoil):
+    write_result(path, run(0, 0.8, preset="compact"))
+    write_result(path, run(0, 0.9, preset="standard"))
+    data = json.loads(path.read_text())
+    spoil(data)
+    path.write_text(json.dumps(data))
+    with pytest.raises(InputError, match="do not follow"):
+        read_result(path)
+
+
+def test_parts_are_averaged_and_left_out_where_there_are_none(path):
+    write_result(path, run(0, parts={"feature": 0.7, "motion": None}))
+    data = write_result(path, run(1, parts={"feature": 0.9, "motion": 0.5})).model_dump(mode="json")
+    assert data["parts"] == {
+        "feature": {"mean": pytest.approx(0.8), "sd": pytest.approx(statistics.stdev([0.7, 0.9]))},
+        "motion": {"mean": None, "sd": None},
+    }
+    assert [each["parts"]["feature"] for each in data["runs"]] == [0.7, 0.9]
+    assert json.loads(path.read_text()) == data
+    assert "parts" not in write_result(path.with_name("bare.json"), run(0)).model_dump(mode="json")
+
+
+def test_a_part_that_only_some_seeds_have_has_no_mean():
+    assert aggregate([run(0), run(1, parts={"feature": 0.9})]).parts == {
+        "feature": Spread(mean=None, sd=None)
+    }
+
+
+@pytest.mark.parametrize("path", sorted(PUBLISHED.glob("*/*.json")), ids=lambda path: path.stem)
+def test_published_files_are_written_again_as_they_are(path, tmp_path):
+    again = tmp_path / path.name
+    write_json(again, read_result(path).model_dump(mode="json"))
+    assert again.read_bytes() == path.read_bytes()

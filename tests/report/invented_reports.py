@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from normalcy.report.data import Case, EventSummary, ReportData, VideoTimeline
+from normalcy.report.data import Case, EventSummary, ReportData, TrainingLog, VideoTimeline
 
 FPS = 10.0
 THRESHOLD = 0.031
@@ -122,3 +122,39 @@ def invented_report(**changes) -> ReportData:
         ),
     }
     return ReportData(**(known | changes))
+
+
+def invented_history(epochs: int, *, adversarial: bool = True) -> dict[str, list[tuple[int, float]]]:
+    """What a training might log: losses that fall, and a validation error that rises again at the end."""
+    rng = np.random.default_rng(epochs)
+    done_E = np.arange(epochs) / max(epochs, 1)
+    decay_E = np.exp(-5 * done_E)
+    values = {
+        "train_loss": 3 + 20 * decay_E,
+        "validation_loss": 0.02 + 0.3 * decay_E + 0.03 * done_E**2 + 0.001 * rng.random(epochs),
+    }
+    if adversarial:
+        values |= {
+            "train_adversarial": 0.7 + 0.3 * rng.random(epochs),
+            "train_attention_sparsity": 1e-4 + 0.5 * decay_E**3,
+            "train_discriminator_loss": 0.5 + 0.1 * rng.random(epochs),
+            "train_discriminator_diversity": 0.9 + 0.1 * rng.random(epochs),
+            "validation_content": 0.02 + 0.3 * decay_E,
+        }
+    return {name: list(enumerate(value_E.tolist())) for name, value_E in values.items()}
+
+
+def invented_training(epochs: int, *, adversarial: bool = True, **changes) -> TrainingLog:
+    history = invented_history(epochs, adversarial=adversarial)
+    summary = {
+        "epochs": epochs,
+        "steps": 60 * epochs,
+        "clips": 480 * epochs,
+        "best_validation_loss": min(value for _, value in history["validation_loss"]),
+        "stopped_by": "epochs",
+        "precision": "bf16-mixed",
+        "train_seconds": 2.5 * epochs,
+        "kept": "best",
+        "warnings": [],
+    }
+    return TrainingLog(summary | changes, history)

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from normalcy.config import build_config, read_yaml
-from normalcy.errors import DatasetIncomplete, RunFolderBusy, RunFolderExists
+from normalcy.errors import CollapseWarning, DatasetIncomplete, RunFolderBusy, RunFolderExists
+from normalcy.methods import METHODS
 from normalcy.run_folder import RunFolder
 from normalcy.scoring.bundle import Bundle
 from normalcy.training import fit as fit_module
@@ -114,6 +115,45 @@ def test_another_seed_gives_other_weights(config):
     ]
     assert torch.equal(weights[0], weights[2])
     assert not torch.equal(weights[0], weights[1])
+
+
+GAN = ["training.epochs=3", "training.clips_per_epoch=16", "training.precision=float32"]
+
+
+@pytest.fixture
+def gan_config(tiny_root, tiny_cache, monkeypatch):
+    monkeypatch.setitem(METHODS, "tiny-gan", "fake_gan")
+
+    def build(*overrides: str) -> FitConfig:
+        return tiny_config(tiny_root, tiny_cache, method="tiny-gan", overrides=[*GAN, *overrides])
+
+    return build
+
+
+def test_two_players_are_fitted_and_their_bundle_scores(gan_config, tmp_path):
+    run, config = RunFolder(tmp_path / "run"), gan_config()
+    made = fit(config, run=run)
+    bundle = Bundle.load(run.path)
+    assert bundle.header == made.header
+    assert (bundle.header.fit.training["steps"], bundle.header.fit.training["kept"]) == (6, "best")
+    fresh = build_method(config).state_dict()
+    assert {name.partition(".")[0] for name in bundle.weights} == {"generator", "discriminator"}
+    assert all(not torch.equal(fresh[name], bundle.weights[name]) for name in fresh if "weight" in name)
+    assert "The same held-out video also chose the checkpoint" in bundle.card
+    assert "warning" not in bundle.card
+    assert_same_weights(made, fit(config, run=run, resume=True))
+
+
+def test_the_card_tells_of_a_collapse_and_of_a_fixed_budget(gan_config, tmp_path):
+    run = RunFolder(tmp_path / "run")
+    config = gan_config("training.keep=last", "model.discriminator_scale=0.001")
+    with pytest.warns(CollapseWarning, match="the discriminator won"):
+        fit(config, run=run)
+    for bundle in (Bundle.load(run.path), fit(config, run=run, resume=True)):
+        (warning,) = bundle.header.fit.training["warnings"]
+        assert f"| **warning** | {warning} |" in bundle.card
+        assert "| weights | of the last epoch |" in bundle.card
+        assert "also chose the checkpoint" not in bundle.card
 
 
 def test_what_needs_no_training_is_only_calibrated(tiny_flow_run):

@@ -1,7 +1,9 @@
 """A run judged and written down."""
 
 import json
+import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -102,6 +104,35 @@ def test_the_report_shows_the_figures(folder, judged):
     assert "http://" not in page.replace("http://www.w3.org", "")
 
 
+def test_the_report_shows_the_training_of_the_run_that_holds_the_bundle(folder, judged):
+    """The folder that is written to is another one here, and has no logs."""
+    page = folder.report.read_text()
+    assert not folder.logs.exists()
+    assert '<section id="training">' in page
+    assert "Loss by epoch: training from " in page
+    assert "in epoch 3; validation from " in page
+    assert "<span>3 epochs</span>" in page
+    assert re.search("lowest and kept: [0-9.]+ in epoch [123]<", page)
+
+
+def test_a_method_without_training_has_no_such_section(tiny_flow_run, tiny_root, tmp_path):
+    judge_flow(tiny_flow_run, tiny_root, tmp_path)
+    assert 'id="training"' not in (tmp_path / "report.html").read_text()
+
+
+def test_warnings_of_the_training_are_in_the_report(tiny_run, tiny_root, tmp_path):
+    run = RunFolder(shutil.copytree(tiny_run.path, tmp_path / "run"))
+    shutil.rmtree(run.logs)
+    bundle = Bundle.load(run.bundle)
+    training = {**bundle.header.fit.training, "warnings": ["mode collapse <of the game>"]}
+    fit = bundle.header.fit.model_copy(update={"training": training})
+    replace(bundle, header=bundle.header.model_copy(update={"fit": fit})).save(run.bundle)
+    judge_run(run.path, "folder", tiny_root, command=COMMAND)
+    page = run.report.read_text()
+    assert "<li>Training: mode collapse &lt;of the game&gt;</li>" in page
+    assert "The logs of the training are not beside the bundle" in page
+
+
 def test_the_annotated_videos_play_all_frames(folder):
     assert probe(folder.videos / "runner.mp4").frame_count == 30
     with open_video(folder.videos / "calm.mp4") as video:
@@ -163,6 +194,7 @@ def test_publishing_brings_the_seeds_together(tiny_flow_run, tiny_root, tmp_path
     assert (result.method, result.dataset, result.preset) == ("flow-magnitude", "folder", "full")
     assert result.metrics["micro_auc"].mean == judged.evaluation.metrics["micro_auc"]
     assert result.metrics["micro_auc"].sd == 0
+    assert {name: part.mean for name, part in result.parts.items()} == judged.evaluation.parts
     assert result.command == f"{COMMAND} # 1"
     noise = read_result(results / "folder" / "noise.json")
     assert len(noise.seeds) == 20
@@ -170,6 +202,7 @@ def test_publishing_brings_the_seeds_together(tiny_flow_run, tiny_root, tmp_path
         judged.evaluation.floors["noise"]["micro_auc"], abs=1e-9
     )
     assert noise.fit_seconds.mean is None
+    assert noise.parts == {}
 
 
 @pytest.fixture

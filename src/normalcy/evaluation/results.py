@@ -1,27 +1,39 @@
 """Published results: one file for each dataset and method, every seed kept, mean and deviation recomputable.
 
-    results/<dataset>/<method>.json     mean and sd over the seeds, then `runs`: what each seed measured
+    results/<dataset>/<method>.json     mean and sd over the seeds, then `runs`: what each seed measured,
+                                        then `variants`: the same of each further preset of the method
 
-The figures at the top follow from `runs`; a file where they do not is refused.
+The figures follow from the runs; a file where they do not is refused. The preset with the highest mean micro AUC stands
+at the top; that order is for display alone, as it is made with the test labels in sight.
 """
 
 import hashlib
+import math
 import os
 import statistics
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from normalcy.errors import InputError, OutputError
 from normalcy.evaluation.protocols import METRIC_NOTES
 from normalcy.run_folder import write_json, writing_to
 
+_LEFT_OUT_WHEN_EMPTY = frozenset({"parts", "variants"})
+
 
 class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_empty(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Files from before there were parts and variants stay as they are, to the byte."""
+        values: dict[str, Any] = serialise(self)
+        return {name: value for name, value in values.items() if value or name not in _LEFT_OUT_WHEN_EMPTY}
 
 
 class RunResult(_Record):
@@ -39,6 +51,7 @@ class RunResult(_Record):
         versions: Of Python and packages.
         hardware: What it ran on.
         settings_sha256: Of all settings but the seed; runs of different settings are not averaged.
+        parts: Micro AUC of each term of the score alone, as in `Evaluation.parts`.
     """
 
     method: str
@@ -52,6 +65,7 @@ class RunResult(_Record):
     versions: dict[str, str]
     hardware: str
     settings_sha256: str = ""
+    parts: dict[str, float | None] = {}
 
 
 class Spread(_Record):
@@ -67,7 +81,11 @@ class Spread(_Record):
 
 
 class Result(_Record):
-    """All seeds of one method on one dataset; command, versions and hardware are those of the latest run."""
+    """All seeds of one preset of a method on one dataset; command, versions and hardware are the latest run's.
+
+    Attributes:
+        variants: The method's other presets by name, best first; these have none of their own.
+    """
 
     method: str
     dataset: str
@@ -80,23 +98,45 @@ class Result(_Record):
     versions: dict[str, str]
     hardware: str
     runs: list[RunResult]
+    parts: dict[str, Spread] = {}
+    variants: dict[str, "Result"] = {}
+
+    @property
+    def presets(self) -> list["Result"]:
+        """This one, then its variants."""
+        return [self, *self.variants.values()]
+
+
+def gather(runs: Sequence[RunResult]) -> Result:
+    """All presets of one method: the one with the highest mean micro AUC, the others as its variants.
+
+    Raises:
+        OutputError: As in `aggregate`; runs of several presets are welcome.
+    """
+    by_preset: dict[str, list[RunResult]] = {}
+    for run in runs:
+        _require_same(run, runs[-1], _OF_A_FILE, hint="each method and dataset has a file of its own")
+        by_preset.setdefault(run.preset, []).append(run)
+    best, *others = sorted(map(aggregate, by_preset.values()), key=_by_micro_auc)
+    return best.model_copy(update={"variants": {other.preset: other for other in others}})
 
 
 def aggregate(runs: Sequence[RunResult]) -> Result:
     """Mean and deviation over the seeds, in the order of the runs; the metrics in the order of METRIC_NOTES.
 
     Raises:
-        OutputError: When the runs are of different methods, datasets or presets, or a seed comes twice.
+        OutputError: When the runs differ in method, dataset, preset or settings, or a seed comes twice.
     """
     latest = runs[-1]
     for run in runs:
-        _require_same(run, latest)
+        _require_same(run, latest, _OF_A_MEAN, hint="publish runs of changed settings into another folder")
     seeds = [run.seed for run in runs]
     if len(set(seeds)) < len(seeds):
         raise OutputError(
             f"the seeds {seeds} repeat themselves", where=f"{latest.method} on {latest.dataset}"
         )
     names = dict.fromkeys([*METRIC_NOTES, *(name for run in runs for name in run.metrics)])
+    parts = dict.fromkeys(name for run in runs for name in run.parts)
     return Result(
         method=latest.method,
         dataset=latest.dataset,
@@ -109,6 +149,7 @@ def aggregate(runs: Sequence[RunResult]) -> Result:
         versions=latest.versions,
         hardware=latest.hardware,
         runs=list(runs),
+        parts={name: spread([run.parts.get(name) for run in runs]) for name in parts},
     )
 
 
@@ -125,24 +166,26 @@ def spread(values: Sequence[float | None]) -> Spread:
 
 
 def write_result(path: Path, run: RunResult) -> Result:
-    """Adds a run to a results file, in place of an earlier one with its seed; others are kept.
+    """Adds a run to a results file, in place of an earlier one with its preset and seed; others are kept.
 
     The file is replaced whole or not at all, and two processes may add to it at once.
 
     Raises:
-        OutputError: When the file holds another method, dataset or preset, or cannot be written.
+        OutputError: When the file holds another method or dataset, or the preset under other settings, or cannot
+            be written.
         InputError: When the file is there but is no results file.
     """
     with _lock(path):
-        earlier = read_result(path).runs if path.exists() else []
-        result = aggregate([*(old for old in earlier if old.seed != run.seed), run])
+        earlier = _all_runs(read_result(path)) if path.exists() else []
+        kept = [old for old in earlier if (old.preset, old.seed) != (run.preset, run.seed)]
+        result = gather([*kept, run])
         with writing_to(path):
             write_json(path, result.model_dump(mode="json"))
     return result
 
 
 def read_result(path: Path) -> Result:
-    """Reads a results file.
+    """Reads a results file; its variants come best first.
 
     Raises:
         InputError: When it cannot be read, is no results file, or its figures do not follow from its runs.
@@ -155,21 +198,40 @@ def read_result(path: Path) -> Result:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or "file"
         raise InputError(f"is no results file: {place}: {first['msg']}", where=path, hint=_HINT) from error
-    if not result.runs or aggregate(result.runs) != result:
+    follows = _regathered(result)
+    if follows != result:
         raise InputError("its figures do not follow from its runs", where=path, hint=_HINT)
-    return result
+    return follows
 
 
 _HINT = "results files are written by `normalcy evaluate`, not by hand"
+_OF_A_FILE = ("method", "dataset")
+_OF_A_MEAN = (*_OF_A_FILE, "preset", "settings_sha256")
 
 
-def _require_same(run: RunResult, other: RunResult) -> None:
-    names = ("method", "dataset", "preset", "settings_sha256")
+def _regathered(result: Result) -> Result | None:
+    """What the runs of a result come to; None where they come to none."""
+    try:
+        return gather(_all_runs(result)) if result.runs else None
+    except OutputError:
+        return None
+
+
+def _all_runs(result: Result) -> list[RunResult]:
+    return [run for preset in result.presets for run in preset.runs]
+
+
+def _by_micro_auc(result: Result) -> tuple[float, str]:
+    mean = result.metrics["micro_auc"].mean
+    return (math.inf if mean is None else -mean), result.preset
+
+
+def _require_same(run: RunResult, other: RunResult, names: Sequence[str], *, hint: str) -> None:
     ours, theirs = ([getattr(each, name) for name in names] for each in (run, other))
     if ours != theirs:
         raise OutputError(
             f"results of {'/'.join(ours)} and of {'/'.join(theirs)} cannot share a file",
-            hint="give another preset a file of its own",
+            hint=hint,
         )
 
 

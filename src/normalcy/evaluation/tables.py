@@ -34,21 +34,23 @@ _TITLES = {
 }
 _OPEN = re.compile(r"<!-- results:(\S+) -->")
 _NOT_MEASURED = "-"
+_ORDER_NOTE = "Presets of a method stand in order of micro AUC; for display, with the test labels in sight. "
 
 
 def render_table(results: Sequence[Result], *, source: str) -> str:
-    """One row per method, floors first; columns that nothing fills are left out.
+    """A row for each method's best preset with its variants below, floors first; empty columns are left out.
 
     Args:
-        results: Of one dataset.
+        results: Of one dataset, a method each.
         source: Where they come from, for the line below the table.
     """
-    names = [name for name in _TITLES if any(_mean(result, name) is not None for result in results)]
+    shown = [preset for result in sorted(results, key=_order) for preset in result.presets]
+    names = [name for name in _TITLES if any(_mean(result, name) is not None for result in shown)]
     head = ["method", *(_TITLES[name] + (" †" if name in LOOKS_AHEAD else "") for name in names), "seeds"]
-    rows = [_row(result, names) for result in sorted(results, key=_order)]
+    rows = [_row(result, names) for result in shown]
     lines = [head, ["---", *(["---:"] * (len(head) - 1))], *rows]
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-    return f"{table}\n\n{_foot(names, source)}"
+    return f"{table}\n\n{_foot(names, source, ordered=len(shown) > len(results))}"
 
 
 def update_tables(text: str, results: Path) -> str:
@@ -130,10 +132,11 @@ def _cell(value: Spread | None) -> str:
     return f"{value.mean:.3f}" if value.sd is None else f"{value.mean:.3f} ± {value.sd:.3f}"
 
 
-def _foot(names: Sequence[str], source: str) -> str:
+def _foot(names: Sequence[str], source: str, *, ordered: bool) -> str:
     marked = "† looks at the whole test video. " if LOOKS_AHEAD & set(names) else ""
     lower = "EER: lower is better. " if "equal_error_rate" in names else ""
-    return f"{marked}{lower}Mean ± standard deviation over the seeds, from `{source}`."
+    order = _ORDER_NOTE if ordered else ""
+    return f"{marked}{lower}{order}Mean ± standard deviation over the seeds, from `{source}`."
 
 
 def _order(result: Result) -> tuple[int, str, str]:

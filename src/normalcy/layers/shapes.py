@@ -3,10 +3,11 @@
 Letters: B batch, T frames, N = B*T, C channels, H height, W width.
 """
 
+import itertools
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def per_frame(layer: Callable[[Tensor], Tensor], x_BTCHW: Tensor) -> Tensor:
@@ -16,3 +17,14 @@ def per_frame(layer: Callable[[Tensor], Tensor], x_BTCHW: Tensor) -> Tensor:
     """
     x_NCHW = x_BTCHW.flatten(0, 1).contiguous(memory_format=torch.channels_last)
     return torch.unflatten(layer(x_NCHW), 0, x_BTCHW.shape[:2])
+
+
+def use_channels_last(module: nn.Module) -> None:
+    """Lays weights out with the channels last: convolutions in bf16 are up to ten times slower without.
+
+    `Module.to(memory_format=...)` refuses modules that hold convolutions of two and of three dimensions.
+    """
+    layouts = {4: torch.channels_last, 5: torch.channels_last_3d}
+    for tensor in itertools.chain(module.parameters(), module.buffers()):
+        if tensor.dim() in layouts:
+            tensor.data = tensor.data.contiguous(memory_format=layouts[tensor.dim()])

@@ -5,7 +5,7 @@ Letters: B clips, T frames, C channels, H height, W width.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from normalcy.config import StrictConfig
 from normalcy.methods.contract import ClipSpec, Scores
 
-TrainingKind = Literal["reconstruct", "none"]
+TrainingKind = Literal["reconstruct", "adversarial", "none"]
 
 
 class Method(nn.Module):
@@ -43,6 +43,36 @@ class Method(nn.Module):
         """`forward`, with its hooks."""
         scores: Scores = super().__call__(clip_BTCHW)
         return scores
+
+
+class AdversarialLosses(NamedTuple):
+    """Named losses of both players of a GAN; `loss` is the one that each minimises."""
+
+    generator: dict[str, Tensor]
+    discriminator: dict[str, Tensor]
+
+
+class Adversarial(Protocol):
+    """What training by two players needs of a method besides being one.
+
+    Attributes:
+        generator: All that the generator's loss may change.
+        discriminator: All that the discriminator's loss may change.
+    """
+
+    generator: nn.Module
+    discriminator: nn.Module
+
+    def adversarial_losses(self, clip_BTCHW: Tensor) -> AdversarialLosses:
+        """Losses of a batch from one pass through both networks.
+
+        Both may share a graph: training takes each loss's gradient by its own player's weights alone.
+        """
+        ...
+
+    def validation_losses(self, clip_BTCHW: Tensor) -> dict[str, Tensor]:
+        """Named errors on clips that are not fitted on, without noise; `loss` is the one that is watched."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 Letters: T frames of a video, H height, W width, C channels.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ UInt8Array = npt.NDArray[np.uint8]
 
 CaseKind = Literal["miss", "false alarm", "detection", "alarm"]
 Metrics = Mapping[str, float | None]
+History = Mapping[str, Sequence[tuple[int, float]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +92,19 @@ class EventSummary:
 
 
 @dataclass(frozen=True, eq=False)
+class TrainingLog:
+    """How a network was trained.
+
+    Attributes:
+        summary: What the training came to, as `FitRecord.training` holds it.
+        history: Pairs (epoch from 0, value) by logged name, as `read_history` gives them; empty without logs.
+    """
+
+    summary: Mapping[str, Any]
+    history: History = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
 class ReportData:
     """What a report shows of one run.
 
@@ -117,6 +131,7 @@ class ReportData:
         hardware: What it ran on.
         fit_seconds: How long fitting took.
         frames_per_second: Speed of scoring.
+        training: How the network was trained; None where nothing is trained.
         warnings: What the reader must know before believing the numbers.
     """
 
@@ -142,6 +157,7 @@ class ReportData:
     hardware: str = ""
     fit_seconds: float | None = None
     frames_per_second: float | None = None
+    training: TrainingLog | None = None
     warnings: tuple[str, ...] = ()
 
     @property

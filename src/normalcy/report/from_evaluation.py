@@ -1,5 +1,6 @@
 """From what was measured to what a report shows."""
 
+from types import MappingProxyType
 from typing import Any
 
 from normalcy.datasets.base import Dataset
@@ -8,7 +9,7 @@ from normalcy.evaluation.run import Evaluation
 from normalcy.progress import Progress
 from normalcy.report.case_pictures import picture_case
 from normalcy.report.cases import choose_cases
-from normalcy.report.data import Case, EventSummary, ReportData, VideoTimeline
+from normalcy.report.data import Case, EventSummary, History, ReportData, TrainingLog, VideoTimeline
 from normalcy.scoring.bundle import Bundle
 from normalcy.scoring.record import ScoredVideo
 from normalcy.scoring.track import alarm_rule
@@ -21,6 +22,7 @@ def report_data(
     evaluation: Evaluation,
     record: dict[str, Any],
     *,
+    history: History = MappingProxyType({}),
     progress: Progress | None = None,
 ) -> ReportData:
     """Everything the report of an evaluation shows.
@@ -30,6 +32,7 @@ def report_data(
         dataset: On which videos.
         evaluation: What was measured.
         record: The same as `metrics.json` holds it.
+        history: What the training logged, see `read_history`.
         progress: Called while pictures are made.
     """
     header, fit = bundle.header, bundle.header.fit
@@ -56,6 +59,7 @@ def report_data(
         hardware=record["hardware"],
         fit_seconds=fit.fit_seconds,
         frames_per_second=evaluation.frames_per_second,
+        training=None if fit.training is None else TrainingLog(fit.training, history),
         warnings=_warnings(bundle, evaluation),
     )
 
@@ -117,4 +121,6 @@ def _warnings(bundle: Bundle, evaluation: Evaluation) -> tuple[str, ...]:
             f"The threshold asks for {rate:g} false alarms a day, {factor:,.0f} times rarer than one in the normal "
             "video it was calibrated on. Fit on more ordinary footage before trusting it."
         )
+    training = bundle.header.fit.training or {}
+    warnings.extend(f"Training: {warning}" for warning in training.get("warnings", ()))
     return tuple(warnings)

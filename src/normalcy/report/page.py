@@ -14,6 +14,7 @@ from normalcy.report.histogram import histogram_svg
 from normalcy.report.pictures import ramp_uri, shared_map_range
 from normalcy.report.roc import labelled_frames, roc_svg
 from normalcy.report.sections import case_groups, timelines
+from normalcy.report.training import training_section
 from normalcy.report.verdict import floor_remark, metric_rows, tiles, verdict
 from normalcy.report.words import compact, duration, number
 from normalcy.run_folder import write_text, writing_to
@@ -62,6 +63,7 @@ def _body(data: ReportData) -> dict[str, Any]:
         "map_low": compact(low),
         "map_high": compact(high),
         "ramp": ramp_uri(),
+        "training": training_section(data.training) if data.training else None,
     }
 
 
@@ -78,6 +80,7 @@ def _sections(data: ReportData) -> list[tuple[str, str]]:
         ("parts", "Parts of the score", bool(data.parts)),
         ("videos", "Every video", True),
         ("cases", "Worth a look", bool(data.cases)),
+        ("training", "Training", data.training is not None),
         ("setting", "What it was made of", True),
         ("again", "Make it again", bool(data.commands)),
     ]

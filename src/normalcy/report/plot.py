@@ -24,25 +24,17 @@ class Plot:
         """Place of a share of the vertical axis, upwards."""
         return self.height - self.bottom - share * (self.height - self.top - self.bottom)
 
-    def frame(self, *, x_name: str, y_name: str) -> str:
+    def frame(self, *, x_name: str, y_name: str = "") -> str:
         """Axis names and the base lines."""
-        middle_y = self.y(0.5)
-        return "".join(
-            [
-                svg.path(
-                    [(self.x(0), self.y(1)), (self.x(0), self.y(0)), (self.x(1), self.y(0))], class_="axis"
-                ),
-                svg.text(x_name, x=self.x(0.5), y=self.height - 8, class_="name", text_anchor="middle"),
-                svg.text(
-                    y_name,
-                    x=13,
-                    y=middle_y,
-                    class_="name",
-                    text_anchor="middle",
-                    transform=f"rotate(-90 13 {middle_y})",
-                ),
-            ]
+        base = svg.path(
+            [(self.x(0), self.y(1)), (self.x(0), self.y(0)), (self.x(1), self.y(0))], class_="axis"
         )
+        x_words = svg.text(x_name, x=self.x(0.5), y=self.height - 8, class_="name", text_anchor="middle")
+        return f"{base}{x_words}{self._y_name(y_name) if y_name else ''}"
+
+    def _y_name(self, words: str) -> str:
+        turned = f"rotate(-90 13 {self.y(0.5)})"
+        return svg.text(words, x=13, y=self.y(0.5), class_="name", text_anchor="middle", transform=turned)
 
     def x_tick(self, share: float, words: str) -> str:
         """A labelled place on the horizontal axis."""

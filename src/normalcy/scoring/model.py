@@ -51,6 +51,8 @@ class TorchModel:
 
 
 def _prepared(method: "Method", device: str) -> "Method":
-    import torch
+    from normalcy.layers.shapes import use_channels_last
 
-    return method.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    method = method.eval().to(device)
+    use_channels_last(method)
+    return method

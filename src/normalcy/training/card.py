@@ -50,7 +50,7 @@ def model_card(header: BundleHeader, calibration: Calibration) -> str:
         held_out=", ".join(fit.held_out_videos),
         fit_seconds=fit.fit_seconds,
         training=_training_rows(fit.training),
-        caveat=CAVEAT if fit.training else "",
+        caveat=CAVEAT if _chosen_on_held_out(fit.training) else "",
         calibration=calibration.describe(false_alarms_per_day=header.scoring.false_alarms_per_day),
     )
 
@@ -58,11 +58,19 @@ def model_card(header: BundleHeader, calibration: Calibration) -> str:
 def _training_rows(training: dict[str, Any] | None) -> str:
     if training is None:
         return "| training | none: only the calibration is learned |\n"
-    return (
+    rows = (
         f"| training | {training['epochs']} epochs, {training['steps']} steps, {training['clips']} clips; "
         f"ended by {training['stopped_by']} |\n"
         f"| best validation loss | {training['best_validation_loss']:.4f} |\n"
     )
+    if not _chosen_on_held_out(training):
+        rows += "| weights | of the last epoch |\n"
+    return rows + "".join(f"| **warning** | {warning} |\n" for warning in training.get("warnings", ()))
+
+
+def _chosen_on_held_out(training: dict[str, Any] | None) -> bool:
+    """Whether validation chose among the epochs; bundles of older versions name no choice, and it did."""
+    return training is not None and training.get("kept", "best") == "best"
 
 
 def full_title(header: BundleHeader) -> str:

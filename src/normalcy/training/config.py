@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from normalcy.methods.base import MethodDefinition, Preset
 
 
+Keep = Literal["best", "last"]
+
+
 class DataConfig(StrictConfig):
     """What to fit on.
 
@@ -41,10 +44,12 @@ class TrainingConfig(StrictConfig):
         accumulate: Equal parts a batch is cut into where memory is short.
         clip_strides: Distances between neighbouring frames of the clips that are sampled.
         learning_rate: Of Adam.
+        discriminator_learning_rate: Of the second player's Adam, where two are trained; null for the same.
         learning_rate_end: Fraction of it that is left at the end of a cosine decay over the epochs.
-        gradient_clip: Largest norm of the gradient.
-        patience_epochs: Early stopping after so many epochs without a lower validation loss.
-        ema_decay: Decay of the exponential moving average of the weights; null for none.
+        gradient_clip: Largest norm of the gradient, each player's of its own.
+        keep: Which weights the bundle gets: the best by validation loss, or the last, of a fixed budget.
+        patience_epochs: Early stopping after so many epochs without a lower validation loss; only to keep the best.
+        ema_decay: Decay of the exponential moving average of the weights (a generator's alone); null for none.
         precision: Of training; auto is bf16 where the hardware computes it natively.
         minutes: Largest duration; training then ends after the epoch at hand. Null for no limit.
         workers: Processes that prepare batches; 0 uses the main one.
@@ -56,8 +61,10 @@ class TrainingConfig(StrictConfig):
     accumulate: int = Field(1, ge=1)
     clip_strides: tuple[Annotated[int, Field(ge=1)], ...] = Field((1, 2, 3), min_length=1)
     learning_rate: float = Field(1e-3, gt=0)
+    discriminator_learning_rate: float | None = Field(None, gt=0)
     learning_rate_end: float = Field(1.0, gt=0, le=1)
     gradient_clip: float = Field(1.0, gt=0)
+    keep: Keep = "best"
     patience_epochs: int = Field(10, ge=1)
     ema_decay: float | None = Field(None, gt=0, lt=1)
     precision: Literal["auto", "float32", "bf16"] = "auto"

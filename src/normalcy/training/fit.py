@@ -1,7 +1,6 @@
 """Fitting: footage in, bundle out."""
 
 import time
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,7 @@ from normalcy.training.config import FitConfig, resumed_config
 from normalcy.training.data import NormalFootage, load_normal_footage
 
 if TYPE_CHECKING:
-    from normalcy.training.reconstruct import TrainingSummary
+    from normalcy.training.summary import TrainingSummary
 
 
 def fit(
@@ -81,7 +80,7 @@ def _fit_claimed(
         fitted_frames=sum(len(span) for span in footage.fitted),
         held_out_frames=sum(len(span) for span in footage.held_out),
         held_out_videos=tuple(span.name for span in footage.held_out),
-        training=asdict(summary) if summary else None,
+        training=summary.record() if summary else None,
         command=command,
         versions=versions(),
         hardware=hardware(),
@@ -129,11 +128,15 @@ def _train(
     resume: bool,
     progress: Progress | None,
 ) -> "TrainingSummary | None":
-    if method_definition(config.method).training == "none":
+    kind = method_definition(config.method).training
+    if kind == "none":
         return None
-    from normalcy.training.reconstruct import train_reconstruct
+    if kind == "adversarial":
+        from normalcy.training.adversarial import train_adversarial as train
+    else:
+        from normalcy.training.reconstruct import train_reconstruct as train
 
-    return train_reconstruct(
+    return train(
         method, footage, config.training, run=run, seed=config.seed, resume=resume, progress=progress
     )
 

@@ -22,6 +22,7 @@ from normalcy.report.page import write_report
 from normalcy.run_folder import RunFolder, write_json, writing_to
 from normalcy.scoring.bundle import Bundle, BundleHeader
 from normalcy.scoring.record import write_scores
+from normalcy.training.history import read_history
 from normalcy.video.reader import ReadOptions
 from normalcy.workflows.score import score_video
 
@@ -73,7 +74,9 @@ def judge_run(
         record = metrics_record(bundle, data, evaluation, command)
         files = _write_tables(run, evaluation, record)
         if report:
-            write_report(run.report, report_data(bundle, dataset, evaluation, record, progress=progress))
+            history = read_history(RunFolder(run_of(bundle_path)))
+            shown = report_data(bundle, dataset, evaluation, record, history=history, progress=progress)
+            write_report(run.report, shown)
             files["report"] = run.report
         if videos:
             files |= _write_videos(bundle, dataset, evaluation, run, progress)
@@ -140,12 +143,13 @@ def publish_noise(
 ) -> None:
     """Enters the noise floor of the same videos, a draw a seed."""
     labels = {video.name: labels_of(video) for video in evaluation.videos if video.label_T is not None}
-    shared = {
+    shared: dict[str, Any] = {
         "method": NOISE_METHOD,
         "preset": "gaussian",
         "fit_seconds": None,
         "frames_per_second": None,
         "settings_sha256": "",
+        "parts": {},
     }
     alpha = bundle.header.scoring.smoothing_alpha
     for seed in range(draws):

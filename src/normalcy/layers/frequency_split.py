@@ -1,0 +1,72 @@
+"""Omni-frequency split: a picture as the sum of a high and a low frequency part, without loss.
+
+Yufei Liang et al., "Omni-frequency Channel-selection Representations for Unsupervised Anomaly Detection",
+IEEE TIP 2023, arXiv 2203.00259, https://arxiv.org/abs/2203.00259
+
+Everything happens in float32: detail is signed, and a split in unsigned integers would cut half of it off.
+
+Letters: B clips, T frames, N = B*T, C channels, H height, W width, h and w half of them.
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+SplitKind = Literal["pyramid", "laplacian", "none"]
+
+# Burt and Adelson's generating kernel, and the five-point Laplacian.
+_BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
+_LAPLACIAN = ((0.0, 1.0, 0.0), (1.0, -4.0, 1.0), (0.0, 1.0, 0.0))
+
+
+class FrequencySplit(nn.Module):
+    """Splits clips: (B, T, C, H, W) -> high and low of the same shape, with `high + low == clip`.
+
+    Args:
+        kind: `pyramid` takes one level of a Gaussian pyramid as the low part; `laplacian` the response of the Laplacian
+            as the high part (what is left is then a sharpened picture, not a low band); `none` halves the picture.
+    """
+
+    kernel_HW: Tensor
+
+    def __init__(self, kind: SplitKind) -> None:
+        super().__init__()
+        self.kind = kind
+        binomial = torch.tensor(_BINOMIAL)
+        kernel_HW = torch.tensor(_LAPLACIAN) if kind == "laplacian" else torch.outer(binomial, binomial)
+        self.register_buffer("kernel_HW", kernel_HW, persistent=False)
+
+    def forward(self, clip_BTCHW: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns (high, low), float32 whatever the precision around it."""
+        with torch.autocast(clip_BTCHW.device.type, enabled=False):
+            clip_BTCHW = clip_BTCHW.float()
+            match self.kind:
+                case "pyramid":
+                    low_BTCHW = _each_plane(self._low_band, clip_BTCHW)
+                    return clip_BTCHW - low_BTCHW, low_BTCHW
+                case "laplacian":
+                    high_BTCHW = _each_plane(self._laplacian, clip_BTCHW)
+                    return high_BTCHW, clip_BTCHW - high_BTCHW
+                case "none":
+                    return clip_BTCHW / 2, clip_BTCHW / 2
+
+    def _low_band(self, x_N1HW: Tensor) -> Tensor:
+        """Blur, take every second pixel, and interpolate back with the same kernel."""
+        height, width = x_N1HW.shape[2:]
+        kernel_11HW = self.kernel_HW[None, None]
+        small_N1hw = F.conv2d(F.pad(x_N1HW, (2, 2, 2, 2), mode="replicate"), kernel_11HW, stride=2)
+        padded = F.pad(small_N1hw, (1, 1, 1, 1), mode="replicate")
+        grown = F.conv_transpose2d(padded, 4 * kernel_11HW, stride=2, padding=2)
+        return grown[:, :, 2 : 2 + height, 2 : 2 + width]
+
+    def _laplacian(self, x_N1HW: Tensor) -> Tensor:
+        return F.conv2d(F.pad(x_N1HW, (1, 1, 1, 1), mode="replicate"), self.kernel_HW[None, None])
+
+
+def _each_plane(layer: object, x_BTCHW: Tensor) -> Tensor:
+    """Applies a (N, 1, H, W) function to every channel of every frame."""
+    assert callable(layer)
+    out: Tensor = layer(x_BTCHW.flatten(0, 2)[:, None])
+    return out.reshape(x_BTCHW.shape)

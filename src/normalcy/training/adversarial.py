@@ -1,0 +1,158 @@
+"""Training by two players: a generator and a discriminator, each with its own loss and optimiser.
+
+Goodfellow et al., "Generative Adversarial Nets", NeurIPS 2014, https://arxiv.org/abs/1406.2661; Adam with the momentum
+of Radford et al., "Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks", ICLR
+2016, https://arxiv.org/abs/1511.06434.
+
+Letters: B clips, T frames, C channels, H height, W width.
+"""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+
+from normalcy.methods.base import Adversarial, AdversarialLosses, Method
+from normalcy.progress import Progress
+from normalcy.run_folder import RunFolder
+from normalcy.training.callbacks import GeneratorAveraging
+from normalcy.training.collapse import CollapseWatch
+from normalcy.training.config import TrainingConfig
+from normalcy.training.data import NormalFootage
+from normalcy.training.lightning_import import Callback, LightningModule
+from normalcy.training.optimising import cosine_decay, in_range, require_finite
+from normalcy.training.session import run_session
+from normalcy.training.summary import TrainingSummary
+
+ADAM_BETAS = (0.5, 0.999)
+
+
+def take_gradients(
+    losses: AdversarialLosses,
+    players: Adversarial,
+    *,
+    parts: int = 1,
+    backward: Callable[..., None] = Tensor.backward,
+) -> None:
+    """Adds each loss's gradient to its own player's weights, and to no other's.
+
+    Both losses may come from one graph: what would be a detached fake and a frozen discriminator in two passes is here
+    the choice of weights that each gradient is taken by. Both are taken at the same weights, before either steps.
+
+    Args:
+        losses: Of one batch, or of one of `parts` equal parts of it.
+        players: Whose weights they are taken by.
+        parts: What the losses are divided by.
+        backward: Takes a loss and what `torch.Tensor.backward` takes.
+    """
+    backward(losses.discriminator["loss"] / parts, inputs=_weights(players.discriminator), retain_graph=True)
+    backward(losses.generator["loss"] / parts, inputs=_weights(players.generator))
+
+
+def _weights(player: nn.Module) -> list[nn.Parameter]:
+    return [weight for weight in player.parameters() if weight.requires_grad]
+
+
+def seed_batch(seed: int, *, epoch: int, batch: int) -> None:
+    """Makes what a batch draws from torch's generator depend on its place alone, so that resuming is exact."""
+    torch.manual_seed(int(np.random.SeedSequence((seed, epoch, batch)).generate_state(1, np.uint64)[0]))
+
+
+class AdversarialTraining(LightningModule):
+    """Trains `method.adversarial_losses` with an Adam for each player."""
+
+    def __init__(self, method: Method, config: TrainingConfig, *, seed: int) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.method = method
+        self.config, self.seed = config, seed
+        trained = {*self.players.generator.parameters(), *self.players.discriminator.parameters()}
+        assert trained == set(method.parameters()), "every weight belongs to a player"
+
+    @property
+    def players(self) -> Adversarial:
+        """The method, as its two players."""
+        return cast(Adversarial, self.method)
+
+    def training_step(self, clip_BTCHW: Tensor, batch_index: int) -> None:
+        """One batch, or a part of one; a loss that is not finite stops before it reaches the weights."""
+        seed_batch(self.seed, epoch=self.current_epoch, batch=batch_index)
+        losses = self.players.adversarial_losses(in_range(clip_BTCHW, spec=self.method.clip))
+        for player in losses:
+            require_finite(player["loss"], epoch=self.current_epoch, where=f"batch {batch_index}")
+        take_gradients(losses, self.players, parts=self.config.accumulate, backward=self.manual_backward)
+        if (batch_index + 1) % self.config.accumulate == 0 or self.trainer.is_last_batch:
+            self._step()
+        self._log(losses)
+
+    def _step(self) -> None:
+        for optimiser in cast(list[torch.optim.Optimizer], self.optimizers()):
+            self.clip_gradients(
+                optimiser, gradient_clip_val=self.config.gradient_clip, gradient_clip_algorithm="norm"
+            )
+            optimiser.step()
+            optimiser.zero_grad()
+
+    def _log(self, losses: AdversarialLosses) -> None:
+        terms = {f"train_{name}": value.detach() for name, value in losses.generator.items()}
+        terms |= {
+            f"train_discriminator_{name}": value.detach() for name, value in losses.discriminator.items()
+        }
+        self.log_dict(terms, on_step=False, on_epoch=True)
+
+    def on_train_epoch_end(self) -> None:
+        """Takes both learning rates down."""
+        for schedule in cast(list[LambdaLR], self.lr_schedulers()):
+            schedule.step()
+
+    def validation_step(self, clip_BTCHW: Tensor, batch_index: int) -> None:
+        """Errors on clips that are not fitted on."""
+        losses = self.players.validation_losses(in_range(clip_BTCHW, spec=self.method.clip))
+        require_finite(losses["loss"], epoch=self.current_epoch, where="validation")
+        terms = {f"validation_{name}": value for name, value in losses.items()}
+        self.log_dict(terms, batch_size=len(clip_BTCHW))
+
+    def configure_optimizers(self) -> Any:
+        """The generator's Adam and the discriminator's, with the same cosine decay."""
+        rates = {
+            self.players.generator: self.config.learning_rate,
+            self.players.discriminator: self.config.discriminator_learning_rate or self.config.learning_rate,
+        }
+        optimisers = [
+            torch.optim.Adam(_weights(player), lr=rate, betas=ADAM_BETAS) for player, rate in rates.items()
+        ]
+        return optimisers, [cosine_decay(optimiser, config=self.config) for optimiser in optimisers]
+
+
+def train_adversarial(
+    method: Method,
+    footage: NormalFootage,
+    config: TrainingConfig,
+    *,
+    run: RunFolder,
+    seed: int,
+    resume: bool,
+    progress: Progress | None = None,
+) -> TrainingSummary:
+    """Trains both players in place and leaves the weights that `config.keep` asks for in `method`.
+
+    Raises:
+        NonFiniteLoss: A loss became NaN or infinite.
+        KeyboardInterrupt: Ctrl-C; `resume` goes on after the last full epoch.
+    """
+    callbacks: list[Callback] = [CollapseWatch()]
+    if config.ema_decay:
+        callbacks.append(GeneratorAveraging(decay=config.ema_decay))
+    return run_session(
+        AdversarialTraining(method, config, seed=seed),
+        footage,
+        config,
+        run=run,
+        seed=seed,
+        resume=resume,
+        callbacks=callbacks,
+        progress=progress,
+    )

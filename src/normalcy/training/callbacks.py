@@ -1,0 +1,43 @@
+"""What Lightning calls back while any kind of training runs."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+from torch import Tensor, nn
+
+from normalcy.progress import Progress
+from normalcy.training.lightning_import import Callback, EMAWeightAveraging, LightningModule, Trainer
+
+
+class ReportProgress(Callback):
+    """Tells how many steps of all are done, and the latest validation loss."""
+
+    def __init__(self, progress: Progress, *, total_steps: int) -> None:
+        self.progress, self.total_steps = progress, total_steps
+
+    def on_train_batch_end(self, trainer: Trainer, *arguments: Any) -> None:
+        """After each batch."""
+        loss = trainer.callback_metrics.get("validation_loss")
+        note = "" if loss is None else f", validation loss {float(loss):.4f}"
+        done = trainer.current_epoch * int(trainer.num_training_batches) + trainer.fit_loop.batch_idx + 1
+        self.progress(f"training, epoch {trainer.current_epoch + 1}{note}", done, self.total_steps)
+
+
+class GeneratorAveraging(EMAWeightAveraging):
+    """Averages the generator alone: all else, and counts within it, stays as it is now."""
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *rest: Any) -> None:
+        """After each batch: averages all, then takes back what is not to be averaged."""
+        super().on_train_batch_end(trainer, pl_module, *rest)
+        assert self._average_model is not None
+        now = dict(_tensors(pl_module))
+        for name, averaged in _tensors(self._average_model.module):
+            # Half of a count, such as BatchNorm's of batches, means nothing.
+            if not (name.startswith("method.generator.") and averaged.is_floating_point()):
+                averaged.data.copy_(now[name].data)
+
+
+def _tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Weights and buffers by name, those that no checkpoint keeps as well."""
+    return itertools.chain(module.named_parameters(), module.named_buffers())

@@ -1,0 +1,43 @@
+"""Batches of clips, to fit on and to validate on."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from normalcy.methods.contract import ClipSpec
+from normalcy.training.clips import ClipDataset, EpochSampler, clip_places
+from normalcy.training.config import TrainingConfig
+from normalcy.training.data import Footage
+
+
+def training_loader(
+    footage: Sequence[Footage], *, spec: ClipSpec, config: TrainingConfig, seed: int
+) -> DataLoader[Tensor]:
+    """Clips at every stride, in an order that seed and epoch settle."""
+    places = clip_places(
+        [len(span) for span in footage], clip_len_frames=spec.length_frames, strides=config.clip_strides
+    )
+    sampler = EpochSampler(len(places), clips_per_epoch=config.clips_per_epoch, seed=seed)
+    dataset = ClipDataset([span.frames_TCHW for span in footage], places, spec=spec)
+    return DataLoader(
+        dataset,
+        batch_size=min(config.batch_size // config.accumulate, len(sampler)),
+        sampler=sampler,
+        num_workers=config.workers,
+        drop_last=True,
+    )
+
+
+def validation_loader(
+    footage: Sequence[Footage], *, spec: ClipSpec, config: TrainingConfig
+) -> DataLoader[Tensor]:
+    """Clips end to end, at the stride that is scored."""
+    places = clip_places(
+        [len(span) for span in footage],
+        clip_len_frames=spec.length_frames,
+        strides=(spec.stride_frames,),
+        hop_frames=spec.length_frames,
+    )
+    dataset = ClipDataset([span.frames_TCHW for span in footage], places, spec=spec)
+    return DataLoader(dataset, batch_size=config.batch_size // config.accumulate)

@@ -1,0 +1,200 @@
+"""One session of training, of any kind: Lightning's loop, checkpoints, time, Ctrl-C, and what it came to."""
+
+import math
+import signal
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from normalcy.layers.shapes import use_channels_last
+from normalcy.methods.base import Method
+from normalcy.progress import Progress
+from normalcy.run_folder import RunFolder
+from normalcy.training.callbacks import ReportProgress
+from normalcy.training.checkpoints import WholeCheckpointIO
+from normalcy.training.collapse import CollapseWatch
+from normalcy.training.config import TrainingConfig
+from normalcy.training.data import NormalFootage
+from normalcy.training.lightning_import import (
+    Callback,
+    CSVLogger,
+    EarlyStopping,
+    LightningModule,
+    ModelCheckpoint,
+    TensorBoardLogger,
+    Timer,
+    Trainer,
+)
+from normalcy.training.loaders import training_loader, validation_loader
+from normalcy.training.precision import lightning_precision
+from normalcy.training.summary import TrainingSummary, read_summary, write_summary
+
+
+def run_session(
+    module: LightningModule,
+    footage: NormalFootage,
+    config: TrainingConfig,
+    *,
+    run: RunFolder,
+    seed: int,
+    resume: bool,
+    callbacks: Sequence[Callback] = (),
+    progress: Progress | None = None,
+) -> TrainingSummary:
+    """Trains in place and leaves the weights that `config.keep` asks for in the method.
+
+    Args:
+        module: How a kind of training takes a step; holds the method as `method`, logs `validation_loss`.
+        footage: Videos to fit on and to validate on.
+        config: How long, how often and with which precision.
+        run: Where checkpoints and logs go.
+        seed: Of the order of clips.
+        resume: Go on after the last full epoch of an earlier session.
+        callbacks: What else the kind needs called back.
+        progress: Told the steps.
+
+    Raises:
+        NonFiniteLoss: The loss became NaN or infinite.
+        KeyboardInterrupt: Ctrl-C; `resume` goes on after the last full epoch.
+    """
+    method = cast(Method, module.method)
+    finished = run.checkpoints / "finished.json"
+    if resume and finished.is_file():
+        _load_weights(method, run.checkpoints / f"{config.keep}.ckpt")
+        return read_summary(finished)
+    training = training_loader(footage.fitted, spec=method.clip, config=config, seed=seed)
+    validation = validation_loader(footage.held_out, spec=method.clip, config=config)
+    # Its count of seconds goes on over resumptions.
+    timer = Timer(_limit(config), interval="epoch", verbose=False)
+    best, last = _checkpoints(run)
+    others = _callbacks(config, callbacks, len(training), progress)
+    trainer = _trainer(config, run, [best, last, timer, *others], is_manual=not module.automatic_optimization)
+    use_channels_last(module)
+    _fit(trainer, module, training, validation, checkpoint=_last_epoch(run) if resume else None)
+    _load_weights(method, run.checkpoints / f"{config.keep}.ckpt")
+    summary = TrainingSummary(
+        epochs=trainer.current_epoch,
+        steps=trainer.global_step // len(trainer.optimizers),
+        clips=trainer.current_epoch * len(training) * (config.batch_size // config.accumulate),
+        best_validation_loss=float(best.best_model_score) if best.best_model_score is not None else math.nan,
+        stopped_by=_stopped_by(trainer, config),
+        precision=str(trainer.precision),
+        train_seconds=timer.time_elapsed("train"),
+        kept=config.keep,
+        warnings=tuple(each for one in callbacks if isinstance(one, CollapseWatch) for each in one.warnings),
+    )
+    write_summary(finished, summary)
+    return summary
+
+
+def _last_epoch(run: RunFolder) -> Path | None:
+    """Checkpoint of the last full epoch; None where there was none."""
+    path = run.checkpoints / "last.ckpt"
+    return path if path.is_file() else None
+
+
+def _limit(config: TrainingConfig) -> timedelta | None:
+    return timedelta(minutes=config.minutes) if config.minutes else None
+
+
+def _checkpoints(run: RunFolder) -> tuple[ModelCheckpoint, ModelCheckpoint]:
+    best = ModelCheckpoint(
+        run.checkpoints,
+        filename="best",
+        monitor="validation_loss",
+        enable_version_counter=False,
+        save_on_train_epoch_end=True,
+    )
+    # Not `save_last`: that follows the best, and resuming would go back to it.
+    last = ModelCheckpoint(
+        run.checkpoints, filename="last", enable_version_counter=False, save_on_train_epoch_end=True
+    )
+    return best, last
+
+
+def _callbacks(
+    config: TrainingConfig, of_kind: Sequence[Callback], batches: int, progress: Progress | None
+) -> list[Callback]:
+    callbacks = list(of_kind)
+    if config.keep == "best":
+        callbacks.insert(0, EarlyStopping("validation_loss", patience=config.patience_epochs))
+    if progress:
+        total_steps = config.epochs * batches
+        progress("training", 0, total_steps)
+        callbacks.append(ReportProgress(progress, total_steps=total_steps))
+    return callbacks
+
+
+def _trainer(
+    config: TrainingConfig, run: RunFolder, callbacks: list[Callback], *, is_manual: bool
+) -> Trainer:
+    return Trainer(
+        max_epochs=config.epochs,
+        accelerator="auto",
+        devices=1,
+        precision=lightning_precision(config.precision),
+        # A kind that steps by hand clips and accumulates by hand as well.
+        gradient_clip_val=None if is_manual else config.gradient_clip,
+        accumulate_grad_batches=1 if is_manual else config.accumulate,
+        callbacks=callbacks,
+        plugins=[WholeCheckpointIO()],
+        # Each session logs into a version of its own: resuming would otherwise delete the earlier log.
+        logger=[CSVLogger(run.logs / "csv", name=""), TensorBoardLogger(run.logs / "tensorboard", name="")],
+        num_sanity_val_steps=0,
+        log_every_n_steps=10,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+
+
+def _fit(
+    trainer: Trainer,
+    module: LightningModule,
+    training: DataLoader[Tensor],
+    validation: DataLoader[Tensor],
+    *,
+    checkpoint: Path | None,
+) -> None:
+    on_ctrl_c = signal.getsignal(signal.SIGINT)
+    with _without_notes():
+        try:
+            trainer.fit(module, training, validation, ckpt_path=checkpoint, weights_only=True)
+        except SystemExit as error:
+            # Lightning turns Ctrl-C into an exit of its own, and ignores the next; the caller decides what it means.
+            signal.signal(signal.SIGINT, on_ctrl_c)
+            raise KeyboardInterrupt from error
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def _without_notes() -> Iterator[None]:
+    """Keeps Lightning's notes from the user."""
+    with warnings.catch_warnings():
+        # Notes between the libraries' own developers.
+        warnings.filterwarnings("ignore", category=FutureWarning)
+        # Two cores and memory-mapped uint8 clips: workers cost more than they bring.
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message=".*number of training batches.*logging interval.*")
+        warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
+        yield
+
+
+def _load_weights(method: Method, path: Path) -> None:
+    weights = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    method.load_state_dict({name.removeprefix("method."): tensor for name, tensor in weights.items()})
+    method.float().eval()
+
+
+def _stopped_by(trainer: Trainer, config: TrainingConfig) -> str:
+    if trainer.current_epoch >= config.epochs:
+        return "epochs"
+    stopping = trainer.early_stopping_callback
+    return "early stopping" if stopping is not None and stopping.stopped_epoch else "minutes"

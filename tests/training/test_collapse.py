@@ -1,0 +1,50 @@
+import warnings
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from normalcy.errors import CollapseWarning
+from normalcy.training.collapse import CollapseWatch
+
+LOSS, DIVERSITY = "train_discriminator_loss", "train_discriminator_diversity"
+
+
+def watched(watch: CollapseWatch, *means: dict[str, float], first_epoch: int = 0) -> list[str]:
+    """What is told of epochs with these means."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for epoch, mean in enumerate(means, first_epoch):
+            metrics = {name: torch.tensor(value) for name, value in mean.items()}
+            watch.on_train_epoch_end(SimpleNamespace(callback_metrics=metrics, current_epoch=epoch), None)
+    assert all(one.category is CollapseWarning for one in caught)
+    return [str(one.message) for one in caught]
+
+
+def test_a_loss_under_the_floor_for_three_epochs_running_is_told():
+    assert watched(CollapseWatch(), *[{LOSS: 0.04}] * 2) == []
+    assert watched(CollapseWatch(), *[{LOSS: 0.04}, {LOSS: 0.04}, {LOSS: 0.06}] * 2) == []
+    (message,) = watched(CollapseWatch(), {LOSS: 0.9}, *[{LOSS: 0.04}] * 9)
+    assert message.startswith("the discriminator won: its loss stayed under 0.05 from epoch 1 to 3. So ")
+
+
+def test_fakes_that_are_all_alike_are_told():
+    (message,) = watched(CollapseWatch(), *[{LOSS: 1.3, DIVERSITY: 0.09}] * 3)
+    assert message.startswith("mode collapse: the spread of the generated clips over that of the real ones ")
+    assert watched(CollapseWatch(), *[{LOSS: 1.3, DIVERSITY: 0.11}] * 9) == []
+
+
+@pytest.mark.parametrize("means", [{}, {LOSS: float("nan")}])
+def test_what_is_not_measured_is_no_collapse(means):
+    assert watched(CollapseWatch(), *[means] * 9) == []
+
+
+def test_it_goes_on_from_a_checkpoint():
+    first, second, third = CollapseWatch(), CollapseWatch(), CollapseWatch()
+    watched(first, *[{LOSS: 0.04}] * 2)
+    second.load_state_dict(first.state_dict())
+    (message,) = watched(second, {LOSS: 0.04}, first_epoch=2)
+    assert "from epoch 0 to 2" in message
+    third.load_state_dict(second.state_dict())
+    assert watched(third, *[{LOSS: 0.04}] * 5, first_epoch=3) == []
+    assert third.warnings == (message,)
