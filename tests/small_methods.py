@@ -17,6 +17,18 @@ SMALL: dict[str, dict[str, Any]] = {
         "lstm_channels": (6, 6),
         "compare_frame_scores": ({"name": "box-maximum"},),
     },
+    "ocr-gan-video": {
+        "size_px": (16, 24),
+        "clip_len_frames": 6,
+        "widths": (8, 8),
+        "grid_strides": (2, 1),
+        "predict_frames": 2,
+        "visible_every": 2,
+        "discriminator_layers": ({"channels": 8}, {"channels": 8}),
+        "score_fusion": "z-scores",
+        "score_weights": {"reconstruction": 1.0, "feature": 0.5, "displacement": 1.0},
+        "further_parts": ("reconstruction_high", "reconstruction_low", "attention"),
+    },
     "flow-magnitude": {"size_px": (32, 48), "blur_fraction": 0.1},
 }
 

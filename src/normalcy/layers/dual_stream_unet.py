@@ -14,9 +14,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.checkpoint import checkpoint
 
 from normalcy.layers.channel_shuffle import ChannelShuffle
+from normalcy.layers.recompute import recomputed
 from normalcy.layers.shapes import per_frame
 from normalcy.layers.temporal_attention import TemporalAttention
 
@@ -42,8 +42,7 @@ class LevelMix(nn.Module):
 
     def forward(self, high_BTDHW: Tensor, low_BTDHW: Tensor) -> tuple[Tensor, Tensor]:
         """Both streams, mixed."""
-        if self.shuffle is not None:
-            high_BTDHW, low_BTDHW = self.shuffle(high_BTDHW, low_BTDHW)
+        high_BTDHW, low_BTDHW = self._shuffled(high_BTDHW, low_BTDHW)
         if self.attention:
             high_BTDHW, low_BTDHW = self.attention[0](high_BTDHW), self.attention[1](low_BTDHW)
         return high_BTDHW, low_BTDHW
@@ -52,13 +51,17 @@ class LevelMix(nn.Module):
         self, high_BTDHW: Tensor, low_BTDHW: Tensor
     ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, ...]]:
         """The same, and the attention weights of each stream."""
-        if self.shuffle is not None:
-            high_BTDHW, low_BTDHW = self.shuffle(high_BTDHW, low_BTDHW)
+        streams = self._shuffled(high_BTDHW, low_BTDHW)
         if not self.attention:
-            return (high_BTDHW, low_BTDHW), ()
-        high_BTDHW, of_high = self.attention[0].with_weights(high_BTDHW)
-        low_BTDHW, of_low = self.attention[1].with_weights(low_BTDHW)
+            return streams, ()
+        (high_BTDHW, of_high), (low_BTDHW, of_low) = map(_with_weights, self.attention, streams)
         return (high_BTDHW, low_BTDHW), (of_high, of_low)
+
+    def _shuffled(self, high_BTDHW: Tensor, low_BTDHW: Tensor) -> tuple[Tensor, Tensor]:
+        if self.shuffle is None:
+            return high_BTDHW, low_BTDHW
+        streams: tuple[Tensor, Tensor] = self.shuffle(high_BTDHW, low_BTDHW)
+        return streams
 
 
 class StreamUNet(nn.Module):
@@ -156,14 +159,22 @@ class DualStreamUNet(nn.Module):
         """High and low, rebuilt."""
         return self._run(high_BTCHW, low_BTCHW, self.mix_down[-1])
 
+    def start_at_zero(self) -> None:
+        """Makes both outputs zero at first, so that a network that adds to a good guess starts from that guess."""
+        for stream in (self.high, self.low):
+            for parameter in stream.head.parameters():
+                nn.init.zeros_(parameter)
+
     def with_weights(
         self, high_BTCHW: Tensor, low_BTCHW: Tensor
     ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, ...]]:
         """The same, and the bottleneck's attention weights of each stream: (B, heads, places, T, T)."""
         kept: list[Tensor] = []
+        deepest = self.mix_down[-1]
+        assert isinstance(deepest, LevelMix)
 
         def bottleneck(high_BTDHW: Tensor, low_BTDHW: Tensor) -> tuple[Tensor, Tensor]:
-            streams, weights = self.mix_down[-1].attention_weights(high_BTDHW, low_BTDHW)
+            streams, weights = deepest.attention_weights(high_BTDHW, low_BTDHW)
             kept.extend(weights)
             return streams
 
@@ -204,9 +215,13 @@ class DualStreamUNet(nn.Module):
         self, step: Callable[..., tuple[Tensor, Tensor]], level: int, *streams: Tensor
     ) -> tuple[Tensor, Tensor]:
         if self.checkpointed and self.training:
-            out: tuple[Tensor, Tensor] = checkpoint(step, level, *streams, use_reentrant=False)
-            return out
+            return recomputed(step, level, *streams, module=self)
         return step(level, *streams)
+
+
+def _with_weights(attention: nn.Module, x_BTDHW: Tensor) -> tuple[Tensor, Tensor]:
+    assert isinstance(attention, TemporalAttention)
+    return attention.with_weights(x_BTDHW)
 
 
 def _conv(before: int, after: int, *, stride: int = 1) -> nn.Sequential:

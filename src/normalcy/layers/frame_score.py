@@ -89,6 +89,12 @@ def box_mean(x_BTHW: Tensor, *, box_px: int) -> Tensor:
     return F.avg_pool2d(x_BTHW, box_px, stride=1)
 
 
+def box_blur(x_BTHW: Tensor, *, box_px: int) -> Tensor:
+    """Mean over a square box around every pixel, cut off at the picture's edge: the same shape."""
+    side = box_px + 1 - box_px % 2
+    return F.avg_pool2d(x_BTHW, side, stride=1, padding=side // 2, count_include_pad=False)
+
+
 def gradient_energy(x_BTCHW: Tensor) -> Tensor:
     """Squared forward differences in both directions, mean over channels: (B, T, H, W)."""
     x_NCHW = x_BTCHW.flatten(0, 1)

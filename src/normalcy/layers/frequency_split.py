@@ -8,6 +8,7 @@ Everything happens in float32: detail is signed, and a split in unsigned integer
 Letters: B clips, T frames, N = B*T, C channels, H height, W width, h and w half of them.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -65,8 +66,6 @@ class FrequencySplit(nn.Module):
         return F.conv2d(F.pad(x_N1HW, (1, 1, 1, 1), mode="replicate"), self.kernel_HW[None, None])
 
 
-def _each_plane(layer: object, x_BTCHW: Tensor) -> Tensor:
+def _each_plane(function: Callable[[Tensor], Tensor], x_BTCHW: Tensor) -> Tensor:
     """Applies a (N, 1, H, W) function to every channel of every frame."""
-    assert callable(layer)
-    out: Tensor = layer(x_BTCHW.flatten(0, 2)[:, None])
-    return out.reshape(x_BTCHW.shape)
+    return function(x_BTCHW.flatten(0, 2)[:, None]).reshape(x_BTCHW.shape)

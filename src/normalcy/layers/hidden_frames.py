@@ -22,20 +22,40 @@ class HiddenFrames(nn.Module):
 
     mix_TS: Tensor
     mask_T: Tensor
+    time_T: Tensor
 
     def __init__(self, frames: int, *, hidden: tuple[int, ...]) -> None:
         super().__init__()
         visible = [t for t in range(frames) if t not in hidden]
         if not visible or any(not 0 <= t < frames for t in hidden):
             raise ValueError(f"hidden frames {hidden} must be some, not all, of 0 to {frames - 1}")
-        mask_T = torch.zeros(frames)
-        mask_T[list(hidden)] = 1.0
+        pairs = [_neighbours(t, visible) for t in range(frames)]
+        self.before, self.after = [first for first, _ in pairs], [second for _, second in pairs]
+        mask = [float(t in hidden) for t in range(frames)]
+        time = [(t - first) / (second - first or 1) for t, (first, second) in enumerate(pairs)]
         self.register_buffer("mix_TS", _mix(frames, visible), persistent=False)
-        self.register_buffer("mask_T", mask_T, persistent=False)
+        self.register_buffer("mask_T", torch.tensor(mask), persistent=False)
+        self.register_buffer("time_T", torch.tensor(time), persistent=False)
 
     def forward(self, clip_BTCHW: Tensor) -> Tensor:
-        """The clip as the network may see it."""
-        return torch.einsum("ts,bschw->btchw", self.mix_TS.to(clip_BTCHW.dtype), clip_BTCHW)
+        """The clip as the network may see it; visible frames stay exact, whatever the precision around it."""
+        with torch.autocast(clip_BTCHW.device.type, enabled=False):
+            return torch.einsum("ts,bschw->btchw", self.mix_TS.to(clip_BTCHW.dtype), clip_BTCHW)
+
+    def neighbours(self, clip_BTCHW: Tensor) -> tuple[Tensor, Tensor]:
+        """The two visible frames that tell most of each frame: (B, T, C, H, W) each.
+
+        Those a hidden frame lies between, or the two nearest to it where it lies beyond all. `time_T` says where:
+        0 at the first, 1 at the second, more than 1 beyond it. A visible frame is its own two neighbours, at time 0.
+        """
+        return clip_BTCHW[:, self.before], clip_BTCHW[:, self.after]
+
+
+def _neighbours(t: int, visible: list[int]) -> tuple[int, int]:
+    if t in visible:
+        return t, t
+    after = min(max(bisect_left(visible, t), 1), len(visible) - 1)
+    return visible[max(after - 1, 0)], visible[after]
 
 
 def _mix(frames: int, visible: list[int]) -> Tensor:

@@ -4,9 +4,13 @@ Letters: B clips, T frames, C channels, H height, W width, h and w the grid that
 A heads, D model width, K = D/A width of a head.
 """
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from normalcy.layers.coarse_grid import from_grid, to_grid
 
 
 class TemporalAttention(nn.Module):
@@ -45,7 +49,7 @@ class TemporalAttention(nn.Module):
         query, key, value = self._heads(x_BTCHW)
         weights_NATT = attention_weights(query, key)
         out = x_BTCHW + self._spread(weights_NATT.to(value.dtype) @ value, x_BTCHW)
-        return out, weights_NATT.unflatten(0, (len(x_BTCHW), -1)).transpose(1, 2)
+        return out, torch.unflatten(weights_NATT, 0, (len(x_BTCHW), -1)).transpose(1, 2)
 
     def position(self, frames: int) -> Tensor:
         """Position embedding of so many frames: (T, D)."""
@@ -58,16 +62,13 @@ class TemporalAttention(nn.Module):
         """Query, key and value, each (N, A, T, K)."""
         tokens_NTD = self.norm(self.embed(self._sequences(x_BTCHW)))
         tokens_NTD = tokens_NTD + self.position(x_BTCHW.shape[1])
-        split = self.query_key_value(tokens_NTD).unflatten(-1, (3, self.heads, -1))
+        split = torch.unflatten(self.query_key_value(tokens_NTD), -1, (3, self.heads, -1))
         query, key, value = split.permute(2, 0, 3, 1, 4).unbind(0)
         return query, key, value
 
     def _sequences(self, x_BTCHW: Tensor) -> Tensor:
         """One sequence for each place of the grid: (N, T, C)."""
-        grid_BTChw = x_BTCHW
-        if self.grid_stride > 1:
-            pooled = F.avg_pool2d(x_BTCHW.flatten(0, 1), self.grid_stride, ceil_mode=True)
-            grid_BTChw = pooled.unflatten(0, x_BTCHW.shape[:2])
+        grid_BTChw = to_grid(x_BTCHW, stride=self.grid_stride)
         return grid_BTChw.permute(0, 3, 4, 1, 2).flatten(0, 2)
 
     def _spread(self, attended_NATK: Tensor, x_BTCHW: Tensor) -> Tensor:
@@ -75,11 +76,11 @@ class TemporalAttention(nn.Module):
         batch, frames, _, height, width = x_BTCHW.shape
         rows, columns = -(-height // self.grid_stride), -(-width // self.grid_stride)
         found_NTC = self.out(attended_NATK.transpose(1, 2).flatten(2))
-        found_BTChw = found_NTC.unflatten(0, (batch, rows, columns)).permute(0, 3, 4, 1, 2)
+        found_BTChw = torch.unflatten(found_NTC, 0, (batch, rows, columns)).permute(0, 3, 4, 1, 2)
         if self.grid_stride == 1:
             return found_BTChw
-        grown = F.interpolate(found_BTChw.flatten(0, 1), size=(height, width), mode="bilinear")
-        return grown.unflatten(0, (batch, frames))
+        grown = from_grid(found_BTChw.flatten(0, 1), stride=self.grid_stride, size_px=(height, width))
+        return torch.unflatten(grown, 0, (batch, frames))
 
 
 def attend(query_NATK: Tensor, key_NATK: Tensor, value_NATK: Tensor) -> Tensor:
@@ -93,4 +94,4 @@ def attend(query_NATK: Tensor, key_NATK: Tensor, value_NATK: Tensor) -> Tensor:
 def attention_weights(query_NATK: Tensor, key_NATK: Tensor) -> Tensor:
     """Softmax of the scaled products, float32: (N, A, T, T), rows sum to 1."""
     scores_NATT = query_NATK @ key_NATK.transpose(-1, -2)
-    return (scores_NATT.float() * query_NATK.shape[-1] ** -0.5).softmax(dim=-1)
+    return (scores_NATT.float() / math.sqrt(query_NATK.shape[-1])).softmax(dim=-1)

@@ -7,13 +7,16 @@
 Letters: B clips, T frames, C channels in and out, D channels of each path, H height, W width, h and w the coarser grid.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from normalcy.layers.coarse_grid import from_grid, to_grid
 from normalcy.layers.conv_lstm import ConvLSTM
+from normalcy.layers.shapes import per_frame
 from normalcy.layers.temporal_attention import TemporalAttention
 
 FusionPath = Literal["attention", "conv_lstm", "conv3d"]
@@ -42,7 +45,7 @@ class TemporalFusion(nn.Module):
         grid_stride: int = 1,
     ) -> None:
         super().__init__()
-        builders = {
+        builders: dict[FusionPath, Callable[[], nn.Module]] = {
             "attention": lambda: AttentionPath(channels, width=width, heads=heads, frames=frames),
             "conv_lstm": lambda: ConvLSTM(channels, width),
             "conv3d": lambda: Conv3dPath(channels, width),
@@ -53,15 +56,11 @@ class TemporalFusion(nn.Module):
 
     def forward(self, clip_BTCHW: Tensor) -> Tensor:
         """The summary, of the size of the clip's frames."""
-        grid_BTChw = clip_BTCHW
-        if self.grid_stride > 1:
-            pooled = F.avg_pool2d(clip_BTCHW.flatten(0, 1), self.grid_stride, ceil_mode=True)
-            grid_BTChw = pooled.unflatten(0, clip_BTCHW.shape[:2])
+        height, width = clip_BTCHW.shape[3:]
+        grid_BTChw = to_grid(clip_BTCHW, stride=self.grid_stride)
         found = [self._summary(name, grid_BTChw) for name in self.paths]
-        summary_BChw: Tensor = self.fuse(torch.cat(found, dim=1))
-        if self.grid_stride == 1:
-            return summary_BChw
-        return F.interpolate(summary_BChw, size=clip_BTCHW.shape[3:], mode="bilinear")
+        summary_BChw = self.fuse(torch.cat(found, dim=1))
+        return from_grid(summary_BChw, stride=self.grid_stride, size_px=(height, width))
 
     def _summary(self, name: str, clip_BTChw: Tensor) -> Tensor:
         """(B, D, h, w): the last state of what runs through the clip, the mean of what sees all of it."""
@@ -79,8 +78,8 @@ class AttentionPath(nn.Module):
 
     def forward(self, clip_BTCHW: Tensor) -> Tensor:
         """Attended features of every frame."""
-        lifted_NDHW = F.leaky_relu(self.lift(clip_BTCHW.flatten(0, 1)), 0.2)
-        out: Tensor = self.attention(lifted_NDHW.unflatten(0, clip_BTCHW.shape[:2]))
+        lifted_BTDHW = F.leaky_relu(per_frame(self.lift, clip_BTCHW), 0.2)
+        out: Tensor = self.attention(lifted_BTDHW)
         return out
 
 

@@ -3,6 +3,7 @@
 Letters: B clips, T frames, C channels, H height, W width, A heads, P places.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -39,12 +40,22 @@ def attention_loss(weights: Sequence[Tensor]) -> Tensor:
     return torch.stack([_spread(each) for each in weights]).mean()
 
 
+def entropy(weights_T: Tensor) -> Tensor:
+    """Entropy of rows (..., T) that sum to 1, divided by that of the even row: (...), in [0, 1]."""
+    row = weights_T.float()
+    return -(row * row.clamp_min(1e-12).log()).sum(dim=-1) / math.log(row.shape[-1])
+
+
 def sobel(x_BTCHW: Tensor) -> Tensor:
-    """Gradients along both axes by Sobel's kernels, scaled to one grey level a pixel: (2, B*T*C, 1, H, W)."""
+    """Gradients along both axes by Sobel's kernels, scaled to one grey level a pixel: (2, B*T*C, 1, H, W).
+
+    Float32 whatever the precision around it: its results are small differences of large values.
+    """
     across = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]], device=x_BTCHW.device) / 8
     kernels_21HW = torch.stack([across, across.T])[:, None]
     planes = F.pad(x_BTCHW.float().flatten(0, 2)[:, None], (1, 1, 1, 1), mode="replicate")
-    return F.conv2d(planes, kernels_21HW).transpose(0, 1)[:, :, None]
+    with torch.autocast(x_BTCHW.device.type, enabled=False):
+        return F.conv2d(planes, kernels_21HW).transpose(0, 1)[:, :, None]
 
 
 def _change(x_BTCHW: Tensor) -> Tensor:
@@ -53,7 +64,5 @@ def _change(x_BTCHW: Tensor) -> Tensor:
 
 def _spread(weights_BAPTT: Tensor) -> Tensor:
     frames = weights_BAPTT.shape[-1]
-    row = weights_BAPTT.float()
-    entropy = -(row * row.clamp_min(1e-12).log()).sum(dim=-1) / torch.tensor(float(frames)).log()
-    energy = (row.square().sum(dim=-1) - 1 / frames) / (1 - 1 / frames)
-    return (entropy.mean() + 1 - energy.mean()) / 2
+    energy_BAPT = (weights_BAPTT.float().square().sum(dim=-1) - 1 / frames) / (1 - 1 / frames)
+    return (entropy(weights_BAPTT).mean() + 1 - energy_BAPT.mean()) / 2

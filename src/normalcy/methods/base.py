@@ -24,9 +24,11 @@ class Method(nn.Module):
 
     Attributes:
         clip: The clip it reads.
+        fuses_parts: Whether its score depends on what its parts are on normal video; see `observe_parts`.
     """
 
     clip: ClipSpec
+    fuses_parts: bool = False
 
     def forward(self, clip_BTCHW: Tensor) -> Scores:
         """Scores a batch of clips given in `clip.value_range`; no side effects."""
@@ -34,6 +36,9 @@ class Method(nn.Module):
 
     def observe(self, videos: Iterable[npt.NDArray[np.uint8]]) -> None:
         """Takes what statistics it needs from normal videos, each uint8 (T, C, H, W), before training."""
+
+    def observe_parts(self, parts: Mapping[str, npt.NDArray[np.floating]]) -> None:
+        """Takes what its score needs of the parts of held-out normal video's scores, after training."""
 
     def losses(self, clip_BTCHW: Tensor) -> dict[str, Tensor]:
         """Named training losses of a batch; `loss` is the one that is minimised."""

@@ -43,9 +43,7 @@ def calibrate(
         CalibrationError: Too little footage.
         InputError: A score is not finite.
     """
-    spans = [span for span in footage if len(span) >= model.spec.span_frames]
-    if not spans:
-        raise CalibrationError(f"no held-out video reaches {model.spec.span_frames} frames")
+    spans = long_enough(footage, model)
     total, done = sum(len(span) for span in spans), 0
     scores, samples = [], []
     for span in spans:
@@ -64,6 +62,35 @@ def calibrate(
         scores, frames_per_second=fps, cluster_gap_seconds=settings.merge_gap_seconds
     )
     return CalibrationResult(calibration, fps, map_scale(np.array(samples)))
+
+
+def normal_parts(
+    model: ScoringModel, footage: Sequence[Footage], *, settings: ScoringSettings
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Parts of the scores of held-out normal footage, each of all frames that were scored themselves.
+
+    Raises:
+        CalibrationError: Too little footage.
+    """
+    values: dict[str, list[float]] = {}
+    for span in long_enough(footage, model):
+        scorer = SourceScorer(model, settings=settings, calibration=None, source_id=span.name)
+        for frame_score in scorer.run(span.frames()):
+            for name, value in frame_score.parts.items() if frame_score.own else ():
+                values.setdefault(name, []).append(value)
+    return {name: np.array(each) for name, each in values.items()}
+
+
+def long_enough(footage: Sequence[Footage], model: ScoringModel) -> list[Footage]:
+    """The spans that hold at least one clip.
+
+    Raises:
+        CalibrationError: There is none.
+    """
+    spans = [span for span in footage if len(span) >= model.spec.span_frames]
+    if not spans:
+        raise CalibrationError(f"no held-out video reaches {model.spec.span_frames} frames")
+    return spans
 
 
 def map_scale(high_and_peak_N2: npt.NDArray[np.floating]) -> tuple[float, float]:

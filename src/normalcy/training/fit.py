@@ -14,7 +14,7 @@ from normalcy.progress import Progress
 from normalcy.run_folder import RunFolder, write_text
 from normalcy.scoring.bundle import Bundle, BundleHeader, FitRecord
 from normalcy.scoring.model import TorchModel
-from normalcy.training.calibrate import CalibrationResult, calibrate
+from normalcy.training.calibrate import CalibrationResult, calibrate, normal_parts
 from normalcy.training.card import model_card
 from normalcy.training.config import FitConfig, resumed_config
 from normalcy.training.data import NormalFootage, load_normal_footage
@@ -68,6 +68,8 @@ def _fit_claimed(
     before = time.perf_counter()
     summary = _train(method, footage, config, run, resume, progress)
     trained = time.perf_counter()
+    if method.fuses_parts:
+        method.observe_parts(normal_parts(TorchModel(method), footage.held_out, settings=config.scoring))
     result = calibrate(TorchModel(method), footage.held_out, settings=config.scoring, progress=progress)
     # Training counts whole, with what earlier sessions did of it.
     train_seconds = summary.train_seconds if summary else 0.0

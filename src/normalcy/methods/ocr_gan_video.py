@@ -1,0 +1,577 @@
+"""OCR-GAN Video: a GAN that rebuilds normal clips from a high and a low frequency stream, with attention across time.
+
+After Yufei Liang, Jiangning Zhang, Shiwei Zhao, Runze Wu, Yong Liu and Shuwen Pan, "Omni-frequency Channel-selection
+Representations for Unsupervised Anomaly Detection", IEEE TIP 2023, https://arxiv.org/abs/2203.00259, which is for still
+pictures; attention across time, fusion over time and temporal losses make it one for video.
+
+    clip -> (hide frames) -> split -> high, low -> + noise, + 0.1 x temporal fusion -> dual-stream U-Net -> high + low
+                                                                                            |
+    clip, rebuilt clip -> discriminator with attention across time -> real or fake, features
+
+Deviations:
+- The task `restore` is not the paper's. A network that sees a frame learns to copy it, anomalies included; here only
+  every fourth frame is visible, the newest frames are hidden as well, and the network adds what is missing to a linear
+  interpolation. The presets `...-reconstruct` keep the literal form: the clip goes in with noise and comes out again.
+- `laplacian` splits off the response of a Laplacian; what is left, x minus that response, is a sharpened picture and
+  no low band. The default `pyramid` is the paper's split.
+- Scoring adds no noise, so that a score depends on its clip alone; `scoring_noise` adds seeded noise, the same for all.
+- Both players' gradients come from one pass through both networks, each by its own weights, and both step together.
+- The outputs are linear, not tanh: each stream holds a part of the picture that may leave its range.
+- In `restore`, the content loss and the discriminator see the hidden frames only; the visible ones are copied. Each
+  hidden frame comes with the two visible ones that tell most of it, and with where it lies between or beyond them.
+- In `restore`, the MSE weighs 20 within the content loss, not 0.1, and the noise is 0.01: the errors of restored frames
+  are small, and L1 alone is content with adding nothing.
+- The presets read grey frames; `channels: 3` reads colour.
+
+Letters: B clips, T frames, C channels, H height, W width, h and w the size of features, A heads, P places.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from normalcy.config import StrictConfig
+from normalcy.layers.displacement import DisplacementScore
+from normalcy.layers.dual_stream_unet import DualStreamUNet
+from normalcy.layers.frame_score import FrameScoreConfig, box_blur, build_frame_score
+from normalcy.layers.frequency_split import FrequencySplit, SplitKind
+from normalcy.layers.hidden_frames import HiddenFrames, hidden_between
+from normalcy.layers.score_fusion import FusionKind, ScoreFusion
+from normalcy.layers.temporal_fusion import FusionPath, TemporalFusion
+from normalcy.layers.temporal_losses import (
+    ConsistencyKind,
+    attention_loss,
+    consistency_loss,
+    entropy,
+    motion_loss,
+)
+from normalcy.layers.video_discriminator import ConvSpec, VideoDiscriminator
+from normalcy.methods.base import AdversarialLosses, Method, MethodDefinition, Preset
+from normalcy.methods.contract import ClipSpec, Scores
+
+Count = Annotated[int, Field(ge=1)]
+Weight = Annotated[float, Field(ge=0)]
+PartName = Literal[
+    "reconstruction", "reconstruction_high", "reconstruction_low", "feature", "displacement", "attention"
+]
+
+
+class LossWeights(StrictConfig):
+    """Weights of the generator's loss.
+
+    Attributes:
+        adversarial: How far the discriminator takes the fake for fake.
+        content: L1 plus `content_square` times MSE.
+        content_square: Weight of the MSE within the content loss.
+        latent: Mean squared difference of the discriminator's features.
+        temporal: Mean of consistency, motion and spread of attention.
+    """
+
+    adversarial: Weight = 1.0
+    content: Weight = 50.0
+    content_square: Weight = 0.1
+    latent: Weight = 1.0
+    temporal: Weight = 0.1
+
+
+class OcrGanVideoConfig(StrictConfig):
+    """Settings of OCR-GAN Video; every part can be switched off.
+
+    Attributes:
+        task: `reconstruct` rebuilds the clip it sees; `restore` rebuilds frames that it does not see.
+        size_px: (height, width) of the frames it reads.
+        channels: 1 grey, 3 RGB.
+        clip_len_frames: Frames in a clip.
+        stride_frames: Distance of neighbouring frames of a clip.
+        visible_every: Of `restore`: every so many frames one is visible, counted back from the last visible one.
+        predict_frames: Of `restore`: so many frames at the end are hidden too, and predicted from what came before.
+        split: How the clip is split into high and low frequencies; `none` gives both streams half of it.
+        noise: Standard deviation of the noise on both streams in training, for values in [-1, 1].
+        widths: Features of each stream by level.
+        stem_stride: The first level works on a grid so many times coarser than the picture.
+        channel_shuffling: Whether the streams weigh each other's channels at every level.
+        generator_heads: Heads of the generator's attention across time; 0 for none.
+        grid_strides: By level, how much coarser the grid is that attends.
+        fusion_paths: Paths of the temporal fusion of the clip that is added to both streams; none for no fusion.
+        fusion_width: Features of each path.
+        fusion_grid_stride: The fusion works on a grid so many times coarser than the picture.
+        fusion_weight: Weight of the fusion where it is added.
+        discriminator_layers: Its convolutions.
+        discriminator_heads: Heads of its attention across time; 0 for none.
+        loss: Weights of the generator's loss.
+        consistency: Form of the temporal consistency, see `temporal_losses`.
+        checkpointed: Compute the generator's levels again in the backward pass: less memory, more time.
+        scoring_noise: Standard deviation of seeded noise on both streams when scoring.
+        error_score: From maps of reconstruction error (whole, high, low) to frame scores.
+        feature_score: From the map of feature error to a frame score.
+        displacement_box_fraction: Side of the box over which displacement is averaged, as a fraction of the height.
+        displacement_enlarge: Frames are made so many times larger before displacement is measured.
+        score_weights: The terms of the score and their weights.
+        score_fusion: How the terms become one.
+        further_parts: Terms that are reported beside those of the score.
+        map_blur_fraction: Side of the box over which the map is averaged, as a fraction of the height.
+    """
+
+    task: Literal["reconstruct", "restore"] = "restore"
+    size_px: tuple[Count, Count] = (64, 64)
+    channels: Literal[1, 3] = 1
+    clip_len_frames: int = Field(8, ge=2)
+    stride_frames: Count = 1
+    visible_every: int = Field(4, ge=1)
+    predict_frames: int = Field(4, ge=0)
+    split: SplitKind = "pyramid"
+    noise: Weight = 0.05
+    widths: tuple[Count, ...] = Field((32, 48, 64), min_length=2)
+    stem_stride: Count = 2
+    channel_shuffling: bool = True
+    generator_heads: int = Field(4, ge=0)
+    grid_strides: tuple[Count, ...] = (4, 2, 1)
+    fusion_paths: tuple[FusionPath, ...] = ("attention", "conv_lstm", "conv3d")
+    fusion_width: Count = 8
+    fusion_grid_stride: Count = 4
+    fusion_weight: Weight = 0.1
+    discriminator_layers: tuple[ConvSpec, ...] = Field(
+        (ConvSpec(channels=32), ConvSpec(channels=64), ConvSpec(channels=100, padding=0)), min_length=1
+    )
+    discriminator_heads: int = Field(4, ge=0)
+    loss: LossWeights = LossWeights()
+    consistency: ConsistencyKind = "matched"
+    checkpointed: bool = False
+    scoring_noise: Weight = 0.0
+    error_score: FrameScoreConfig = FrameScoreConfig(name="box-maximum", box_fraction=0.3)
+    feature_score: FrameScoreConfig = FrameScoreConfig(name="box-maximum", box_fraction=0.3)
+    displacement_box_fraction: float = Field(0.1, gt=0, le=1)
+    displacement_enlarge: int = Field(3, ge=1, le=8)
+    score_weights: dict[PartName, float] = Field({"reconstruction": 0.9, "feature": 0.1}, min_length=1)
+    score_fusion: FusionKind = "weighted"
+    further_parts: tuple[PartName, ...] = ()
+    map_blur_fraction: float = Field(0.1, gt=0, le=1)
+
+    @property
+    def hidden(self) -> tuple[int, ...]:
+        """Places of the clip that the network does not see."""
+        if self.task == "reconstruct":
+            return ()
+        return hidden_between(self.clip_len_frames, every=self.visible_every, predict=self.predict_frames)
+
+    @property
+    def trained(self) -> tuple[int, ...]:
+        """Places of the clip that are trained on: the hidden ones, or all."""
+        return self.hidden or tuple(range(self.clip_len_frames))
+
+    @property
+    def judged(self) -> tuple[int, ...]:
+        """Places of the clip whose error is scored: the latest run of hidden ones, or all."""
+        if not self.hidden:
+            return self.trained
+        newest = self.hidden[-1]
+        return tuple(t for t in self.hidden if all(s in self.hidden for s in range(t, newest)))
+
+    @model_validator(mode="after")
+    def _can_be_built(self) -> Self:
+        self._require_grid()
+        self._require_heads()
+        if self.task == "restore":
+            self._require_hidden()
+        return self
+
+    def _require_grid(self) -> None:
+        step = self.stem_stride * 2 ** (len(self.widths) - 1)
+        if any(side % step for side in self.size_px):
+            raise ValueError(
+                f"size_px {self.size_px} must be multiples of {step} with these widths and stem_stride"
+            )
+        if len(self.grid_strides) != len(self.widths):
+            raise ValueError(
+                f"grid_strides {self.grid_strides} must have one entry for each of widths {self.widths}"
+            )
+
+    def _require_heads(self) -> None:
+        divided = {
+            "widths": (self.generator_heads, self.widths),
+            "fusion_width": (self.generator_heads, (self.fusion_width,) if self.fusion_paths else ()),
+            "discriminator_layers": (self.discriminator_heads, (self.discriminator_layers[-1].channels,)),
+        }
+        for name, (heads, widths) in divided.items():
+            if heads and any(width % heads for width in widths):
+                raise ValueError(f"{name} {widths} cannot be divided among {heads} heads")
+
+    def _require_hidden(self) -> None:
+        if self.predict_frames >= self.clip_len_frames - 1:
+            raise ValueError(
+                f"predict_frames {self.predict_frames} leaves less than two frames to predict from"
+            )
+        if not self.hidden:
+            raise ValueError(
+                "nothing is hidden: restore needs visible_every above 1 or predict_frames above 0"
+            )
+
+
+class Rebuilt(NamedTuple):
+    """What the generator makes of a clip, each (B, T, C, H, W), and how its bottleneck attended, if that was asked for.
+
+    Attributes:
+        high: High frequencies, rebuilt.
+        low: Low frequencies, rebuilt.
+        attention: Weights of each stream: (B, A, P, T, T).
+    """
+
+    high: Tensor
+    low: Tensor
+    attention: tuple[Tensor, ...] = ()
+
+    @property
+    def video(self) -> Tensor:
+        """The rebuilt clip."""
+        return self.high + self.low
+
+
+class Generator(nn.Module):
+    """From a clip to its rebuilt high and low frequencies."""
+
+    def __init__(self, config: OcrGanVideoConfig) -> None:
+        super().__init__()
+        self.config = config
+        frames, channels = config.clip_len_frames, config.channels
+        self.hide = HiddenFrames(frames, hidden=config.hidden) if config.hidden else None
+        self.split = FrequencySplit(config.split)
+        self.fusion = (
+            TemporalFusion(
+                channels,
+                paths=config.fusion_paths,
+                width=config.fusion_width,
+                heads=config.generator_heads or 1,
+                frames=frames,
+                grid_stride=config.fusion_grid_stride,
+            )
+            if config.fusion_paths
+            else None
+        )
+        self.unet = DualStreamUNet(
+            3 * channels + 1 if config.hidden else channels,
+            channels,
+            widths=config.widths,
+            stem_stride=config.stem_stride,
+            shuffle=config.channel_shuffling,
+            heads=config.generator_heads,
+            frames=frames,
+            grid_strides=config.grid_strides,
+            checkpointed=config.checkpointed,
+        )
+        if config.hidden:
+            self.unet.start_at_zero()
+
+    def forward(self, clip_BTCHW: Tensor, *, with_attention: bool = False) -> Rebuilt:
+        """Rebuilds the clip; float32 whatever the precision inside."""
+        seen_BTCHW = self.hide(clip_BTCHW) if self.hide else clip_BTCHW
+        seen = self.split(seen_BTCHW)
+        high, low = self._with_summary(seen_BTCHW, seen)
+        if self.hide:
+            high, low = self._with_neighbours(clip_BTCHW, (high, low))
+        (high, low), attention = self._rebuild(high, low, with_attention=with_attention)
+        if self.hide:
+            mask_T111 = self.hide.mask_T[:, None, None, None]
+            high, low = seen[0] + mask_T111 * high, seen[1] + mask_T111 * low
+        return Rebuilt(high, low, attention)
+
+    def _rebuild(
+        self, high: Tensor, low: Tensor, *, with_attention: bool
+    ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, ...]]:
+        (high, low), attention = (
+            self.unet.with_weights(high, low) if with_attention else (self.unet(high, low), ())
+        )
+        return (high.float(), low.float()), attention
+
+    def _with_summary(self, seen_BTCHW: Tensor, streams: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """Both streams with noise and the clip's summary over time."""
+        high, low = (stream + self._noise(stream, seed=seed) for seed, stream in enumerate(streams))
+        if self.fusion is None:
+            return high, low
+        summary_B1CHW = self.config.fusion_weight * self.fusion(seen_BTCHW)[:, None]
+        return high + summary_B1CHW, low + summary_B1CHW
+
+    def _with_neighbours(self, clip_BTCHW: Tensor, streams: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """Both streams with the visible frames that each hidden one lies between, and where between, as channels."""
+        assert self.hide is not None
+        (before_high, before_low), (after_high, after_low) = (
+            self.split(each) for each in self.hide.neighbours(clip_BTCHW)
+        )
+        time = self.hide.time_T[None, :, None, None, None].expand_as(clip_BTCHW[:, :, :1])
+        high, low = streams
+        return (
+            torch.cat([high, before_high, after_high, time], dim=2),
+            torch.cat([low, before_low, after_low, time], dim=2),
+        )
+
+    def _noise(self, like_BTCHW: Tensor, *, seed: int) -> Tensor | float:
+        """Fresh noise in training; when scoring none, or the same for every clip."""
+        if self.training:
+            return self.config.noise * torch.randn_like(like_BTCHW) if self.config.noise else 0.0
+        if not self.config.scoring_noise:
+            return 0.0
+        seeded = torch.Generator().manual_seed(seed)
+        noise_TCHW = torch.randn(like_BTCHW.shape[1:], generator=seeded).to(like_BTCHW.device)
+        return self.config.scoring_noise * noise_TCHW
+
+
+class OcrGanVideo(Method):
+    """Generator, discriminator, and the score made of both."""
+
+    def __init__(self, config: OcrGanVideoConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.trained, self.judged = list(config.trained), list(config.judged)
+        self.clip = ClipSpec(
+            config.clip_len_frames,
+            config.size_px,
+            channels=config.channels,
+            stride_frames=config.stride_frames,
+            scored_frames=(config.judged[-1],),
+            value_range=(-1.0, 1.0),
+        )
+        self.generator = Generator(config)
+        self.discriminator = VideoDiscriminator(
+            config.channels,
+            layers=config.discriminator_layers,
+            attention=config.discriminator_heads > 0,
+            heads=config.discriminator_heads or 1,
+            frames=config.clip_len_frames,
+        )
+        self.error_score = build_frame_score(config.error_score, size_px=config.size_px)
+        self.feature_score = build_frame_score(config.feature_score, size_px=config.size_px)
+        height = config.size_px[0]
+        self.displacement_score = DisplacementScore(
+            box_px=max(1, round(config.displacement_box_fraction * height)),
+            enlarge=config.displacement_enlarge,
+        )
+        self.map_blur_px = max(1, round(config.map_blur_fraction * height))
+        self.fuses_parts = config.score_fusion == "z-scores"
+        self.parts: tuple[str, ...] = tuple(dict.fromkeys((*config.score_weights, *config.further_parts)))
+        self.fuse = ScoreFusion(
+            config.score_fusion, weights={str(name): weight for name, weight in config.score_weights.items()}
+        )
+
+    def observe_parts(self, parts: Mapping[str, npt.NDArray[np.floating]]) -> None:
+        """Takes the usual size and spread of each term of the score from held-out normal video."""
+        self.fuse.observe(parts)
+
+    def adversarial_losses(self, clip_BTCHW: Tensor) -> AdversarialLosses:
+        """Losses of both players from one pass."""
+        rebuilt = self.generator(clip_BTCHW, with_attention=self.config.loss.temporal > 0)
+        fake, real = rebuilt.video[:, self.trained], clip_BTCHW[:, self.trained]
+        of_real, of_fake = self.discriminator(real), self.discriminator(fake)
+        terms = {
+            "adversarial": _cross_entropy(of_fake.logits_BThw, real=True),
+            "content": self._content_loss(fake, real),
+            "latent": _feature_error(of_real.features, of_fake.features),
+            "temporal": self._temporal_loss(rebuilt, clip_BTCHW),
+        }
+        loss = torch.stack([getattr(self.config.loss, name) * term for name, term in terms.items()]).sum()
+        told_apart = _cross_entropy(of_real.logits_BThw, real=True) + _cross_entropy(
+            of_fake.logits_BThw, real=False
+        )
+        return AdversarialLosses(
+            {"loss": loss, **terms}, {"loss": told_apart / 2, "diversity": _diversity(fake, real)}
+        )
+
+    def validation_losses(self, clip_BTCHW: Tensor) -> dict[str, Tensor]:
+        """Mean squared error of the frames that are trained on, whole and by stream."""
+        errors = self._errors(self.generator(clip_BTCHW), clip_BTCHW)
+        means = {name: error_BTHW[:, self.trained].mean() for name, error_BTHW in errors.items()}
+        return {"loss": means.pop("reconstruction"), **means}
+
+    def forward(self, clip_BTCHW: Tensor) -> Scores:
+        """Scores the newest frame of those that are judged.
+
+        The map is the sum of the maps of the score's terms, each in units of what it usually is on normal video.
+        """
+        rebuilt = self.generator(clip_BTCHW, with_attention="attention" in self.parts)
+        maps: dict[str, Tensor] = {name: self._map(name, rebuilt, clip_BTCHW) for name in self.parts}
+        real, fake = self._newest(clip_BTCHW), self._newest(rebuilt.video)
+        parts = {name: self._score(name, map_B1HW, real, fake) for name, map_B1HW in maps.items()}
+        weighted = [
+            weight / self.fuse.level(name) * maps[name] for name, weight in self.config.score_weights.items()
+        ]
+        map_B1HW = box_blur(torch.stack(weighted).sum(dim=0), box_px=self.map_blur_px)
+        return Scores(self.fuse(parts), map_B1HW, parts)
+
+    def attention_weights(self, clip_BTCHW: Tensor) -> tuple[Tensor, ...]:
+        """How each place of the bottleneck attends across time, high stream and low: (B, A, P, T, T) each."""
+        rebuilt: Rebuilt = self.generator(clip_BTCHW, with_attention=True)
+        return rebuilt.attention
+
+    def _map(self, name: str, rebuilt: Rebuilt, clip_BTCHW: Tensor) -> Tensor:
+        """Map of a term of the score, of the size of the frames: (B, 1, H, W)."""
+        match name:
+            case "feature":
+                return self._feature_map(rebuilt, clip_BTCHW)
+            case "displacement":
+                real, fake = self._newest(clip_BTCHW), self._newest(rebuilt.video)
+                return self.displacement_score.map((real + 1) / 2, (fake + 1) / 2)
+            case "attention":
+                return self._attention_map(rebuilt.attention)
+            case _:
+                return self._errors(rebuilt, clip_BTCHW)[name][:, self.judged].mean(dim=1, keepdim=True)
+
+    def _score(self, name: str, map_B1HW: Tensor, real: Tensor, fake: Tensor) -> Tensor:
+        """Term of the score (B, 1) from its map."""
+        match name:
+            case "feature":
+                score_B1: Tensor = self.feature_score(map_B1HW, real, fake)
+            case "displacement" | "attention":
+                score_B1 = map_B1HW.amax(dim=(2, 3))
+            case _:
+                score_B1 = self.error_score(map_B1HW, real, fake)
+        return score_B1
+
+    def _newest(self, video_BTCHW: Tensor) -> Tensor:
+        """The frame that is scored: (B, 1, C, H, W)."""
+        place = self.judged[-1]
+        return video_BTCHW[:, place : place + 1]
+
+    def _errors(self, rebuilt: Rebuilt, clip_BTCHW: Tensor) -> dict[str, Tensor]:
+        """Squared error, (B, T, H, W): whole, high and low."""
+        high, low = self.generator.split(clip_BTCHW)
+        differences = {
+            "reconstruction": rebuilt.video - clip_BTCHW,
+            "reconstruction_high": rebuilt.high - high,
+            "reconstruction_low": rebuilt.low - low,
+        }
+        return {name: each.square().mean(dim=2) for name, each in differences.items()}
+
+    def _feature_map(self, rebuilt: Rebuilt, clip_BTCHW: Tensor) -> Tensor:
+        of_real = self.discriminator(clip_BTCHW[:, self.judged]).features[-1]
+        of_fake = self.discriminator(rebuilt.video[:, self.judged]).features[-1]
+        error_B1hw = (of_real - of_fake).square().mean(dim=(1, 2))[:, None]
+        return F.interpolate(error_B1hw, size=clip_BTCHW.shape[3:], mode="bilinear")
+
+    def _attention_map(self, attention: tuple[Tensor, ...]) -> Tensor:
+        """How concentrated the newest frame's attention is: 1 - normalised entropy, mean of heads and streams."""
+        step = self.config.stem_stride * 2 ** (len(self.config.widths) - 1) * self.config.grid_strides[-1]
+        rows, columns = (-(-side // step) for side in self.config.size_px)
+        concentration = torch.stack(
+            [1 - entropy(each[..., self.judged[-1], :]).mean(dim=1) for each in attention]
+        ).mean(dim=0)
+        map_B1hw = concentration.reshape(-1, 1, rows, columns)
+        return F.interpolate(map_B1hw, size=self.config.size_px, mode="bilinear")
+
+    def _content_loss(self, fake: Tensor, real: Tensor) -> Tensor:
+        difference = fake - real
+        return difference.abs().mean() + self.config.loss.content_square * difference.square().mean()
+
+    def _temporal_loss(self, rebuilt: Rebuilt, clip_BTCHW: Tensor) -> Tensor:
+        terms = [
+            consistency_loss(rebuilt.video, clip_BTCHW, kind=self.config.consistency),
+            motion_loss(rebuilt.video, clip_BTCHW),
+        ]
+        if rebuilt.attention:
+            terms.append(attention_loss(rebuilt.attention))
+        return torch.stack(terms).mean()
+
+
+def _cross_entropy(logits_BThw: Tensor, *, real: bool) -> Tensor:
+    target = torch.full_like(logits_BThw, float(real), dtype=torch.float32)
+    return F.binary_cross_entropy_with_logits(logits_BThw.float(), target)
+
+
+def _feature_error(real: tuple[Tensor, ...], fake: tuple[Tensor, ...]) -> Tensor:
+    """Mean over layers of the mean squared difference; the real features are a goal, not a means."""
+    errors = [(a.detach().float() - b.float()).square().mean() for a, b in zip(real, fake, strict=True)]
+    return torch.stack(errors).mean()
+
+
+def _diversity(fake_BTCHW: Tensor, real_BTCHW: Tensor) -> Tensor:
+    """Spread of the fake over the batch by that of the real: near 0 when the generator makes one picture of all."""
+    if len(real_BTCHW) < 2:
+        return torch.ones((), device=real_BTCHW.device)
+    spread_fake, spread_real = (x.detach().std(dim=0).mean() for x in (fake_BTCHW, real_BTCHW))
+    return spread_fake / spread_real.clamp_min(1e-6)
+
+
+# What `restore` is scored by: how wrong the restored frames are, and how far the newest frame lies from where it was
+# expected.
+RESTORED = {
+    "task": "restore",
+    "noise": 0.01,
+    "loss": {"content_square": 20.0},
+    "score_fusion": "z-scores",
+    "score_weights": {"reconstruction": 1.0, "displacement": 1.0},
+    "further_parts": ("reconstruction_high", "reconstruction_low", "feature"),
+}
+# The literal form: everything visible, mean errors added.
+RECONSTRUCTED = {
+    "task": "reconstruct",
+    "error_score": {"name": "mean"},
+    "feature_score": {"name": "mean"},
+    "further_parts": ("reconstruction_high", "reconstruction_low"),
+}
+STANDARD = {
+    "size_px": (128, 128),
+    "clip_len_frames": 16,
+    "stem_stride": 4,
+    "fusion_grid_stride": 8,
+    "displacement_enlarge": 2,
+    "discriminator_layers": ({"channels": 32}, {"channels": 64}, {"channels": 100}),
+}
+PAPER = {
+    "size_px": (224, 224),
+    "clip_len_frames": 16,
+    "widths": (64, 128, 256),
+    "generator_heads": 8,
+    "grid_strides": (8, 4, 2),
+    "fusion_width": 16,
+    "fusion_grid_stride": 8,
+    "displacement_enlarge": 1,
+    "discriminator_layers": (
+        {"channels": 64},
+        {"channels": 128},
+        {"channels": 256, "kernel": 3, "stride": 1},
+    ),
+    "discriminator_heads": 8,
+    "checkpointed": True,
+}
+TRAINING = {
+    "epochs": 20,
+    "clips_per_epoch": 400,
+    "clip_strides": (1,),
+    "learning_rate": 1e-3,
+    "discriminator_learning_rate": 2e-4,
+    "learning_rate_end": 0.05,
+    "keep": "last",
+}
+
+METHOD = MethodDefinition(
+    name="ocr-gan-video",
+    title="OCR-GAN Video",
+    paper="After Liang et al., IEEE TIP 2023, https://arxiv.org/abs/2203.00259",
+    config=OcrGanVideoConfig,
+    build=OcrGanVideo,
+    training="adversarial",
+    presets={
+        "compact": Preset(variant="restores hidden frames", model=RESTORED, training=TRAINING),
+        "standard": Preset(variant="restores hidden frames", model=STANDARD | RESTORED, training=TRAINING),
+        "paper": Preset(variant="restores hidden frames", model=PAPER | RESTORED, training=TRAINING),
+        "compact-reconstruct": Preset(model=RECONSTRUCTED, training=TRAINING),
+        "standard-reconstruct": Preset(model=STANDARD | RECONSTRUCTED, training=TRAINING),
+        "paper-reconstruct": Preset(model=PAPER | RECONSTRUCTED, training=TRAINING),
+    },
+    scoring_only=frozenset(
+        {
+            "scoring_noise",
+            "error_score",
+            "feature_score",
+            "displacement_box_fraction",
+            "displacement_enlarge",
+            "score_weights",
+            "score_fusion",
+            "further_parts",
+            "map_blur_fraction",
+        }
+    ),
+)
