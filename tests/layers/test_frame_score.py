@@ -7,6 +7,7 @@ from normalcy.layers.frame_score import (
     FrameMean,
     FrameScoreConfig,
     GradientNormalised,
+    box_blur,
     box_mean,
     build_frame_score,
     gradient_energy,
@@ -28,6 +29,33 @@ def test_mean_and_box_maximum_by_hand():
 
 def test_box_mean_stays_inside_the_picture():
     assert box_mean(torch.rand(1, 1, 16, 20), box_px=5).shape == (1, 1, 12, 16)
+
+
+def test_box_blur_spreads_a_point_and_forgets_what_lies_outside():
+    point = torch.zeros(1, 1, 6, 8)
+    point[0, 0, 2, 3] = 9.0
+    blurred = box_blur(point, box_px=3)
+    assert blurred.shape == point.shape
+    expected = torch.zeros(6, 8)
+    expected[1:4, 2:5] = 1.0
+    torch.testing.assert_close(blurred[0, 0], expected)
+    corner = torch.zeros(1, 1, 6, 8)
+    corner[0, 0, 0, 0] = 4.0
+    assert box_blur(corner, box_px=3)[0, 0, 0, 0].item() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("box_px", [1, 2, 3, 4, 6, 30])
+def test_box_blur_leaves_an_even_picture_alone(box_px):
+    even = torch.full((2, 3, 6, 8), 0.7)
+    torch.testing.assert_close(box_blur(even, box_px=box_px), even)
+
+
+def test_box_blur_takes_the_next_odd_box_so_that_nothing_moves():
+    picture = torch.rand(1, 2, 7, 9)
+    assert torch.equal(box_blur(picture, box_px=1), picture)
+    assert torch.equal(box_blur(picture, box_px=2), box_blur(picture, box_px=3))
+    inside = box_blur(picture, box_px=3)[:, :, 1:-1, 1:-1]
+    torch.testing.assert_close(inside, box_mean(picture, box_px=3))
 
 
 def test_gradient_energy_of_a_ramp():

@@ -60,7 +60,7 @@ def test_what_is_saved_is_what_is_loaded(name, tmp_path):
     assert loaded.header == bundle.header
     assert loaded.calibration == bundle.calibration
     assert loaded.card == bundle.card
-    assert list(loaded.weights) == sorted(bundle.weights)
+    assert sorted(loaded.weights) == sorted(bundle.weights)
     for key, tensor in bundle.weights.items():
         assert loaded.weights[key].dtype == tensor.dtype
         assert torch.equal(loaded.weights[key], tensor)

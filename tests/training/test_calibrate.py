@@ -10,7 +10,7 @@ from normalcy.errors import CalibrationError, InputError
 from normalcy.scoring.calibration import fit_calibration
 from normalcy.scoring.settings import ScoringSettings
 from normalcy.scoring.smoothing import smooth
-from normalcy.training.calibrate import calibrate, map_scale
+from normalcy.training.calibrate import calibrate, long_enough, map_scale, normal_parts
 from normalcy.training.data import Footage
 
 SETTINGS = ScoringSettings(smoothing_alpha=0.5, merge_gap_seconds=0.4)
@@ -85,3 +85,28 @@ def test_a_score_that_is_no_number_is_named():
     model = BrightnessModel(spec_of(1), of=lambda level: math.nan if level == 3 else level)
     with pytest.raises(InputError, match="a frame score is nan"):
         calibrate(model, [footage(range(30))], settings=SETTINGS)
+
+
+def test_normal_parts_are_those_of_every_frame_that_was_scored_itself():
+    """The first clip settles frame 2; the two before it only keep its score."""
+    model = BrightnessModel(spec_of(3, scored=(2,)))
+    found = normal_parts(model, [footage(LEVELS[:10]), footage(LEVELS[20:26])], settings=SETTINGS)
+    assert found.keys() == {"level"}
+    assert found["level"].tolist() == [*LEVELS[2:10], *LEVELS[22:26]]
+
+
+def test_normal_parts_follow_the_hop_and_are_not_smoothed():
+    settings = ScoringSettings(smoothing_alpha=0.1, hop_frames=5)
+    found = normal_parts(BrightnessModel(spec_of(1)), [footage(LEVELS)], settings=settings)
+    assert found["level"].tolist() == [*LEVELS[::5], LEVELS[39]]
+
+
+def test_spans_that_hold_a_clip_are_kept_in_order():
+    model = BrightnessModel(spec_of(3, stride=2, scored=(2,)))
+    five, four, six = (footage(range(count), name=str(count)) for count in (5, 4, 6))
+    assert long_enough([five, four, six], model) == [five, six]
+    found = normal_parts(model, [five, four, six], settings=SETTINGS)
+    assert found["level"].tolist() == [4, 4, 5]
+    for too_little in ([four], []):
+        with pytest.raises(CalibrationError, match="no held-out video reaches 5 frames"):
+            normal_parts(model, too_little, settings=SETTINGS)

@@ -3,7 +3,7 @@
 Letters: B clips, T scored frames, P terms.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -23,39 +23,42 @@ class ScoreFusion(nn.Module):
     Args:
         kind: `weighted` adds the terms as they are; `z-scores` first takes each one's logarithm in units of its
             deviation on normal video, so that terms of different size and spread count alike.
-        weights: Weight of each term.
+        weights: Weight of each term, in any order.
+        terms: All terms that there are, in an order that never changes: statistics are saved in it, so that
+            other terms can be weighed, in another order, after the statistics were taken.
     """
 
     centre_P: Tensor
     spread_P: Tensor
 
-    def __init__(self, kind: FusionKind, *, weights: Mapping[str, float]) -> None:
+    def __init__(self, kind: FusionKind, *, weights: Mapping[str, float], terms: Sequence[str]) -> None:
         super().__init__()
         self.kind, self.weights = kind, dict(weights)
-        self.register_buffer("centre_P", torch.zeros(len(weights)))
-        self.register_buffer("spread_P", torch.ones(len(weights)))
+        self.places = {name: place for place, name in enumerate(terms)}
+        self.register_buffer("centre_P", torch.zeros(len(terms)))
+        self.register_buffer("spread_P", torch.ones(len(terms)))
 
     def observe(self, normal_parts: Mapping[str, npt.NDArray[np.floating]]) -> None:
-        """Takes mean and deviation of the logarithm of each term from scores of normal video."""
-        for place, name in enumerate(self.weights):
-            log = np.log(np.maximum(normal_parts[name], _LEAST))
+        """Takes mean and deviation of the logarithm of each term given from scores of normal video."""
+        for name, values in normal_parts.items():
+            place, log = self.places[name], np.log(np.maximum(values, _LEAST))
             self.centre_P[place] = float(log.mean())
             # A term that never changes says nothing; one part in a thousand keeps its z-score finite.
             self.spread_P[place] = max(float(log.std()), 1e-3)
 
     def forward(self, parts: Mapping[str, Tensor]) -> Tensor:
         """The fused score."""
-        terms = [
-            weight * self._scaled(parts[name], place)
-            for place, (name, weight) in enumerate(self.weights.items())
-        ]
+        terms = [weight * self._scaled(parts[name], name) for name, weight in self.weights.items()]
         return torch.stack(terms).sum(dim=0)
 
     def level(self, name: str) -> Tensor:
         """What the term usually is on normal video; 1 where terms are added as they are."""
-        return self.centre_P[list(self.weights).index(name)].exp()
+        if self.kind == "weighted":
+            return torch.ones_like(self.centre_P[0])
+        return self.centre_P[self.places[name]].exp()
 
-    def _scaled(self, part_BT: Tensor, place: int) -> Tensor:
+    def _scaled(self, part_BT: Tensor, name: str) -> Tensor:
         if self.kind == "weighted":
             return part_BT
+        place = self.places[name]
         return (part_BT.clamp_min(_LEAST).log() - self.centre_P[place]) / self.spread_P[place]

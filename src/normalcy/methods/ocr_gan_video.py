@@ -26,191 +26,32 @@ Deviations:
 Letters: B clips, T frames, C channels, H height, W width, h and w the size of features, A heads, P places.
 """
 
-from collections.abc import Mapping
-from typing import Annotated, Literal, NamedTuple, Self
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from normalcy.config import StrictConfig
 from normalcy.layers.displacement import DisplacementScore
 from normalcy.layers.dual_stream_unet import DualStreamUNet
-from normalcy.layers.frame_score import FrameScoreConfig, box_blur, build_frame_score
-from normalcy.layers.frequency_split import FrequencySplit, SplitKind
-from normalcy.layers.hidden_frames import HiddenFrames, hidden_between
-from normalcy.layers.score_fusion import FusionKind, ScoreFusion
-from normalcy.layers.temporal_fusion import FusionPath, TemporalFusion
+from normalcy.layers.frame_score import box_blur, build_frame_score
+from normalcy.layers.frequency_split import FrequencySplit
+from normalcy.layers.hidden_frames import HiddenFrames
+from normalcy.layers.score_fusion import ScoreFusion
+from normalcy.layers.temporal_fusion import TemporalFusion
 from normalcy.layers.temporal_losses import (
-    ConsistencyKind,
     attention_loss,
     consistency_loss,
     entropy,
     motion_loss,
 )
-from normalcy.layers.video_discriminator import ConvSpec, VideoDiscriminator
-from normalcy.methods.base import AdversarialLosses, Method, MethodDefinition, Preset
+from normalcy.layers.video_discriminator import VideoDiscriminator
+from normalcy.methods.base import AdversarialLosses, Method, MethodDefinition
 from normalcy.methods.contract import ClipSpec, Scores
-
-Count = Annotated[int, Field(ge=1)]
-Weight = Annotated[float, Field(ge=0)]
-PartName = Literal[
-    "reconstruction", "reconstruction_high", "reconstruction_low", "feature", "displacement", "attention"
-]
-
-
-class LossWeights(StrictConfig):
-    """Weights of the generator's loss.
-
-    Attributes:
-        adversarial: How far the discriminator takes the fake for fake.
-        content: L1 plus `content_square` times MSE.
-        content_square: Weight of the MSE within the content loss.
-        latent: Mean squared difference of the discriminator's features.
-        temporal: Mean of consistency, motion and spread of attention.
-    """
-
-    adversarial: Weight = 1.0
-    content: Weight = 50.0
-    content_square: Weight = 0.1
-    latent: Weight = 1.0
-    temporal: Weight = 0.1
-
-
-class OcrGanVideoConfig(StrictConfig):
-    """Settings of OCR-GAN Video; every part can be switched off.
-
-    Attributes:
-        task: `reconstruct` rebuilds the clip it sees; `restore` rebuilds frames that it does not see.
-        size_px: (height, width) of the frames it reads.
-        channels: 1 grey, 3 RGB.
-        clip_len_frames: Frames in a clip.
-        stride_frames: Distance of neighbouring frames of a clip.
-        visible_every: Of `restore`: every so many frames one is visible, counted back from the last visible one.
-        predict_frames: Of `restore`: so many frames at the end are hidden too, and predicted from what came before.
-        split: How the clip is split into high and low frequencies; `none` gives both streams half of it.
-        noise: Standard deviation of the noise on both streams in training, for values in [-1, 1].
-        widths: Features of each stream by level.
-        stem_stride: The first level works on a grid so many times coarser than the picture.
-        channel_shuffling: Whether the streams weigh each other's channels at every level.
-        generator_heads: Heads of the generator's attention across time; 0 for none.
-        grid_strides: By level, how much coarser the grid is that attends.
-        fusion_paths: Paths of the temporal fusion of the clip that is added to both streams; none for no fusion.
-        fusion_width: Features of each path.
-        fusion_grid_stride: The fusion works on a grid so many times coarser than the picture.
-        fusion_weight: Weight of the fusion where it is added.
-        discriminator_layers: Its convolutions.
-        discriminator_heads: Heads of its attention across time; 0 for none.
-        loss: Weights of the generator's loss.
-        consistency: Form of the temporal consistency, see `temporal_losses`.
-        checkpointed: Compute the generator's levels again in the backward pass: less memory, more time.
-        scoring_noise: Standard deviation of seeded noise on both streams when scoring.
-        error_score: From maps of reconstruction error (whole, high, low) to frame scores.
-        feature_score: From the map of feature error to a frame score.
-        displacement_box_fraction: Side of the box over which displacement is averaged, as a fraction of the height.
-        displacement_enlarge: Frames are made so many times larger before displacement is measured.
-        score_weights: The terms of the score and their weights.
-        score_fusion: How the terms become one.
-        further_parts: Terms that are reported beside those of the score.
-        map_blur_fraction: Side of the box over which the map is averaged, as a fraction of the height.
-    """
-
-    task: Literal["reconstruct", "restore"] = "restore"
-    size_px: tuple[Count, Count] = (64, 64)
-    channels: Literal[1, 3] = 1
-    clip_len_frames: int = Field(8, ge=2)
-    stride_frames: Count = 1
-    visible_every: int = Field(4, ge=1)
-    predict_frames: int = Field(4, ge=0)
-    split: SplitKind = "pyramid"
-    noise: Weight = 0.05
-    widths: tuple[Count, ...] = Field((32, 48, 64), min_length=2)
-    stem_stride: Count = 2
-    channel_shuffling: bool = True
-    generator_heads: int = Field(4, ge=0)
-    grid_strides: tuple[Count, ...] = (4, 2, 1)
-    fusion_paths: tuple[FusionPath, ...] = ("attention", "conv_lstm", "conv3d")
-    fusion_width: Count = 8
-    fusion_grid_stride: Count = 4
-    fusion_weight: Weight = 0.1
-    discriminator_layers: tuple[ConvSpec, ...] = Field(
-        (ConvSpec(channels=32), ConvSpec(channels=64), ConvSpec(channels=100, padding=0)), min_length=1
-    )
-    discriminator_heads: int = Field(4, ge=0)
-    loss: LossWeights = LossWeights()
-    consistency: ConsistencyKind = "matched"
-    checkpointed: bool = False
-    scoring_noise: Weight = 0.0
-    error_score: FrameScoreConfig = FrameScoreConfig(name="box-maximum", box_fraction=0.3)
-    feature_score: FrameScoreConfig = FrameScoreConfig(name="box-maximum", box_fraction=0.3)
-    displacement_box_fraction: float = Field(0.1, gt=0, le=1)
-    displacement_enlarge: int = Field(3, ge=1, le=8)
-    score_weights: dict[PartName, float] = Field({"reconstruction": 0.9, "feature": 0.1}, min_length=1)
-    score_fusion: FusionKind = "weighted"
-    further_parts: tuple[PartName, ...] = ()
-    map_blur_fraction: float = Field(0.1, gt=0, le=1)
-
-    @property
-    def hidden(self) -> tuple[int, ...]:
-        """Places of the clip that the network does not see."""
-        if self.task == "reconstruct":
-            return ()
-        return hidden_between(self.clip_len_frames, every=self.visible_every, predict=self.predict_frames)
-
-    @property
-    def trained(self) -> tuple[int, ...]:
-        """Places of the clip that are trained on: the hidden ones, or all."""
-        return self.hidden or tuple(range(self.clip_len_frames))
-
-    @property
-    def judged(self) -> tuple[int, ...]:
-        """Places of the clip whose error is scored: the latest run of hidden ones, or all."""
-        if not self.hidden:
-            return self.trained
-        newest = self.hidden[-1]
-        return tuple(t for t in self.hidden if all(s in self.hidden for s in range(t, newest)))
-
-    @model_validator(mode="after")
-    def _can_be_built(self) -> Self:
-        self._require_grid()
-        self._require_heads()
-        if self.task == "restore":
-            self._require_hidden()
-        return self
-
-    def _require_grid(self) -> None:
-        step = self.stem_stride * 2 ** (len(self.widths) - 1)
-        if any(side % step for side in self.size_px):
-            raise ValueError(
-                f"size_px {self.size_px} must be multiples of {step} with these widths and stem_stride"
-            )
-        if len(self.grid_strides) != len(self.widths):
-            raise ValueError(
-                f"grid_strides {self.grid_strides} must have one entry for each of widths {self.widths}"
-            )
-
-    def _require_heads(self) -> None:
-        divided = {
-            "widths": (self.generator_heads, self.widths),
-            "fusion_width": (self.generator_heads, (self.fusion_width,) if self.fusion_paths else ()),
-            "discriminator_layers": (self.discriminator_heads, (self.discriminator_layers[-1].channels,)),
-        }
-        for name, (heads, widths) in divided.items():
-            if heads and any(width % heads for width in widths):
-                raise ValueError(f"{name} {widths} cannot be divided among {heads} heads")
-
-    def _require_hidden(self) -> None:
-        if self.predict_frames >= self.clip_len_frames - 1:
-            raise ValueError(
-                f"predict_frames {self.predict_frames} leaves less than two frames to predict from"
-            )
-        if not self.hidden:
-            raise ValueError(
-                "nothing is hidden: restore needs visible_every above 1 or predict_frames above 0"
-            )
+from normalcy.methods.ocr_gan_video_settings import PRESETS, SCORING_ONLY, OcrGanVideoConfig, PartName
 
 
 class Rebuilt(NamedTuple):
@@ -267,11 +108,13 @@ class Generator(nn.Module):
         if config.hidden:
             self.unet.start_at_zero()
 
-    def forward(self, clip_BTCHW: Tensor, *, with_attention: bool = False) -> Rebuilt:
+    def forward(
+        self, clip_BTCHW: Tensor, *, with_attention: bool = False, scoring_noise: float = 0.0
+    ) -> Rebuilt:
         """Rebuilds the clip; float32 whatever the precision inside."""
         seen_BTCHW = self.hide(clip_BTCHW) if self.hide else clip_BTCHW
         seen = self.split(seen_BTCHW)
-        high, low = self._with_summary(seen_BTCHW, seen)
+        high, low = self._with_summary(seen_BTCHW, seen, scoring_noise)
         if self.hide:
             high, low = self._with_neighbours(clip_BTCHW, (high, low))
         (high, low), attention = self._rebuild(high, low, with_attention=with_attention)
@@ -288,9 +131,13 @@ class Generator(nn.Module):
         )
         return (high.float(), low.float()), attention
 
-    def _with_summary(self, seen_BTCHW: Tensor, streams: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    def _with_summary(
+        self, seen_BTCHW: Tensor, streams: tuple[Tensor, Tensor], scoring_noise: float
+    ) -> tuple[Tensor, Tensor]:
         """Both streams with noise and the clip's summary over time."""
-        high, low = (stream + self._noise(stream, seed=seed) for seed, stream in enumerate(streams))
+        high, low = (
+            stream + self._noise(stream, scoring_noise, seed=seed) for seed, stream in enumerate(streams)
+        )
         if self.fusion is None:
             return high, low
         summary_B1CHW = self.config.fusion_weight * self.fusion(seen_BTCHW)[:, None]
@@ -309,15 +156,15 @@ class Generator(nn.Module):
             torch.cat([low, before_low, after_low, time], dim=2),
         )
 
-    def _noise(self, like_BTCHW: Tensor, *, seed: int) -> Tensor | float:
+    def _noise(self, like_BTCHW: Tensor, scoring_noise: float, *, seed: int) -> Tensor | float:
         """Fresh noise in training; when scoring none, or the same for every clip."""
         if self.training:
             return self.config.noise * torch.randn_like(like_BTCHW) if self.config.noise else 0.0
-        if not self.config.scoring_noise:
+        if not scoring_noise:
             return 0.0
         seeded = torch.Generator().manual_seed(seed)
         noise_TCHW = torch.randn(like_BTCHW.shape[1:], generator=seeded).to(like_BTCHW.device)
-        return self.config.scoring_noise * noise_TCHW
+        return scoring_noise * noise_TCHW
 
 
 class OcrGanVideo(Method):
@@ -352,9 +199,12 @@ class OcrGanVideo(Method):
         )
         self.map_blur_px = max(1, round(config.map_blur_fraction * height))
         self.fuses_parts = config.score_fusion == "z-scores"
-        self.parts: tuple[str, ...] = tuple(dict.fromkeys((*config.score_weights, *config.further_parts)))
+        weights = {str(name): weight for name, weight in config.score_weights.items() if weight > 0}
+        self.parts: tuple[str, ...] = tuple(dict.fromkeys((*weights, *config.further_parts)))
         self.fuse = ScoreFusion(
-            config.score_fusion, weights={str(name): weight for name, weight in config.score_weights.items()}
+            config.score_fusion,
+            weights=weights,
+            terms=get_args(PartName),
         )
 
     def observe_parts(self, parts: Mapping[str, npt.NDArray[np.floating]]) -> None:
@@ -391,13 +241,15 @@ class OcrGanVideo(Method):
 
         The map is the sum of the maps of the score's terms, each in units of what it usually is on normal video.
         """
-        rebuilt = self.generator(clip_BTCHW, with_attention="attention" in self.parts)
-        maps: dict[str, Tensor] = {name: self._map(name, rebuilt, clip_BTCHW) for name in self.parts}
+        rebuilt = self.generator(
+            clip_BTCHW,
+            with_attention="attention" in self.parts,
+            scoring_noise=self.config.scoring_noise,
+        )
+        maps = self._maps(rebuilt, clip_BTCHW)
         real, fake = self._newest(clip_BTCHW), self._newest(rebuilt.video)
         parts = {name: self._score(name, map_B1HW, real, fake) for name, map_B1HW in maps.items()}
-        weighted = [
-            weight / self.fuse.level(name) * maps[name] for name, weight in self.config.score_weights.items()
-        ]
+        weighted = [weight / self.fuse.level(name) * maps[name] for name, weight in self.fuse.weights.items()]
         map_B1HW = box_blur(torch.stack(weighted).sum(dim=0), box_px=self.map_blur_px)
         return Scores(self.fuse(parts), map_B1HW, parts)
 
@@ -406,18 +258,20 @@ class OcrGanVideo(Method):
         rebuilt: Rebuilt = self.generator(clip_BTCHW, with_attention=True)
         return rebuilt.attention
 
-    def _map(self, name: str, rebuilt: Rebuilt, clip_BTCHW: Tensor) -> Tensor:
-        """Map of a term of the score, of the size of the frames: (B, 1, H, W)."""
-        match name:
-            case "feature":
-                return self._feature_map(rebuilt, clip_BTCHW)
-            case "displacement":
-                real, fake = self._newest(clip_BTCHW), self._newest(rebuilt.video)
-                return self.displacement_score.map((real + 1) / 2, (fake + 1) / 2)
-            case "attention":
-                return self._attention_map(rebuilt.attention)
-            case _:
-                return self._errors(rebuilt, clip_BTCHW)[name][:, self.judged].mean(dim=1, keepdim=True)
+    def _maps(self, rebuilt: Rebuilt, clip_BTCHW: Tensor) -> dict[str, Tensor]:
+        """Map of each term of the score, of the size of the frames: (B, 1, H, W)."""
+        errors = self._errors(rebuilt, clip_BTCHW)
+        makers: dict[str, Callable[[], Tensor]] = {
+            "feature": lambda: self._feature_map(rebuilt, clip_BTCHW),
+            "displacement": lambda: self.displacement_score.map(
+                self._newest(clip_BTCHW), self._newest(rebuilt.video)
+            ),
+            "attention": lambda: self._attention_map(rebuilt.attention),
+        }
+        return {
+            name: makers[name]() if name in makers else errors[name][:, self.judged].mean(dim=1, keepdim=True)
+            for name in self.parts
+        }
 
     def _score(self, name: str, map_B1HW: Tensor, real: Tensor, fake: Tensor) -> Tensor:
         """Term of the score (B, 1) from its map."""
@@ -431,9 +285,9 @@ class OcrGanVideo(Method):
         return score_B1
 
     def _newest(self, video_BTCHW: Tensor) -> Tensor:
-        """The frame that is scored: (B, 1, C, H, W)."""
+        """The frame that is scored, in [0, 1]: (B, 1, C, H, W)."""
         place = self.judged[-1]
-        return video_BTCHW[:, place : place + 1]
+        return (video_BTCHW[:, place : place + 1] + 1) / 2
 
     def _errors(self, rebuilt: Rebuilt, clip_BTCHW: Tensor) -> dict[str, Tensor]:
         """Squared error, (B, T, H, W): whole, high and low."""
@@ -490,61 +344,12 @@ def _diversity(fake_BTCHW: Tensor, real_BTCHW: Tensor) -> Tensor:
     """Spread of the fake over the batch by that of the real: near 0 when the generator makes one picture of all."""
     if len(real_BTCHW) < 2:
         return torch.ones((), device=real_BTCHW.device)
-    spread_fake, spread_real = (x.detach().std(dim=0).mean() for x in (fake_BTCHW, real_BTCHW))
+    # Every fourth pixel tells as much, in a sixteenth of the time.
+    spread_fake, spread_real = (
+        each.detach()[..., ::4, ::4].std(dim=0).mean() for each in (fake_BTCHW, real_BTCHW)
+    )
     return spread_fake / spread_real.clamp_min(1e-6)
 
-
-# What `restore` is scored by: how wrong the restored frames are, and how far the newest frame lies from where it was
-# expected.
-RESTORED = {
-    "task": "restore",
-    "noise": 0.01,
-    "loss": {"content_square": 20.0},
-    "score_fusion": "z-scores",
-    "score_weights": {"reconstruction": 1.0, "displacement": 1.0},
-    "further_parts": ("reconstruction_high", "reconstruction_low", "feature"),
-}
-# The literal form: everything visible, mean errors added.
-RECONSTRUCTED = {
-    "task": "reconstruct",
-    "error_score": {"name": "mean"},
-    "feature_score": {"name": "mean"},
-    "further_parts": ("reconstruction_high", "reconstruction_low"),
-}
-STANDARD = {
-    "size_px": (128, 128),
-    "clip_len_frames": 16,
-    "stem_stride": 4,
-    "fusion_grid_stride": 8,
-    "displacement_enlarge": 2,
-    "discriminator_layers": ({"channels": 32}, {"channels": 64}, {"channels": 100}),
-}
-PAPER = {
-    "size_px": (224, 224),
-    "clip_len_frames": 16,
-    "widths": (64, 128, 256),
-    "generator_heads": 8,
-    "grid_strides": (8, 4, 2),
-    "fusion_width": 16,
-    "fusion_grid_stride": 8,
-    "displacement_enlarge": 1,
-    "discriminator_layers": (
-        {"channels": 64},
-        {"channels": 128},
-        {"channels": 256, "kernel": 3, "stride": 1},
-    ),
-    "discriminator_heads": 8,
-    "checkpointed": True,
-}
-TRAINING = {
-    "epochs": 20,
-    "clips_per_epoch": 400,
-    "clip_strides": (1,),
-    "learning_rate": 1e-3,
-    "discriminator_learning_rate": 2e-4,
-    "learning_rate_end": 0.05,
-    "keep": "last",
-}
 
 METHOD = MethodDefinition(
     name="ocr-gan-video",
@@ -553,25 +358,6 @@ METHOD = MethodDefinition(
     config=OcrGanVideoConfig,
     build=OcrGanVideo,
     training="adversarial",
-    presets={
-        "compact": Preset(variant="restores hidden frames", model=RESTORED, training=TRAINING),
-        "standard": Preset(variant="restores hidden frames", model=STANDARD | RESTORED, training=TRAINING),
-        "paper": Preset(variant="restores hidden frames", model=PAPER | RESTORED, training=TRAINING),
-        "compact-reconstruct": Preset(model=RECONSTRUCTED, training=TRAINING),
-        "standard-reconstruct": Preset(model=STANDARD | RECONSTRUCTED, training=TRAINING),
-        "paper-reconstruct": Preset(model=PAPER | RECONSTRUCTED, training=TRAINING),
-    },
-    scoring_only=frozenset(
-        {
-            "scoring_noise",
-            "error_score",
-            "feature_score",
-            "displacement_box_fraction",
-            "displacement_enlarge",
-            "score_weights",
-            "score_fusion",
-            "further_parts",
-            "map_blur_fraction",
-        }
-    ),
+    presets=PRESETS,
+    scoring_only=SCORING_ONLY,
 )

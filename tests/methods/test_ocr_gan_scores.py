@@ -1,0 +1,192 @@
+"""Scores and maps of OCR-GAN Video.
+
+Letters: B clips, T frames, H height, W width.
+"""
+
+import numpy as np
+import pytest
+import torch
+from ocr_gan_clips import HEIGHT, JUDGED, WIDTH, awake, changed_at, random_clip, still_clip, untrained
+
+PARTS = [
+    "reconstruction",
+    "reconstruction_high",
+    "reconstruction_low",
+    "feature",
+    "displacement",
+    "attention",
+]
+NINE_TO_ONE = {"reconstruction": 0.9, "feature": 0.1}
+
+
+def with_square(clip_BTCHW: torch.Tensor, *corners: tuple[int, int, int]) -> torch.Tensor:
+    """A bright square of six pixels at (frame, row, column)."""
+    painted_BTCHW = clip_BTCHW.clone()
+    for frame, row, column in corners:
+        painted_BTCHW[:, frame, :, row : row + 6, column : column + 6] = 0.9
+    return painted_BTCHW
+
+
+def test_parts_are_those_asked_for_and_no_others():
+    chosen = {
+        "score_weights": {"displacement": 1.0, "feature": 0.5},
+        "further_parts": ("feature", "attention"),
+    }
+    assert list(awake(**chosen)(random_clip()).parts) == ["displacement", "feature", "attention"]
+    everything = awake(score_weights=dict.fromkeys(PARTS, 1.0), further_parts=())(random_clip())
+    assert set(everything.parts) == set(PARTS)
+    assert all(part_BT.shape == (2, 1) and (part_BT >= 0).all() for part_BT in everything.parts.values())
+
+
+def test_the_weighted_score_is_nine_parts_reconstruction_and_one_part_features():
+    scores = awake(score_fusion="weighted", score_weights=NINE_TO_ONE)(random_clip())
+    expected = 0.9 * scores.parts["reconstruction"] + 0.1 * scores.parts["feature"]
+    torch.testing.assert_close(scores.score_BT, expected)
+
+
+def test_further_parts_do_not_change_the_score():
+    clip = random_clip()
+    few, many = awake(further_parts=()), awake(further_parts=PARTS)
+    torch.testing.assert_close(few(clip).score_BT, many(clip).score_BT)
+    torch.testing.assert_close(few(clip).map_BTHW, many(clip).map_BTHW)
+
+
+def test_the_mean_error_of_the_judged_frames_by_hand():
+    settings = {"score_weights": {"reconstruction": 1.0}, "score_fusion": "weighted"}
+    method, clip = untrained(error_score={"name": "mean"}, **settings), random_clip()
+    expected = (clip[:, JUDGED] - clip[:, 3:4]).square().mean(dim=(1, 2, 3, 4))
+    torch.testing.assert_close(method(clip).score_BT[:, 0], expected)
+    high, low = method.generator.split(clip[:, JUDGED] - clip[:, 3:4])
+    for name, band in (("high", high), ("low", low)):
+        part_BT = method(clip).parts[f"reconstruction_{name}"]
+        torch.testing.assert_close(part_BT[:, 0], band.square().mean(dim=(1, 2, 3, 4)), atol=1e-6, rtol=1e-3)
+
+
+def test_a_hidden_frame_that_is_not_judged_tells_nothing_and_a_judged_one_does():
+    method, clip = awake(), random_clip()
+    score_BT = method(clip).score_BT
+    assert torch.equal(score_BT, method(changed_at(clip, 2)).score_BT)
+    for judged in JUDGED:
+        assert (score_BT != method(changed_at(clip, judged)).score_BT).all()
+
+
+def test_normal_video_that_was_observed_scores_zero_on_average():
+    method = awake()
+    scores = [method(random_clip(4, seed=seed)) for seed in range(4)]
+    normal = {
+        name: np.concatenate([each.parts[name].detach().numpy() for each in scores])
+        for name in scores[0].parts
+    }
+    method.observe_parts(normal)
+    fused = method.fuse({name: torch.from_numpy(values) for name, values in normal.items()})
+    assert fused.mean().item() == pytest.approx(0.0, abs=1e-3)
+    assert fused.std().item() > 0.1
+    again = torch.cat([method(random_clip(4, seed=seed)).score_BT for seed in range(4)])
+    torch.testing.assert_close(again, fused, atol=1e-4, rtol=1e-4)
+
+
+def test_terms_of_the_map_are_in_units_of_normal_video():
+    """A term that is usually a thousand times larger leaves as much in the map as the other."""
+    clip = random_clip()
+    settings = {"score_weights": {"reconstruction": 1.0}, "further_parts": ()}
+    maps = []
+    for usual in (1.0, 1000.0):
+        method = awake(**settings)
+        method.observe_parts({"reconstruction": np.full(3, usual)})
+        maps.append(method(clip).map_BTHW)
+    torch.testing.assert_close(maps[0], 1000 * maps[1])
+
+
+@pytest.mark.parametrize("fusion", ["weighted", "z-scores"])
+def test_the_order_of_the_terms_does_not_matter(fusion):
+    weights = {"reconstruction": 1.0, "feature": 0.5, "displacement": 2.0}
+    method = awake(score_weights=weights, score_fusion=fusion)
+    turned = awake(score_weights=dict(reversed(weights.items())), score_fusion=fusion)
+    clip = random_clip()
+    rng = np.random.default_rng(0)
+    method.observe_parts({name: rng.lognormal(place, 1 + place, 50) for place, name in enumerate(weights)})
+    turned.load_state_dict(method.state_dict())
+    torch.testing.assert_close(method(clip).score_BT, turned(clip).score_BT)
+    torch.testing.assert_close(method(clip).map_BTHW, turned(clip).map_BTHW)
+
+
+@pytest.mark.parametrize("fusion", ["weighted", "z-scores"])
+@pytest.mark.parametrize("level", [-1.0, 0.0, 1.0])
+def test_a_clip_without_any_error_has_finite_scores_and_maps(fusion, level):
+    method = untrained(score_fusion=fusion, score_weights=dict.fromkeys(PARTS, 1.0))
+    flat = torch.full((2, 6, 1, HEIGHT, WIDTH), level)
+    before = method(flat)
+    if fusion == "z-scores":
+        method.observe_parts({name: part_BT.detach().numpy() for name, part_BT in before.parts.items()})
+    for scores in (before, method(flat), method(random_clip())):
+        assert torch.isfinite(scores.score_BT).all()
+        assert torch.isfinite(scores.map_BTHW).all()
+        assert (scores.map_BTHW >= 0).all()
+
+
+@pytest.mark.parametrize("part", ["reconstruction", "reconstruction_high", "feature", "displacement"])
+@pytest.mark.parametrize(("row", "column"), [(1, 2), (8, 16)])
+def test_the_map_is_brightest_where_something_fast_and_bright_appeared(part, row, column):
+    method = untrained(score_weights={part: 1.0}, further_parts=())
+    still = still_clip()
+    painted = with_square(still, (4, row, max(0, column - 5)), (5, row, column))
+    map_HW = method(painted).map_BTHW[0, 0]
+    found_row, found_column = divmod(map_HW.argmax().item(), WIDTH)
+    assert row - 2 <= found_row < row + 8
+    assert column - 7 <= found_column < column + 8
+    assert (method(painted).score_BT > method(still).score_BT).all()
+    far = map_HW[:, 17:] if column < 10 else map_HW[:, :7]
+    assert far.mean() < 0.3 * map_HW.max()
+
+
+def test_what_happens_in_the_dark_is_displaced_too():
+    """All of the clip lies below the middle of the range of values."""
+    method = untrained(score_weights={"displacement": 1.0}, further_parts=())
+    still = still_clip()
+    moved = still.clone()
+    moved[:, 5] = torch.roll(still[:, 5], 2, dims=-1)
+    assert method(moved).parts["displacement"] > method(still).parts["displacement"] + 0.5
+    by_name = untrained(
+        score_weights={"reconstruction": 1.0}, further_parts=(), error_score={"name": "displacement"}
+    )
+    assert by_name(moved).parts["reconstruction"] > by_name(still).parts["reconstruction"] + 0.5
+
+
+def test_a_smaller_box_blurs_the_map_less_and_leaves_the_score_alone():
+    clip = with_square(still_clip(), (5, 4, 8))
+    sharp, blurred = (untrained(map_blur_fraction=fraction)(clip) for fraction in (0.01, 0.5))
+    assert torch.equal(sharp.score_BT, blurred.score_BT)
+    assert sharp.map_BTHW.max() > 1.2 * blurred.map_BTHW.max()
+
+
+def test_attention_weights_are_of_every_place_of_the_bottleneck():
+    method, clip = awake(), random_clip()
+    weights = method.attention_weights(clip)
+    assert [each.shape for each in weights] == [(2, 4, 4 * 6, 6, 6)] * 2
+    for each in weights:
+        torch.testing.assert_close(each.sum(dim=-1), torch.ones(2, 4, 24, 6))
+    assert not torch.equal(*weights)
+    coarse = awake(grid_strides=(2, 2)).attention_weights(clip)
+    assert [each.shape for each in coarse] == [(2, 4, 2 * 3, 6, 6)] * 2
+    assert awake(generator_heads=0, further_parts=()).attention_weights(clip) == ()
+
+
+def test_the_part_attention_is_how_concentrated_the_newest_frames_attention_is():
+    method, clip = awake(), random_clip()
+    mixes = method.generator.unet.mix_down[-1].attention
+    untouched = method(clip).parts["attention"]
+    assert ((untouched >= 0) & (untouched < 1)).all()
+    with torch.no_grad():
+        for attention in mixes:
+            attention.query_key_value.weight.zero_()
+            attention.query_key_value.bias.zero_()
+    even = method(clip).parts["attention"]
+    torch.testing.assert_close(even, torch.zeros(2, 1), atol=1e-5, rtol=0)
+    with torch.no_grad():
+        for attention in mixes:
+            attention.query_key_value.bias.fill_(3.0)
+            attention.query_key_value.weight[8:16] = torch.randn(
+                8, 8, generator=torch.Generator().manual_seed(0)
+            )
+            attention.query_key_value.weight[8:16] *= 1000
+    assert (method(clip).parts["attention"] > 0.5).all()
