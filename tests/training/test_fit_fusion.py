@@ -8,6 +8,7 @@ import torch
 import yaml
 
 from normalcy.config import read_yaml
+from normalcy.methods.ocr_gan_video import METHOD
 from normalcy.run_folder import RunFolder
 from normalcy.scoring.bundle import Bundle
 from normalcy.scoring.model import TorchModel
@@ -32,7 +33,9 @@ TRAINING = ["training.epochs=2", "training.clips_per_epoch=8", "training.precisi
 @pytest.fixture(scope="module")
 def configure(tiny_root, tiny_cache):
     def build(*overrides: str, **weights: float) -> FitConfig:
-        chosen = f"model.score_weights={json.dumps(weights or WEIGHTS)}"
+        # The preset's own terms stay unless they are weighed with 0.
+        preset = METHOD.presets["compact"].model["score_weights"]
+        chosen = f"model.score_weights={json.dumps(dict.fromkeys(preset, 0.0) | (weights or WEIGHTS))}"
         overrides = (*SMALL_MODEL, *TRAINING, chosen, *overrides)
         return tiny_config(tiny_root, tiny_cache, method="ocr-gan-video", overrides=overrides)
 
