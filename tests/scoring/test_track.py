@@ -3,13 +3,14 @@
 import math
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fake_models import BrightnessModel, frames_of, spec_of
 from normalcy.scoring.calibration import fit_calibration
 from normalcy.scoring.settings import ScoringSettings
-from normalcy.scoring.track import ScoreTrack, alarm_rule
+from normalcy.scoring.track import ScoreTrack, alarm_rule, describe_threshold
 from normalcy.scoring.types import Clip, ClipScores, FrameStamp
 from normalcy.scoring.window import ClipWindow
 
@@ -119,6 +120,20 @@ def test_the_alarm_goes_by_the_calibrated_thresholds():
     assert rule.exit_threshold == CALIBRATION.threshold(2000)
     assert rule.exit_threshold < rule.enter_threshold
     assert (rule.min_seconds, rule.merge_gap_seconds) == (0.7, 3)
+
+
+@pytest.mark.parametrize("calibration", [CALIBRATION, None])
+def test_a_fixed_threshold_takes_the_place_of_the_calibrated_one(calibration):
+    rule = alarm_rule(ScoringSettings(threshold=7.5), calibration)
+    assert rule.enter_threshold == rule.exit_threshold == 7.5
+
+
+def test_a_fixed_threshold_is_described_by_what_it_means_on_normal_video():
+    text = describe_threshold(ScoringSettings(threshold=7.5), CALIBRATION)
+    assert text.startswith("Fixed at 7.5, which normal video reaches ")
+    assert f"{CALIBRATION.false_alarms_per_day(7.5):,.3g} times a day" in text
+    asked = describe_threshold(ScoringSettings(false_alarms_per_day=500), CALIBRATION)
+    assert asked == CALIBRATION.describe(false_alarms_per_day=500)
 
 
 def test_a_rate_out_of_reach_gives_one_threshold_and_no_warning_for_each_source():

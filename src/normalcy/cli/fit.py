@@ -46,6 +46,7 @@ def fit(
     from normalcy.datasets import open_dataset
     from normalcy.environment import command_line
     from normalcy.run_folder import RunFolder
+    from normalcy.scoring.track import describe_threshold
     from normalcy.training.config import resolve_config
     from normalcy.training.fit import fit as fit_method
 
@@ -67,7 +68,7 @@ def fit(
             command=command_line(context.find_root().obj),
             progress=progress,
         )
-    calibration = bundle.calibration.describe(false_alarms_per_day=resolved.scoring.false_alarms_per_day)
+    calibration = describe_threshold(resolved.scoring, bundle.calibration)
     if not as_json:
         _say_summary(bundle, calibration)
     record = {"method": method, **bundle.header.fit.model_dump(mode="json"), "calibration": calibration}

@@ -116,7 +116,7 @@ def _warnings(bundle: Bundle, evaluation: Evaluation) -> tuple[str, ...]:
     warnings = [f"Left out: {reason}" for reason in evaluation.left_out]
     rate = bundle.header.scoring.false_alarms_per_day
     factor = bundle.calibration.extrapolation(rate)
-    if factor > 1:
+    if factor > 1 and bundle.header.scoring.threshold is None:
         warnings.append(
             f"The threshold asks for {rate:g} false alarms a day, {factor:,.0f} times rarer than one in the normal "
             "video it was calibrated on. Fit on more ordinary footage before trusting it."

@@ -100,12 +100,28 @@ def _score_at(scores: ClipScores, t: int) -> _Score:
 
 
 def alarm_rule(settings: ScoringSettings, calibration: Calibration | None) -> EventRule:
-    """Thresholds on the smoothed score that keep the asked false-alarm rate; out of reach without a calibration."""
-    enter = leave = math.inf
-    if calibration:
+    """Thresholds on the smoothed score: the fixed one, or those that keep the asked false-alarm rate.
+
+    Without a calibration and without a fixed one they are out of reach.
+    """
+    enter = leave = math.inf if settings.threshold is None else settings.threshold
+    if calibration and settings.threshold is None:
         with warnings.catch_warnings():
             # How far the rate is extrapolated is said where a bundle is made and judged, not for every source.
             warnings.simplefilter("ignore", ShortCalibrationWarning)
             enter = calibration.threshold(settings.false_alarms_per_day)
             leave = min(enter, calibration.threshold(settings.false_alarms_per_day * settings.exit_factor))
     return EventRule(enter, leave, settings.min_event_seconds, settings.merge_gap_seconds)
+
+
+def describe_threshold(settings: ScoringSettings, calibration: Calibration) -> str:
+    """One sentence: where the threshold comes from, and what it means on normal video."""
+    if settings.threshold is None:
+        return calibration.describe(false_alarms_per_day=settings.false_alarms_per_day)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ShortCalibrationWarning)
+        rate = calibration.false_alarms_per_day(settings.threshold)
+    return (
+        f"Fixed at {settings.threshold:g}, which normal video reaches {rate:,.3g} times a day. "
+        + calibration.describe()
+    )

@@ -6,6 +6,7 @@ from normalcy import __version__
 from normalcy.methods import method_definition
 from normalcy.scoring.bundle import BundleHeader
 from normalcy.scoring.calibration import Calibration
+from normalcy.scoring.track import describe_threshold
 
 CARD = """# {title}, fitted on {data}
 
@@ -51,7 +52,7 @@ def model_card(header: BundleHeader, calibration: Calibration) -> str:
         fit_seconds=fit.fit_seconds,
         training=_training_rows(fit.training),
         caveat=CAVEAT if _chosen_on_held_out(fit.training) else "",
-        calibration=calibration.describe(false_alarms_per_day=header.scoring.false_alarms_per_day),
+        calibration=describe_threshold(header.scoring, calibration),
     )
 
 

@@ -22,6 +22,7 @@ from normalcy.report.page import write_report
 from normalcy.run_folder import RunFolder, write_json, writing_to
 from normalcy.scoring.bundle import Bundle, BundleHeader
 from normalcy.scoring.record import write_scores
+from normalcy.scoring.track import describe_threshold
 from normalcy.training.history import read_history
 from normalcy.video.reader import ReadOptions
 from normalcy.workflows.score import score_video
@@ -107,7 +108,7 @@ def metrics_record(bundle: Bundle, data: str, evaluation: Evaluation, command: s
         "pixel_criterion_auc": evaluation.pixel_criterion_auc,
         "events": asdict(evaluation.events) if evaluation.events else None,
         "recall_at_false_alarms": evaluation.recall_at,
-        "calibration": bundle.calibration.describe(false_alarms_per_day=header.scoring.false_alarms_per_day),
+        "calibration": describe_threshold(header.scoring, bundle.calibration),
         "fit_seconds": header.fit.fit_seconds,
         "frames_per_second": round(evaluation.frames_per_second, 2),
         "left_out": list(evaluation.left_out),
