@@ -12,20 +12,19 @@ from ocr_gan_clips import HIDDEN, awake, random_clip, untrained
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from normalcy.layers.frequency_split import FrequencySplit
 from normalcy.layers.temporal_losses import attention_loss, consistency_loss, motion_loss
 from normalcy.layers.video_discriminator import Judgement
-from normalcy.methods.ocr_gan_video import OcrGanVideo, Rebuilt
+from normalcy.methods.ocr_gan_video import Generator, OcrGanVideo, Rebuilt
 from normalcy.training.adversarial import take_gradients
 
 
 class Rebuilds(nn.Module):
-    """A generator that answers with a given video; `attention`, where it is asked for."""
+    """A generator that sees as `like` does and answers with a given video; `attention`, where it is asked for."""
 
-    def __init__(self, video_BTCHW: Tensor, *attention: Tensor) -> None:
+    def __init__(self, like: Generator, video_BTCHW: Tensor, *attention: Tensor) -> None:
         super().__init__()
+        self.seen, self.split = like.seen, like.split
         self.video_BTCHW, self.attention = video_BTCHW, attention
-        self.split = FrequencySplit("pyramid")
 
     def forward(self, clip_BTCHW: Tensor, *, with_attention: bool = False) -> Rebuilt:
         high, low = 0.25 * self.video_BTCHW, 0.75 * self.video_BTCHW
@@ -41,7 +40,8 @@ class Brightness(nn.Module):
 
 def stand_ins(fake: Tensor, *attention: Tensor, **changes: Any) -> OcrGanVideo:
     method = untrained(**changes).train()
-    method.generator, method.discriminator = Rebuilds(fake, *attention), Brightness()
+    method.generator = Rebuilds(method.generator, fake, *attention)
+    method.discriminator = Brightness()
     return method
 
 
@@ -80,18 +80,36 @@ def test_the_frames_that_count_are_the_hidden_ones_or_all(task, counted):
         assert method.validation_losses(real)["loss"].item() == pytest.approx(expected)
 
 
-def test_the_temporal_loss_is_the_mean_of_its_terms():
+EVEN = torch.full((2, 4, 24, 6, 6), 1 / 6)
+ONE_EACH = torch.eye(6).expand(2, 4, 24, 6, 6)
+
+
+@pytest.mark.parametrize("kind", ["literal", "matched"])
+def test_the_temporal_loss_is_the_mean_of_its_three_terms(kind):
     real, fake = random_clip(seed=3), random_clip(seed=4)
-    even = torch.full((2, 4, 24, 6, 6), 1 / 6)
-    one_each = torch.eye(6).expand(2, 4, 24, 6, 6)
-    for kind in ("literal", "matched"):
-        terms = [consistency_loss(fake, real, kind=kind), motion_loss(fake, real)]
-        for attention, spread in (((even, even), 1.0), ((one_each, one_each), 0.0), ((even, one_each), 0.5)):
-            assert attention_loss(attention).item() == pytest.approx(spread, abs=1e-5)
-            found = stand_ins(fake, *attention, consistency=kind).adversarial_losses(real)
-            assert found.generator["temporal"].item() == pytest.approx((sum(terms).item() + spread) / 3)
-        without = stand_ins(fake, consistency=kind).adversarial_losses(real).generator["temporal"]
-        assert without.item() == pytest.approx(sum(terms).item() / 2)
+    consistency, motion = consistency_loss(fake, real, kind=kind).item(), motion_loss(fake, real).item()
+    for attention, spread in (((EVEN, EVEN), 1.0), ((ONE_EACH, ONE_EACH), 0.0), ((EVEN, ONE_EACH), 0.5)):
+        assert attention_loss(attention).item() == pytest.approx(spread, abs=1e-5)
+        found = stand_ins(fake, *attention, consistency=kind).adversarial_losses(real).generator
+        assert found["temporal"].item() == pytest.approx((consistency + motion + spread) / 3)
+        named = {name: found[name].item() for name in ("consistency", "motion", "attention")}
+        assert named == pytest.approx(
+            {"consistency": consistency, "motion": motion, "attention": spread}, abs=1e-5
+        )
+    without = stand_ins(fake, consistency=kind).adversarial_losses(real).generator
+    assert without["temporal"].item() == pytest.approx((consistency + motion) / 3)
+    assert "attention" not in without
+
+
+def test_terms_of_the_temporal_loss_have_weights_and_are_told_without_them():
+    real, fake = random_clip(seed=3), random_clip(seed=4)
+    weights = {"consistency": 0.0, "motion": 3.0, "attention": 0.5}
+    found = stand_ins(fake, EVEN, EVEN, loss=weights).adversarial_losses(real).generator
+    motion = motion_loss(fake, real).item()
+    assert found["temporal"].item() == pytest.approx((3.0 * motion + 0.5) / 3)
+    assert found["consistency"].item() == pytest.approx(consistency_loss(fake, real, kind="matched").item())
+    assert found["motion"].item() == pytest.approx(motion)
+    assert "attention" not in stand_ins(fake, EVEN, EVEN, loss={"attention": 0.0}).adversarial_losses(real)[0]
 
 
 def test_literal_consistency_rewards_a_still_fake_and_matched_a_moving_one():
@@ -120,10 +138,10 @@ def test_literal_consistency_rewards_a_still_fake_and_matched_a_moving_one():
 def test_the_loss_is_the_weighted_sum_of_its_terms(weights):
     method = awake(loss=weights).train()
     losses = method.adversarial_losses(random_clip()).generator
-    assert losses.keys() == {"loss", "adversarial", "content", "latent", "temporal"}
-    expected = sum(
-        getattr(method.config.loss, name) * losses[name].item() for name in losses if name != "loss"
-    )
+    terms, of_temporal = {"adversarial", "content", "latent", "temporal"}, {"consistency", "motion"}
+    of_temporal |= {"attention"} if method.config.loss.temporal else set()
+    assert losses.keys() == {"loss"} | terms | of_temporal
+    expected = sum(getattr(method.config.loss, name) * losses[name].item() for name in terms)
     assert losses["loss"].item() == pytest.approx(expected, rel=1e-5)
 
 
@@ -184,25 +202,42 @@ def test_by_way_of_the_discriminator_the_generator_does_learn(term):
     assert sum(gradient.abs().sum().item() for gradient in gradients) > 0
 
 
-def test_diversity_is_the_spread_of_the_fakes_by_that_of_the_real_ones():
+def diversity_of(method: OcrGanVideo, real: Tensor) -> float:
+    return method.adversarial_losses(real).discriminator["diversity"].item()
+
+
+@pytest.mark.parametrize("task", ["restore", "reconstruct"])
+def test_diversity_is_the_spread_of_what_the_generator_adds_by_that_of_what_is_missing(task):
     real = random_clip(4)
+    start = untrained().generator.seen(real) if task == "restore" else torch.zeros_like(real)
+    missing = real - start
 
-    def diversity(fake, real=real):
-        return stand_ins(fake).adversarial_losses(real).discriminator["diversity"].item()
+    def diversity(added, real=real):
+        return diversity_of(stand_ins(start[: len(real)] + added, task=task), real)
 
-    assert diversity(real[:1].expand_as(real)) == pytest.approx(0.0, abs=1e-6)
-    assert diversity(0.5 * real) == pytest.approx(0.5, rel=1e-4)
-    assert diversity(real) == pytest.approx(1.0, rel=1e-4)
-    assert diversity(real[:1], real[:1]) == 1.0
-    assert math.isfinite(diversity(real, real[:1].expand_as(real)))
+    assert diversity(missing[:1].expand_as(real)) == pytest.approx(0.0, abs=1e-6)
+    assert diversity(0.5 * missing) == pytest.approx(0.5, rel=1e-4)
+    assert diversity(missing) == pytest.approx(1.0, rel=1e-4)
+    assert diversity(missing[:1], real[:1]) == 1.0
+    assert math.isfinite(diversity(missing, real[:1].expand_as(real)))
 
 
-def test_validation_errors_are_mean_squares_whole_and_by_stream():
-    real = torch.zeros(2, 6, 1, 16, 24)
-    found = stand_ins(real + 0.4).validation_losses(real)
+def test_a_generator_that_adds_nothing_has_no_diversity_and_one_that_answers_has():
+    real = random_clip(4)
+    assert diversity_of(untrained().train(), real) == pytest.approx(0.0, abs=1e-5)
+    assert diversity_of(awake().train(), real) > 0.1
+
+
+@pytest.mark.parametrize(
+    ("split", "high"), [("pyramid", 0.0), ("laplacian", 0.0), ("none", 0.5)], ids=lambda value: str(value)
+)
+def test_validation_errors_are_mean_squares_whole_and_by_stream(split, high):
+    """An error that is the same everywhere is all low frequency."""
+    real = random_clip()
+    found = stand_ins(real + 0.4, split=split).validation_losses(real)
     expected = {
         "loss": 0.4**2,
-        "reconstruction_high": (0.25 * 0.4) ** 2,
-        "reconstruction_low": (0.75 * 0.4) ** 2,
+        "reconstruction_high": (high * 0.4) ** 2,
+        "reconstruction_low": ((1 - high) * 0.4) ** 2,
     }
-    assert {name: value.item() for name, value in found.items()} == pytest.approx(expected)
+    assert {name: value.item() for name, value in found.items()} == pytest.approx(expected, abs=1e-7)

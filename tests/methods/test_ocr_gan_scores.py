@@ -6,7 +6,7 @@ Letters: B clips, T frames, H height, W width.
 import numpy as np
 import pytest
 import torch
-from ocr_gan_clips import HEIGHT, JUDGED, WIDTH, awake, changed_at, random_clip, still_clip, untrained
+from ocr_gan_clips import HEIGHT, HIDDEN, JUDGED, WIDTH, awake, changed_at, random_clip, still_clip, untrained
 
 PARTS = [
     "reconstruction",
@@ -17,6 +17,8 @@ PARTS = [
     "attention",
 ]
 NINE_TO_ONE = {"reconstruction": 0.9, "feature": 0.1}
+# Features as large as the frames, so that showing them at that size changes nothing.
+UNSCALED = ({"channels": 8, "kernel": 3, "stride": 1},)
 
 
 def with_square(clip_BTCHW: torch.Tensor, *corners: tuple[int, int, int]) -> torch.Tensor:
@@ -62,12 +64,40 @@ def test_the_mean_error_of_the_judged_frames_by_hand():
         torch.testing.assert_close(part_BT[:, 0], band.square().mean(dim=(1, 2, 3, 4)), atol=1e-6, rtol=1e-3)
 
 
-def test_a_hidden_frame_that_is_not_judged_tells_nothing_and_a_judged_one_does():
+def test_of_a_hidden_frame_that_is_not_judged_only_the_features_tell_and_of_a_judged_one_all_terms():
+    """The discriminator attends across all the frames that it was trained on."""
     method, clip = awake(), random_clip()
-    score_BT = method(clip).score_BT
-    assert torch.equal(score_BT, method(changed_at(clip, 2)).score_BT)
+    parts = method(clip).parts
+    other = method(changed_at(clip, 2)).parts
+    assert {name for name in parts if not torch.equal(parts[name], other[name])} == {"feature"}
     for judged in JUDGED:
-        assert (score_BT != method(changed_at(clip, judged)).score_BT).all()
+        other = method(changed_at(clip, judged)).parts
+        for name in ("reconstruction", "reconstruction_high", "reconstruction_low", "feature"):
+            assert (parts[name] != other[name]).all()
+
+
+def test_the_feature_error_is_of_the_judged_frames_seen_with_all_that_were_trained_on():
+    settings = {"score_weights": {"feature": 1.0}, "score_fusion": "weighted", "further_parts": ()}
+    method, clip = awake(feature_score={"name": "mean"}, discriminator_layers=UNSCALED, **settings), random_clip()
+    fake = method.generator(clip).video
+    real_BTDHW, fake_BTDHW = (method.discriminator(x[:, HIDDEN]).features[-1] for x in (clip, fake))
+    expected = (real_BTDHW - fake_BTDHW)[:, [HIDDEN.index(place) for place in JUDGED]].square()
+    torch.testing.assert_close(method(clip).score_BT[:, 0], expected.mean(dim=(1, 2, 3, 4)))
+
+
+@pytest.mark.parametrize("split", ["pyramid", "laplacian", "none"])
+def test_drift_of_the_streams_that_cancels_is_no_error(split, monkeypatch):
+    method, clip = awake(split=split), random_clip()
+    rebuilt = method.generator(clip, with_attention=True)
+    drift = 3 * random_clip(seed=7)
+    drifted = rebuilt._replace(high=rebuilt.high + drift, low=rebuilt.low - drift)
+    found, validation = method(clip), method.validation_losses(clip)
+    monkeypatch.setattr(method.generator, "forward", lambda *_, **__: drifted)
+    torch.testing.assert_close(method(clip).map_BTHW, found.map_BTHW, atol=1e-4, rtol=1e-4)
+    for name, part_BT in method(clip).parts.items():
+        torch.testing.assert_close(part_BT, found.parts[name], atol=1e-5, rtol=1e-4)
+    for name, error in method.validation_losses(clip).items():
+        torch.testing.assert_close(error, validation[name], atol=1e-5, rtol=1e-4)
 
 
 def test_normal_video_that_was_observed_scores_zero_on_average():
@@ -171,17 +201,17 @@ def test_attention_weights_are_of_every_place_of_the_bottleneck():
     assert awake(generator_heads=0, further_parts=()).attention_weights(clip) == ()
 
 
-def test_the_part_attention_is_how_concentrated_the_newest_frames_attention_is():
+def test_the_part_attention_is_how_widely_the_newest_frame_attends():
     method, clip = awake(), random_clip()
     mixes = method.generator.unet.mix_down[-1].attention
     untouched = method(clip).parts["attention"]
-    assert ((untouched >= 0) & (untouched < 1)).all()
+    assert ((untouched > 0) & (untouched <= 1)).all()
     with torch.no_grad():
         for attention in mixes:
             attention.query_key_value.weight.zero_()
             attention.query_key_value.bias.zero_()
     even = method(clip).parts["attention"]
-    torch.testing.assert_close(even, torch.zeros(2, 1), atol=1e-5, rtol=0)
+    torch.testing.assert_close(even, torch.ones(2, 1), atol=1e-5, rtol=0)
     with torch.no_grad():
         for attention in mixes:
             attention.query_key_value.bias.fill_(3.0)
@@ -189,4 +219,5 @@ def test_the_part_attention_is_how_concentrated_the_newest_frames_attention_is()
                 8, 8, generator=torch.Generator().manual_seed(0)
             )
             attention.query_key_value.weight[8:16] *= 1000
-    assert (method(clip).parts["attention"] > 0.5).all()
+    narrow = method(clip).parts["attention"]
+    assert (narrow < untouched).all()

@@ -119,6 +119,8 @@ def one_step(method: OcrGanVideo) -> None:
         {"loss": {"temporal": 0.0}},
         {"loss": {"adversarial": 0.0}},
         {"loss": {"latent": 0.0}},
+        {"loss": {"consistency": 0.0, "motion": 0.0}},
+        {"loss": {"attention": 0.0}},
         {"consistency": "literal"},
         {"predict_frames": 0},
         {"checkpointed": True},
@@ -187,7 +189,7 @@ def test_without_the_fusion_its_weight_does_not_matter_and_with_it_it_does():
     assert difference() > 1e-3
 
 
-def test_without_a_temporal_loss_no_attention_weights_are_computed(monkeypatch):
+def test_without_a_loss_on_attention_no_attention_weights_are_computed(monkeypatch):
     called = []
     weights_of = LevelMix.attention_weights
     monkeypatch.setattr(
@@ -196,9 +198,9 @@ def test_without_a_temporal_loss_no_attention_weights_are_computed(monkeypatch):
         lambda self, *streams: called.append(self) or weights_of(self, *streams),
     )
     clip = random_clip()
-    for weight, calls in ((0.0, 0), (0.1, 1)):
+    for weights, calls in (({"temporal": 0.0}, 0), ({"attention": 0.0}, 0), ({"temporal": 0.1}, 1)):
         called.clear()
-        awake(loss={"temporal": weight}).train().adversarial_losses(clip)
+        awake(loss=weights).train().adversarial_losses(clip)
         assert len(called) == calls
     called.clear()
     awake(further_parts=())(clip)

@@ -10,18 +10,22 @@ pictures; attention across time, fusion over time and temporal losses make it on
 
 Deviations:
 - The task `restore` is not the paper's. A network that sees a frame learns to copy it, anomalies included; here only
-  every fourth frame is visible, the newest frames are hidden as well, and the network adds what is missing to a linear
-  interpolation. The presets `...-reconstruct` keep the literal form: the clip goes in with noise and comes out again.
+  every fourth frame is visible, the newest four are hidden as well, and the network adds what is missing to a linear
+  interpolation, or to a copy of the last visible frame. The presets `...-reconstruct` keep the literal form: the clip
+  goes in with noise and comes out again.
+- In `restore`, the content loss and the discriminator see the hidden frames only; the visible ones are copied. Each
+  hidden frame comes with the two visible ones that tell most of it and, in place of a mask, with where it lies between
+  or beyond them; noise is on the frame itself only.
+- In `restore`, the MSE weighs 20 within the content loss, not 0.1, and the noise is 0.01.
 - `laplacian` splits off the response of a Laplacian; what is left, x minus that response, is a sharpened picture and
   no low band. The default `pyramid` is the paper's split.
+- Errors of the high and the low band are the bands of the error of the sum: the losses see only the sum of the streams.
+- A frame is scored by the mean error of the latest run of hidden frames, which it ends (`restore`), or of the clip.
 - Scoring adds no noise, so that a score depends on its clip alone; `scoring_noise` adds seeded noise, the same for all.
 - Both players' gradients come from one pass through both networks, each by its own weights, and both step together.
 - The outputs are linear, not tanh: each stream holds a part of the picture that may leave its range.
-- In `restore`, the content loss and the discriminator see the hidden frames only; the visible ones are copied. Each
-  hidden frame comes with the two visible ones that tell most of it, and with where it lies between or beyond them.
-- In `restore`, the MSE weighs 20 within the content loss, not 0.1, and the noise is 0.01: the errors of restored frames
-  are small, and L1 alone is content with adding nothing.
-- The presets read grey frames; `channels: 3` reads colour.
+- Pixels of 2x2 blocks (4x4 at `standard`) become channels at once, so that no level works at full size.
+- The presets read grey frames; `channels: 3` reads colour. Attention has 4 heads but in `paper`, which has 8.
 
 Letters: B clips, T frames, C channels, H height, W width, h and w the size of features, A heads, P places.
 """
@@ -112,7 +116,7 @@ class Generator(nn.Module):
         self, clip_BTCHW: Tensor, *, with_attention: bool = False, scoring_noise: float = 0.0
     ) -> Rebuilt:
         """Rebuilds the clip; float32 whatever the precision inside."""
-        seen_BTCHW = self.hide(clip_BTCHW) if self.hide else clip_BTCHW
+        seen_BTCHW = self.seen(clip_BTCHW)
         seen = self.split(seen_BTCHW)
         high, low = self._with_summary(seen_BTCHW, seen, scoring_noise)
         if self.hide:
@@ -122,6 +126,10 @@ class Generator(nn.Module):
             mask_T111 = self.hide.mask_T[:, None, None, None]
             high, low = seen[0] + mask_T111 * high, seen[1] + mask_T111 * low
         return Rebuilt(high, low, attention)
+
+    def seen(self, clip_BTCHW: Tensor) -> Tensor:
+        """The clip as the network sees it: without the hidden frames."""
+        return self.hide(clip_BTCHW) if self.hide else clip_BTCHW
 
     def _rebuild(
         self, high: Tensor, low: Tensor, *, with_attention: bool
@@ -173,7 +181,7 @@ class OcrGanVideo(Method):
     def __init__(self, config: OcrGanVideoConfig) -> None:
         super().__init__()
         self.config = config
-        self.trained, self.judged = list(config.trained), list(config.judged)
+        self.trained_frames, self.judged_frames = list(config.trained), list(config.judged)
         self.clip = ClipSpec(
             config.clip_len_frames,
             config.size_px,
@@ -213,27 +221,40 @@ class OcrGanVideo(Method):
 
     def adversarial_losses(self, clip_BTCHW: Tensor) -> AdversarialLosses:
         """Losses of both players from one pass."""
-        rebuilt = self.generator(clip_BTCHW, with_attention=self.config.loss.temporal > 0)
-        fake, real = rebuilt.video[:, self.trained], clip_BTCHW[:, self.trained]
+        rebuilt = self.generator(clip_BTCHW, with_attention=self._regularises_attention)
+        fake, real = rebuilt.video[:, self.trained_frames], clip_BTCHW[:, self.trained_frames]
         of_real, of_fake = self.discriminator(real), self.discriminator(fake)
+        temporal = self._temporal_terms(rebuilt, clip_BTCHW)
         terms = {
             "adversarial": _cross_entropy(of_fake.logits_BThw, real=True),
             "content": self._content_loss(fake, real),
             "latent": _feature_error(of_real.features, of_fake.features),
-            "temporal": self._temporal_loss(rebuilt, clip_BTCHW),
+            # Always a third of the sum, so that leaving one term out does not lift the others.
+            "temporal": torch.stack([self._weight(name) * term for name, term in temporal.items()]).sum() / 3,
         }
-        loss = torch.stack([getattr(self.config.loss, name) * term for name, term in terms.items()]).sum()
+        loss = torch.stack([self._weight(name) * term for name, term in terms.items()]).sum()
         told_apart = _cross_entropy(of_real.logits_BThw, real=True) + _cross_entropy(
             of_fake.logits_BThw, real=False
         )
+        seen = self.generator.seen(clip_BTCHW)[:, self.trained_frames]
+        diversity = _diversity(fake - seen, real - seen) if self.config.hidden else _diversity(fake, real)
         return AdversarialLosses(
-            {"loss": loss, **terms}, {"loss": told_apart / 2, "diversity": _diversity(fake, real)}
+            {"loss": loss, **terms, **temporal}, {"loss": told_apart / 2, "diversity": diversity}
         )
+
+    @property
+    def _regularises_attention(self) -> bool:
+        weights = self.config.loss
+        return weights.temporal > 0 and weights.attention > 0 and self.config.generator_heads > 0
+
+    def _weight(self, name: str) -> float:
+        weight: float = getattr(self.config.loss, name)
+        return weight
 
     def validation_losses(self, clip_BTCHW: Tensor) -> dict[str, Tensor]:
         """Mean squared error of the frames that are trained on, whole and by stream."""
         errors = self._errors(self.generator(clip_BTCHW), clip_BTCHW)
-        means = {name: error_BTHW[:, self.trained].mean() for name, error_BTHW in errors.items()}
+        means = {name: error_BTHW[:, self.trained_frames].mean() for name, error_BTHW in errors.items()}
         return {"loss": means.pop("reconstruction"), **means}
 
     def forward(self, clip_BTCHW: Tensor) -> Scores:
@@ -269,7 +290,9 @@ class OcrGanVideo(Method):
             "attention": lambda: self._attention_map(rebuilt.attention),
         }
         return {
-            name: makers[name]() if name in makers else errors[name][:, self.judged].mean(dim=1, keepdim=True)
+            name: makers[name]()
+            if name in makers
+            else errors[name][:, self.judged_frames].mean(dim=1, keepdim=True)
             for name in self.parts
         }
 
@@ -286,47 +309,49 @@ class OcrGanVideo(Method):
 
     def _newest(self, video_BTCHW: Tensor) -> Tensor:
         """The frame that is scored, in [0, 1]: (B, 1, C, H, W)."""
-        place = self.judged[-1]
+        place = self.judged_frames[-1]
         return (video_BTCHW[:, place : place + 1] + 1) / 2
 
     def _errors(self, rebuilt: Rebuilt, clip_BTCHW: Tensor) -> dict[str, Tensor]:
-        """Squared error, (B, T, H, W): whole, high and low."""
-        high, low = self.generator.split(clip_BTCHW)
-        differences = {
-            "reconstruction": rebuilt.video - clip_BTCHW,
-            "reconstruction_high": rebuilt.high - high,
-            "reconstruction_low": rebuilt.low - low,
-        }
-        return {name: each.square().mean(dim=2) for name, each in differences.items()}
+        """Squared error, (B, T, H, W): whole, and of its high and its low frequencies.
+
+        The difference is split, not each stream compared: training looks at the sum of the streams alone, so they may
+        drift apart in opposite directions, and what cancels is no error.
+        """
+        difference_BTCHW = rebuilt.video - clip_BTCHW
+        high, low = self.generator.split(difference_BTCHW)
+        parts = {"reconstruction": difference_BTCHW, "reconstruction_high": high, "reconstruction_low": low}
+        return {name: part_BTCHW.square().mean(dim=2) for name, part_BTCHW in parts.items()}
 
     def _feature_map(self, rebuilt: Rebuilt, clip_BTCHW: Tensor) -> Tensor:
-        of_real = self.discriminator(clip_BTCHW[:, self.judged]).features[-1]
-        of_fake = self.discriminator(rebuilt.video[:, self.judged]).features[-1]
-        error_B1hw = (of_real - of_fake).square().mean(dim=(1, 2))[:, None]
+        """Squared difference of the attended features, mean over features and judged frames: (B, 1, H, W)."""
+        real, fake = clip_BTCHW[:, self.trained_frames], rebuilt.video[:, self.trained_frames]
+        difference = self.discriminator(real).features[-1] - self.discriminator(fake).features[-1]
+        judged = [self.trained_frames.index(place) for place in self.judged_frames]
+        error_B1hw = difference[:, judged].square().mean(dim=(1, 2))[:, None]
         return F.interpolate(error_B1hw, size=clip_BTCHW.shape[3:], mode="bilinear")
 
     def _attention_map(self, attention: tuple[Tensor, ...]) -> Tensor:
-        """How concentrated the newest frame's attention is: 1 - normalised entropy, mean of heads and streams."""
+        """How widely the newest frame attends: normalised entropy, mean of heads and streams.
+
+        Training narrows attention on normal video, so width is what is odd.
+        """
         step = self.config.stem_stride * 2 ** (len(self.config.widths) - 1) * self.config.grid_strides[-1]
         rows, columns = (-(-side // step) for side in self.config.size_px)
-        concentration = torch.stack(
-            [1 - entropy(each[..., self.judged[-1], :]).mean(dim=1) for each in attention]
-        ).mean(dim=0)
-        map_B1hw = concentration.reshape(-1, 1, rows, columns)
-        return F.interpolate(map_B1hw, size=self.config.size_px, mode="bilinear")
+        newest = self.judged_frames[-1]
+        width = torch.stack([entropy(each[..., newest, :]).mean(dim=1) for each in attention]).mean(dim=0)
+        return F.interpolate(width.reshape(-1, 1, rows, columns), size=self.config.size_px, mode="bilinear")
 
     def _content_loss(self, fake: Tensor, real: Tensor) -> Tensor:
         difference = fake - real
         return difference.abs().mean() + self.config.loss.content_square * difference.square().mean()
 
-    def _temporal_loss(self, rebuilt: Rebuilt, clip_BTCHW: Tensor) -> Tensor:
-        terms = [
-            consistency_loss(rebuilt.video, clip_BTCHW, kind=self.config.consistency),
-            motion_loss(rebuilt.video, clip_BTCHW),
-        ]
-        if rebuilt.attention:
-            terms.append(attention_loss(rebuilt.attention))
-        return torch.stack(terms).mean()
+    def _temporal_terms(self, rebuilt: Rebuilt, clip_BTCHW: Tensor) -> dict[str, Tensor]:
+        terms = {
+            "consistency": consistency_loss(rebuilt.video, clip_BTCHW, kind=self.config.consistency),
+            "motion": motion_loss(rebuilt.video, clip_BTCHW),
+        }
+        return terms | ({"attention": attention_loss(rebuilt.attention)} if rebuilt.attention else {})
 
 
 def _cross_entropy(logits_BThw: Tensor, *, real: bool) -> Tensor:

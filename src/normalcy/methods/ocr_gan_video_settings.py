@@ -29,7 +29,10 @@ class LossWeights(StrictConfig):
         content: L1 plus `content_square` times MSE.
         content_square: Weight of the MSE within the content loss.
         latent: Mean squared difference of the discriminator's features.
-        temporal: Mean of consistency, motion and spread of attention.
+        temporal: Mean of the three terms below, each times its weight.
+        consistency: Within the temporal loss: how much neighbouring frames differ.
+        motion: Within the temporal loss: where and how sharply frames change.
+        attention: Within the temporal loss: how widely the bottleneck's attention spreads over the frames.
     """
 
     adversarial: Weight = 1.0
@@ -37,6 +40,9 @@ class LossWeights(StrictConfig):
     content_square: Weight = 0.1
     latent: Weight = 1.0
     temporal: Weight = 0.1
+    consistency: Weight = 1.0
+    motion: Weight = 1.0
+    attention: Weight = 1.0
 
 
 class OcrGanVideoConfig(StrictConfig):
@@ -170,7 +176,8 @@ class OcrGanVideoConfig(StrictConfig):
             raise ValueError(f"fusion_paths {self.fusion_paths} names a path twice")
         if not any(self.score_weights.values()):
             raise ValueError("score_weights weighs every term of the score with 0")
-        if not self.generator_heads and "attention" in (*self.score_weights, *self.further_parts):
+        asked = {name for name, weight in self.score_weights.items() if weight} | {*self.further_parts}
+        if not self.generator_heads and "attention" in asked:
             raise ValueError("the part 'attention' of the score needs generator_heads above 0")
 
     def _require_hidden(self) -> None:
@@ -238,13 +245,15 @@ TRAINING = {
 
 LARGER_TRAINING = TRAINING | {"clips_per_epoch": 200, "batch_size": 4}
 
+HIDDEN, VISIBLE = "restores hidden frames", "rebuilds the clip it sees"
+
 PRESETS = {
-    "compact": Preset(variant="restores hidden frames", model=RESTORED, training=TRAINING),
-    "standard": Preset(variant="restores hidden frames", model=STANDARD | RESTORED, training=LARGER_TRAINING),
-    "paper": Preset(variant="restores hidden frames", model=PAPER | RESTORED, training=LARGER_TRAINING),
-    "compact-reconstruct": Preset(model=RECONSTRUCTED, training=TRAINING),
-    "standard-reconstruct": Preset(model=STANDARD | RECONSTRUCTED, training=LARGER_TRAINING),
-    "paper-reconstruct": Preset(model=PAPER | RECONSTRUCTED, training=LARGER_TRAINING),
+    "compact": Preset(variant=HIDDEN, model=RESTORED, training=TRAINING),
+    "standard": Preset(variant=HIDDEN, model=STANDARD | RESTORED, training=LARGER_TRAINING),
+    "paper": Preset(variant=HIDDEN, model=PAPER | RESTORED, training=LARGER_TRAINING),
+    "compact-reconstruct": Preset(variant=VISIBLE, model=RECONSTRUCTED, training=TRAINING),
+    "standard-reconstruct": Preset(variant=VISIBLE, model=STANDARD | RECONSTRUCTED, training=LARGER_TRAINING),
+    "paper-reconstruct": Preset(variant=VISIBLE, model=PAPER | RECONSTRUCTED, training=LARGER_TRAINING),
 }
 
 SCORING_ONLY = frozenset(
