@@ -171,12 +171,29 @@ def test_two_backward_passes_count_one_batch():
 def test_levels_are_computed_again_only_in_training():
     network = made(checkpointed=True)
     runs = []
-    network.mix_down[0].register_forward_pre_hook(lambda *_: runs.append("run"))
+    for mix in (*network.mix_down, *network.mix_up):
+        mix.shuffle.register_forward_pre_hook(lambda module, _: runs.append(module))
     backward(network)
-    assert len(runs) == 2
+    assert len(runs) == 2 * len(set(runs)) == 2 * 5
     network.eval()
     backward(network)
-    assert len(runs) == 3
+    assert len(runs) == 3 * 5
+
+
+def test_levels_are_computed_again_with_the_attention_weights_too():
+    network = made()
+    frugal = copy.deepcopy(network)
+    frugal.checkpointed = True
+    runs = []
+    frugal.mix_down[-1].shuffle.register_forward_pre_hook(lambda *_: runs.append("run"))
+    for each in (network, frugal):
+        (high, low), weights = each.with_weights(*two_streams())
+        (high.square().mean() + low.mean() + sum(one.square().mean() for one in weights)).backward()
+    assert len(runs) == 2
+    for (name, expected), found in zip(network.named_parameters(), frugal.parameters(), strict=True):
+        assert torch.allclose(found.grad, expected.grad, rtol=1e-4, atol=1e-6), name
+    for (name, expected), found in zip(network.named_buffers(), frugal.buffers(), strict=True):
+        assert torch.equal(found, expected), name
 
 
 def test_it_can_start_from_nothing():

@@ -73,10 +73,18 @@ def test_scale_and_power_of_a_term_do_not_matter():
 def test_terms_that_are_zero_or_never_change_keep_scores_and_levels_finite(values):
     fuse = fusion()
     fuse.observe({"error": values, "motion": values})
-    assert fuse.level("error").item() == pytest.approx(max(values[0], 1e-9), rel=1e-4)
+    assert fuse.level("error").item() == pytest.approx(max(values[0], 1e-12), rel=1e-4)
     for part in (0.0, 1e-30, 3.0, 1e6):
         parts = {name: torch.full((2, 1), part) for name in WEIGHTS}
         assert torch.isfinite(fuse(parts)).all()
+
+
+def test_one_grey_level_in_one_place_of_a_large_clip_still_counts():
+    least = (2 / 255) ** 2 / (16 * 224 * 224)
+    terms = [{name: torch.full((1, 1), part) for name in WEIGHTS} for part in (0.0, least, 2 * least)]
+    none, one, two = (fusion()(each).item() for each in terms)
+    assert none < one
+    assert two - one == pytest.approx(sum(WEIGHTS.values()) * math.log(2), rel=1e-4)
 
 
 def test_the_order_of_the_weights_does_not_matter_to_what_is_saved():

@@ -94,6 +94,26 @@ def test_positions_between_learned_ones_are_their_means():
     assert torch.allclose(position_TD[1::2], between, atol=1e-5)
 
 
+@pytest.mark.parametrize("frames", [1, 4, 12])
+def test_weights_learned_for_other_frame_counts_load(frames):
+    learned, attention = made(frames=8), TemporalAttention(8, heads=2, frames=frames)
+    state = learned.state_dict()
+    attention.load_state_dict(state)
+    assert torch.equal(attention.position_TD, learned.position(frames))
+    assert len(state["position_TD"]) == 8
+    x = torch.randn(2, frames, 8, 2, 3)
+    torch.testing.assert_close(attention(x), learned(x))
+
+
+def test_weights_of_another_width_or_without_positions_do_not_load():
+    with pytest.raises(RuntimeError, match="size mismatch for position_TD"):
+        made(frames=8).load_state_dict(made(16, frames=4).state_dict())
+    state = made().state_dict()
+    del state["position_TD"]
+    with pytest.raises(RuntimeError, match="position_TD"):
+        made().load_state_dict(state)
+
+
 def test_a_place_attends_to_its_own_history_only():
     attention = made()
     x = torch.randn(1, 4, 8, 3, 5)

@@ -131,17 +131,17 @@ def test_the_small_presets_score_a_clip(preset):
     clip = torch.rand(1, spec.length_frames, spec.channels, *spec.size_px) * 2 - 1
     with torch.inference_mode():
         scores = method(clip)
-    assert spec.size_px == (64, 64)
-    assert scores.map_BTHW.shape == (1, 1, 64, 64)
+    assert spec.size_px == (64, 96)
+    assert scores.map_BTHW.shape == (1, 1, 64, 96)
     assert torch.isfinite(scores.score_BT).all()
     assert set(method.config.score_weights) <= set(scores.parts)
 
 
 @pytest.mark.parametrize(
-    ("preset", "features"),
-    [("compact", (100, 7, 7)), ("paper", (256, 56, 56)), ("paper-reconstruct", (256, 56, 56))],
+    ("preset", "side_px", "features"),
+    [("compact", 64, (100, 7, 7)), ("paper", 224, (256, 56, 56)), ("paper-reconstruct", 224, (256, 56, 56))],
 )
-def test_features_of_the_discriminator_have_the_promised_size(preset, features):
+def test_features_of_the_discriminator_have_the_promised_size(preset, side_px, features):
     config = OcrGanVideoConfig(**METHOD.presets[preset].model)
     discriminator = VideoDiscriminator(
         config.channels,
@@ -151,6 +151,6 @@ def test_features_of_the_discriminator_have_the_promised_size(preset, features):
         frames=config.clip_len_frames,
     ).eval()
     with torch.inference_mode():
-        judgement = discriminator(torch.zeros(1, 1, config.channels, *config.size_px))
+        judgement = discriminator(torch.zeros(1, 1, config.channels, side_px, side_px))
     assert judgement.features[-1].shape == (1, 1, *features)
     assert judgement.logits_BThw.shape == (1, 1, *features[1:])

@@ -59,6 +59,13 @@ def test_losses_by_hand():
     assert losses.discriminator["loss"].item() == pytest.approx((softplus(0) + softplus(0.5)) / 2)
 
 
+def test_each_stream_can_be_held_to_its_own_band():
+    real = torch.zeros(2, 6, 1, 16, 24)
+    losses = stand_ins(real + 0.5, loss={"content_square": 4.0, "streams": 2.0}).adversarial_losses(real)
+    whole, high, low = (value + 4 * value**2 for value in (0.5, 0.125, 0.375))
+    assert losses.generator["content"].item() == pytest.approx(whole + 2 * (high + low))
+
+
 def test_a_surer_discriminator_loses_less_and_its_generator_more():
     real = torch.full((2, 6, 1, 16, 24), 2.0)
     unsure, sure = (stand_ins(real - gap).adversarial_losses(real) for gap in (0.5, 6.0))

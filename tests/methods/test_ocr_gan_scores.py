@@ -78,7 +78,10 @@ def test_of_a_hidden_frame_that_is_not_judged_only_the_features_tell_and_of_a_ju
 
 def test_the_feature_error_is_of_the_judged_frames_seen_with_all_that_were_trained_on():
     settings = {"score_weights": {"feature": 1.0}, "score_fusion": "weighted", "further_parts": ()}
-    method, clip = awake(feature_score={"name": "mean"}, discriminator_layers=UNSCALED, **settings), random_clip()
+    method, clip = (
+        awake(feature_score={"name": "mean"}, discriminator_layers=UNSCALED, **settings),
+        random_clip(),
+    )
     fake = method.generator(clip).video
     real_BTDHW, fake_BTDHW = (method.discriminator(x[:, HIDDEN]).features[-1] for x in (clip, fake))
     expected = (real_BTDHW - fake_BTDHW)[:, [HIDDEN.index(place) for place in JUDGED]].square()

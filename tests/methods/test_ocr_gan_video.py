@@ -132,6 +132,23 @@ def test_with_every_switch_it_trains_a_step_and_scores(changes):
     one_step(awake(**changes))
 
 
+@pytest.mark.parametrize("task", ["restore", "reconstruct"])
+@pytest.mark.parametrize("frames", [12, 16, 24])
+def test_weights_learned_for_eight_frames_serve_longer_clips(frames, task):
+    learned = awake(clip_len_frames=8, task=task)
+    longer = awake(clip_len_frames=frames, task=task)
+    longer.load_state_dict(learned.state_dict())
+    clip = torch.rand((1, frames, 1, 16, 24), generator=torch.Generator().manual_seed(1)) * 2 - 1
+    scores = longer(clip)
+    assert scores.score_BT.shape == (1, 1)
+    assert torch.isfinite(scores.score_BT).all()
+    assert torch.isfinite(scores.map_BTHW).all()
+    first, again = learned.state_dict(), longer.state_dict()
+    assert {name for name in first if not torch.equal(first[name], again[name])} == {
+        name for name in first if name.endswith("position_TD")
+    }
+
+
 PATHS = {"attention": TemporalAttention, "conv_lstm": ConvLSTM, "conv3d": Conv3dPath}
 
 

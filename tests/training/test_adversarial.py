@@ -204,7 +204,10 @@ def test_the_noise_of_a_batch_depends_on_its_place_alone(footage, tmp_path, monk
 
 
 def test_averaging_is_of_the_generator_once_a_batch(footage, tmp_path, monkeypatch):
-    """The bundle's generator is the mean of what it was after each step; all else is as the last step left it."""
+    """The bundle's generator is the mean of what it was after each step; all else is as the last step left it.
+
+    The mean warms up: it keeps 2/11 at the first update, 3/12 at the second, and 0.3 from then on.
+    """
     after_steps = []
     step = adversarial.AdversarialTraining._step
 
@@ -214,12 +217,13 @@ def test_averaging_is_of_the_generator_once_a_batch(footage, tmp_path, monkeypat
 
     monkeypatch.setattr(adversarial.AdversarialTraining, "_step", stepped)
     gan = tiny_gan()
-    train(gan, footage, tmp_path, changed(epochs=2, ema_decay=0.6, accumulate=2, keep="last"))
+    train(gan, footage, tmp_path, changed(epochs=2, ema_decay=0.3, accumulate=2, keep="last"))
     assert len(after_steps) == 8
     averaged, last = after_steps[0].generator.state_dict(), after_steps[-1]
-    for each in after_steps[1:]:
+    for kept, each in zip([2 / 11, 3 / 12, *[0.3] * 5], after_steps[1:], strict=True):
         averaged = {
-            name: 0.6 * averaged[name] + 0.4 * now for name, now in each.generator.state_dict().items()
+            name: kept * averaged[name] + (1 - kept) * now
+            for name, now in each.generator.state_dict().items()
         }
     found = gan.generator.state_dict()
     assert found["norm.num_batches_tracked"] == last.generator.norm.num_batches_tracked == 16
@@ -263,7 +267,7 @@ def test_a_lost_game_is_told_once_and_remembered_over_resumptions(footage, tmp_p
     with pytest.warns(CollapseWarning) as caught, pytest.raises(KeyboardInterrupt):
         train(tiny_gan(**settings), footage, tmp_path, config, progress=Stop(18))
     messages = [str(one.message) for one in caught]
-    assert messages[0].startswith("the discriminator won: its loss stayed under 0.05 from epoch 0 to 2.")
+    assert messages[0].startswith("the discriminator won: its loss stayed under 0.05 from epoch 1 to 3.")
     assert messages[1].startswith("mode collapse: ")
     assert len(messages) == 2
     # Warnings are errors here: none comes again.

@@ -101,6 +101,15 @@ def test_normal_parts_follow_the_hop_and_are_not_smoothed():
     assert found["level"].tolist() == [*LEVELS[::5], LEVELS[39]]
 
 
+def test_progress_of_normal_parts_counts_frames_over_all_videos():
+    told = []
+    videos = [footage(LEVELS[:25]), footage(LEVELS[:2]), footage(LEVELS[:15])]
+    model = BrightnessModel(spec_of(3, scored=(2,)))
+    normal_parts(model, videos, settings=SETTINGS, progress=lambda *step: told.append(step))
+    what = "measuring the parts of the score on held-out normal video"
+    assert told == [(what, done, 40) for done in range(1, 41)]
+
+
 def test_spans_that_hold_a_clip_are_kept_in_order():
     model = BrightnessModel(spec_of(3, stride=2, scored=(2,)))
     five, four, six = (footage(range(count), name=str(count)) for count in (5, 4, 6))

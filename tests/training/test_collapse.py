@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from normalcy.errors import CollapseWarning
+from normalcy.training.callbacks import Warns
 from normalcy.training.collapse import CollapseWatch
 
 LOSS, DIVERSITY = "train_discriminator_loss", "train_discriminator_diversity"
@@ -25,13 +26,37 @@ def test_a_loss_under_the_floor_for_three_epochs_running_is_told():
     assert watched(CollapseWatch(), *[{LOSS: 0.04}] * 2) == []
     assert watched(CollapseWatch(), *[{LOSS: 0.04}, {LOSS: 0.04}, {LOSS: 0.06}] * 2) == []
     (message,) = watched(CollapseWatch(), {LOSS: 0.9}, *[{LOSS: 0.04}] * 9)
-    assert message.startswith("the discriminator won: its loss stayed under 0.05 from epoch 1 to 3. So ")
+    assert message.startswith("the discriminator won: its loss stayed under 0.05 from epoch 2 to 4. So ")
 
 
 def test_fakes_that_are_all_alike_are_told():
     (message,) = watched(CollapseWatch(), *[{LOSS: 1.3, DIVERSITY: 0.09}] * 3)
     assert message.startswith("mode collapse: the spread of the generated clips over that of the real ones ")
     assert watched(CollapseWatch(), *[{LOSS: 1.3, DIVERSITY: 0.11}] * 9) == []
+
+
+@pytest.mark.parametrize("loss", [0.674, 0.693, 0.712])
+def test_a_loss_near_that_of_guessing_for_five_epochs_running_is_told(loss):
+    assert watched(CollapseWatch(), *[*[{LOSS: loss}] * 4, {LOSS: 0.66}] * 2) == []
+    (message,) = watched(CollapseWatch(), *[{LOSS: loss}] * 9)
+    assert message == (
+        "the discriminator only guesses: its loss stayed between 0.673 and 0.713 from epoch 1 to 5. So the "
+        "adversarial and latent terms teach little; raise training.discriminator_learning_rate, or leave them out"
+    )
+
+
+@pytest.mark.parametrize("loss", [0.67, 0.716])
+def test_a_loss_off_that_of_guessing_is_none(loss):
+    assert watched(CollapseWatch(), *[{LOSS: loss}] * 9) == []
+
+
+def test_two_symptoms_of_one_metric_are_both_told():
+    watch = CollapseWatch()
+    guesses, won = watched(watch, *[{LOSS: 0.69}] * 5, *[{LOSS: 0.01}] * 3)
+    assert "only guesses" in guesses
+    assert won.startswith("the discriminator won: its loss stayed under 0.05 from epoch 6 to 8.")
+    assert isinstance(watch, Warns)
+    assert watch.warnings == (guesses, won)
 
 
 @pytest.mark.parametrize("means", [{}, {LOSS: float("nan")}])
@@ -44,7 +69,7 @@ def test_it_goes_on_from_a_checkpoint():
     watched(first, *[{LOSS: 0.04}] * 2)
     second.load_state_dict(first.state_dict())
     (message,) = watched(second, {LOSS: 0.04}, first_epoch=2)
-    assert "from epoch 0 to 2" in message
+    assert "from epoch 1 to 3" in message
     third.load_state_dict(second.state_dict())
     assert watched(third, *[{LOSS: 0.04}] * 5, first_epoch=3) == []
     assert third.warnings == (message,)

@@ -15,6 +15,7 @@ from normalcy.scoring.model import TorchModel
 from normalcy.scoring.pipeline import SourceScorer
 from normalcy.training import fit as fit_module
 from normalcy.training.calibrate import normal_parts
+from normalcy.training.card import model_card
 from normalcy.training.config import FitConfig, resumed_config
 from normalcy.training.data import load_normal_footage
 from normalcy.training.fit import build_method, fit
@@ -27,6 +28,8 @@ SMALL_MODEL = [
     for name, value in SMALL["ocr-gan-video"].items()
     if name != "score_weights"
 ]
+TOLD: list[str] = []
+"""What the fit of the fixture said it was doing."""
 TRAINING = ["training.epochs=2", "training.clips_per_epoch=8", "training.precision=float32"]
 
 
@@ -46,7 +49,7 @@ def configure(tiny_root, tiny_cache):
 def fitted(configure, tmp_path_factory) -> tuple[RunFolder, Bundle]:
     """A run, read only, and the bundle that it made."""
     run = RunFolder(tmp_path_factory.mktemp("fused"))
-    return run, fit(configure(), run=run)
+    return run, fit(configure(), run=run, progress=lambda what, *_: TOLD.append(what))
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +92,26 @@ def test_the_statistics_are_those_of_the_held_out_video_and_of_no_other(fitted, 
     assert np.abs(np.subtract(of_fitted, of_held_out)).max() > 0.1
     assert (method.fuse.centre_P != 0).all()
     assert (method.fuse.spread_P != 1).all()
+
+
+@pytest.mark.usefixtures("fitted")
+def test_it_is_told_that_the_parts_are_measured_before_calibrating():
+    stages = list(dict.fromkeys(what.split()[0] for what in TOLD))
+    assert stages == ["reading", "training", "training,", "measuring", "calibrating"]
+
+
+def test_the_card_tells_what_else_the_held_out_video_did(fitted):
+    _, bundle = fitted
+    also = "The same held-out video also {}, so the rate leans a little to the optimistic side."
+    both = "chose the checkpoint and gave the terms of the score their units"
+    kept = {"last": "gave the terms of the score their units", "best": both}
+    for keep, words in kept.items():
+        fit_record = bundle.header.fit.model_copy(
+            update={"training": bundle.header.fit.training | {"kept": keep}}
+        )
+        header = bundle.header.model_copy(update={"fit": fit_record})
+        assert also.format(words) in model_card(header, bundle.calibration, fuses_parts=True)
+    assert also.format(kept[bundle.header.fit.training["kept"]]) in bundle.card
 
 
 def test_held_out_video_scores_zero_on_average_and_is_what_was_calibrated_on(fitted, footage):

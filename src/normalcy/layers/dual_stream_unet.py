@@ -10,6 +10,7 @@ Letters: B clips, T frames, N = B*T, C channels, D features, H height, W width.
 
 from collections.abc import Callable
 from itertools import pairwise
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,10 @@ from normalcy.layers.channel_shuffle import ChannelShuffle
 from normalcy.layers.recompute import recomputed
 from normalcy.layers.shapes import per_frame
 from normalcy.layers.temporal_attention import TemporalAttention
+
+Streams = tuple[Tensor, Tensor]
+Weights = tuple[Tensor, ...]
+Result = TypeVar("Result")
 
 
 class LevelMix(nn.Module):
@@ -157,7 +162,8 @@ class DualStreamUNet(nn.Module):
 
     def forward(self, high_BTCHW: Tensor, low_BTCHW: Tensor) -> tuple[Tensor, Tensor]:
         """High and low, rebuilt."""
-        return self._run(high_BTCHW, low_BTCHW, self.mix_down[-1])
+        streams, _ = self._run(high_BTCHW, low_BTCHW, self._bottom)
+        return streams
 
     def start_at_zero(self) -> None:
         """Makes both outputs zero at first, so that a network that adds to a good guess starts from that guess."""
@@ -169,51 +175,40 @@ class DualStreamUNet(nn.Module):
         self, high_BTCHW: Tensor, low_BTCHW: Tensor
     ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, ...]]:
         """The same, and the bottleneck's attention weights of each stream: (B, heads, places, T, T)."""
-        kept: list[Tensor] = []
-        deepest = self.mix_down[-1]
-        assert isinstance(deepest, LevelMix)
-
-        def bottleneck(high_BTDHW: Tensor, low_BTDHW: Tensor) -> tuple[Tensor, Tensor]:
-            streams, weights = deepest.attention_weights(high_BTDHW, low_BTDHW)
-            kept.extend(weights)
-            return streams
-
-        out = self._run(high_BTCHW, low_BTCHW, bottleneck)
-        return out, tuple(kept)
+        return self._run(high_BTCHW, low_BTCHW, self._bottom_with_weights)
 
     def _run(
-        self,
-        high: Tensor,
-        low: Tensor,
-        bottleneck: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
-    ) -> tuple[Tensor, Tensor]:
+        self, high: Tensor, low: Tensor, bottom: Callable[[int, Tensor, Tensor], tuple[Streams, Weights]]
+    ) -> tuple[Streams, Weights]:
         skips = []
         for level in range(len(self.mix_down) - 1):
             high, low = self._step(self._down, level, high, low)
             skips.append((high, low))
         deepest = len(self.mix_down) - 1
-        high, low = bottleneck(self.high.encode(deepest, high), self.low.encode(deepest, low))
+        (high, low), weights = self._step(bottom, deepest, high, low)
         for level in reversed(range(deepest)):
             high, low = self._step(self._up, level, high, low, *skips[level])
-        return self.high.show(high), self.low.show(low)
+        return (self.high.show(high), self.low.show(low)), weights
 
-    def _down(self, level: int, high: Tensor, low: Tensor) -> tuple[Tensor, Tensor]:
-        streams: tuple[Tensor, Tensor] = self.mix_down[level](
-            self.high.encode(level, high), self.low.encode(level, low)
-        )
+    def _bottom(self, level: int, high: Tensor, low: Tensor) -> tuple[Streams, Weights]:
+        return self._down(level, high, low), ()
+
+    def _bottom_with_weights(self, level: int, high: Tensor, low: Tensor) -> tuple[Streams, Weights]:
+        mix = self.mix_down[level]
+        assert isinstance(mix, LevelMix)
+        return mix.attention_weights(self.high.encode(level, high), self.low.encode(level, low))
+
+    def _down(self, level: int, high: Tensor, low: Tensor) -> Streams:
+        streams: Streams = self.mix_down[level](self.high.encode(level, high), self.low.encode(level, low))
         return streams
 
-    def _up(
-        self, level: int, high: Tensor, low: Tensor, high_skip: Tensor, low_skip: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        streams: tuple[Tensor, Tensor] = self.mix_up[level](
+    def _up(self, level: int, high: Tensor, low: Tensor, high_skip: Tensor, low_skip: Tensor) -> Streams:
+        streams: Streams = self.mix_up[level](
             self.high.decode(level, high, high_skip), self.low.decode(level, low, low_skip)
         )
         return streams
 
-    def _step(
-        self, step: Callable[..., tuple[Tensor, Tensor]], level: int, *streams: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def _step(self, step: Callable[..., Result], level: int, *streams: Tensor) -> Result:
         if self.checkpointed and self.training:
             return recomputed(step, level, *streams, module=self)
         return step(level, *streams)

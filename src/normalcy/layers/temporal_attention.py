@@ -5,6 +5,7 @@ A heads, D model width, K = D/A width of a head.
 """
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -53,10 +54,14 @@ class TemporalAttention(nn.Module):
 
     def position(self, frames: int) -> Tensor:
         """Position embedding of so many frames: (T, D)."""
-        if frames == len(self.position_TD):
-            return self.position_TD
-        table_1DT = self.position_TD.T[None]
-        return F.interpolate(table_1DT, size=frames, mode="linear", align_corners=True)[0].T
+        return _of_length(self.position_TD, frames)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        """Takes weights that were learned for another number of frames as well."""
+        name = f"{prefix}position_TD"
+        if name in state_dict:
+            state_dict[name] = _of_length(state_dict[name], len(self.position_TD))
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def _heads(self, x_BTCHW: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Query, key and value, each (N, A, T, K)."""
@@ -81,6 +86,13 @@ class TemporalAttention(nn.Module):
             return found_BTChw
         grown = from_grid(found_BTChw.flatten(0, 1), stride=self.grid_stride, size_px=(height, width))
         return torch.unflatten(grown, 0, (batch, frames))
+
+
+def _of_length(table_TD: Tensor, frames: int) -> Tensor:
+    """A table of so many frames, interpolated where it has another number."""
+    if frames == len(table_TD):
+        return table_TD
+    return F.interpolate(table_TD.T[None], size=frames, mode="linear", align_corners=True)[0].T
 
 
 def attend(query_NATK: Tensor, key_NATK: Tensor, value_NATK: Tensor) -> Tensor:

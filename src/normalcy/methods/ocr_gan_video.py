@@ -24,6 +24,7 @@ Deviations:
 - Scoring adds no noise, so that a score depends on its clip alone; `scoring_noise` adds seeded noise, the same for all.
 - Both players' gradients come from one pass through both networks, each by its own weights, and both step together.
 - The outputs are linear, not tanh: each stream holds a part of the picture that may leave its range.
+- Frames are 3:2 (but in `paper`): squeezed into a square, motion across the picture shrinks by a third.
 - Pixels of 2x2 blocks (4x4 at `standard`) become channels at once, so that no level works at full size.
 - The presets read grey frames; `channels: 3` reads colour. Attention has 4 heads but in `paper`, which has 8.
 
@@ -227,7 +228,7 @@ class OcrGanVideo(Method):
         temporal = self._temporal_terms(rebuilt, clip_BTCHW)
         terms = {
             "adversarial": _cross_entropy(of_fake.logits_BThw, real=True),
-            "content": self._content_loss(fake, real),
+            "content": self._content_loss(rebuilt, clip_BTCHW),
             "latent": _feature_error(of_real.features, of_fake.features),
             # Always a third of the sum, so that leaving one term out does not lift the others.
             "temporal": torch.stack([self._weight(name) * term for name, term in temporal.items()]).sum() / 3,
@@ -342,9 +343,18 @@ class OcrGanVideo(Method):
         width = torch.stack([entropy(each[..., newest, :]).mean(dim=1) for each in attention]).mean(dim=0)
         return F.interpolate(width.reshape(-1, 1, rows, columns), size=self.config.size_px, mode="bilinear")
 
-    def _content_loss(self, fake: Tensor, real: Tensor) -> Tensor:
-        difference = fake - real
-        return difference.abs().mean() + self.config.loss.content_square * difference.square().mean()
+    def _content_loss(self, rebuilt: Rebuilt, clip_BTCHW: Tensor) -> Tensor:
+        """Of the sum of the streams, and of each stream against its own band where that is weighed."""
+        loss = self._difference_loss(rebuilt.video - clip_BTCHW)
+        if self.config.loss.streams:
+            high, low = self.generator.split(clip_BTCHW)
+            own = self._difference_loss(rebuilt.high - high) + self._difference_loss(rebuilt.low - low)
+            loss = loss + self.config.loss.streams * own
+        return loss
+
+    def _difference_loss(self, difference_BTCHW: Tensor) -> Tensor:
+        trained = difference_BTCHW[:, self.trained_frames]
+        return trained.abs().mean() + self.config.loss.content_square * trained.square().mean()
 
     def _temporal_terms(self, rebuilt: Rebuilt, clip_BTCHW: Tensor) -> dict[str, Tensor]:
         terms = {

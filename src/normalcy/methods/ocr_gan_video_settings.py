@@ -28,6 +28,7 @@ class LossWeights(StrictConfig):
         adversarial: How far the discriminator takes the fake for fake.
         content: L1 plus `content_square` times MSE.
         content_square: Weight of the MSE within the content loss.
+        streams: Weight, within the content loss, of the same loss of each stream against its own band.
         latent: Mean squared difference of the discriminator's features.
         temporal: Mean of the three terms below, each times its weight.
         consistency: Within the temporal loss: how much neighbouring frames differ.
@@ -38,6 +39,7 @@ class LossWeights(StrictConfig):
     adversarial: Weight = 1.0
     content: Weight = 50.0
     content_square: Weight = 0.1
+    streams: Weight = 0.0
     latent: Weight = 1.0
     temporal: Weight = 0.1
     consistency: Weight = 1.0
@@ -84,7 +86,7 @@ class OcrGanVideoConfig(StrictConfig):
     """
 
     task: Literal["reconstruct", "restore"] = "restore"
-    size_px: tuple[Count, Count] = (64, 64)
+    size_px: tuple[Count, Count] = (64, 96)
     channels: Literal[1, 3] = 1
     clip_len_frames: int = Field(8, ge=2)
     stride_frames: Count = 1
@@ -209,7 +211,7 @@ RECONSTRUCTED = {
     "further_parts": ("reconstruction_high", "reconstruction_low"),
 }
 STANDARD = {
-    "size_px": (128, 128),
+    "size_px": (128, 192),
     "clip_len_frames": 16,
     "stem_stride": 4,
     "fusion_grid_stride": 8,

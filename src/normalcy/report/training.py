@@ -15,6 +15,7 @@ Keys = tuple[tuple[str, str], ...]
 GENERATOR_LOSS = "train_loss"
 DISCRIMINATOR_LOSS = "train_discriminator_loss"
 VALIDATION_LOSS = "validation_loss"
+DIVERSITY = "train_discriminator_diversity"
 
 _ONE_NETWORK = (
     ("training", GENERATOR_LOSS, "", "k-score"),
@@ -54,7 +55,8 @@ class TrainingSection:
 
     Attributes:
         adversarial: True where two networks were trained against each other.
-        losses: What both networks and the validation came to; of one network both in one drawing.
+        losses: What both networks and the validation, whole and by stream, came to, and how diverse the generated
+            clips were; of one network training and validation in one drawing.
         terms: The terms of the generator's loss.
         facts: What the training came to, in a line.
     """
@@ -108,11 +110,17 @@ def _kept_words(summary: Mapping[str, Any], kept: int | None) -> str:
 
 
 def _two_networks(history: History, kept: int | None) -> tuple[Panel, ...]:
-    named = {"Generator's loss": GENERATOR_LOSS, "Discriminator's loss": DISCRIMINATOR_LOSS}
+    named = {
+        "Generator's loss": GENERATOR_LOSS,
+        "Discriminator's loss": DISCRIMINATOR_LOSS,
+        "Diversity of the generated clips": DIVERSITY,
+    }
     panels = [_panel(title, history, name) for title, name in named.items() if name in history]
     if VALIDATION_LOSS in history:
         validation = Curve.of("validation error", history[VALIDATION_LOSS])
         panels.append(_marked_panel("Validation error", history, [validation], kept=kept))
+    streams = [name for name in history if name.startswith("validation_") and name != VALIDATION_LOSS]
+    panels += [_panel(f"Validation error: {_words(name)}", history, name) for name in streams]
     return tuple(panels)
 
 
@@ -193,8 +201,12 @@ def _said(curve: Curve) -> str:
 
 
 def _readable(name: str) -> str:
-    words = name.removeprefix("train_").replace("_", " ").strip()
+    words = _words(name)
     return words[:1].upper() + words[1:]
+
+
+def _words(name: str) -> str:
+    return name.removeprefix("train_").removeprefix("validation_").replace("_", " ").strip()
 
 
 def _count(count: int, unit: str) -> str:

@@ -13,7 +13,7 @@ class ScoringSettings(StrictConfig):
         smoothing_alpha: Weight of the newest score in the causal exponential average; 1 smooths nothing.
         false_alarms_per_day: The rate at which the alarm is to be raised on normal video.
         threshold: A fixed threshold on the smoothed score, in place of the calibrated one; null for none.
-            exit_factor: The alarm ends at the score that normal video reaches this many times as often.
+        exit_factor: The alarm ends at the score that normal video reaches this many times as often.
         min_event_seconds: Shorter alarms are dropped.
         merge_gap_seconds: Alarms closer than this are one event.
     """

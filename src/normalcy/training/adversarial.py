@@ -18,7 +18,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from normalcy.methods.base import Adversarial, AdversarialLosses, Method
 from normalcy.progress import Progress
 from normalcy.run_folder import RunFolder
-from normalcy.training.callbacks import GeneratorAveraging
+from normalcy.training.callbacks import GeneratorAveraging, moving_average
 from normalcy.training.collapse import CollapseWatch
 from normalcy.training.config import TrainingConfig
 from normalcy.training.data import NormalFootage
@@ -145,7 +145,7 @@ def train_adversarial(
     """
     callbacks: list[Callback] = [CollapseWatch()]
     if config.ema_decay:
-        callbacks.append(GeneratorAveraging(decay=config.ema_decay))
+        callbacks.append(GeneratorAveraging(avg_fn=moving_average(config.ema_decay)))
     return run_session(
         AdversarialTraining(method, config, seed=seed),
         footage,

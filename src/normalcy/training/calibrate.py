@@ -65,19 +65,28 @@ def calibrate(
 
 
 def normal_parts(
-    model: ScoringModel, footage: Sequence[Footage], *, settings: ScoringSettings
+    model: ScoringModel,
+    footage: Sequence[Footage],
+    *,
+    settings: ScoringSettings,
+    progress: Progress | None = None,
 ) -> dict[str, npt.NDArray[np.float64]]:
     """Parts of the scores of held-out normal footage, each of all frames that were scored themselves.
 
     Raises:
         CalibrationError: Too little footage.
     """
+    spans = long_enough(footage, model)
+    total, done = sum(len(span) for span in spans), 0
     values: dict[str, list[float]] = {}
-    for span in long_enough(footage, model):
+    for span in spans:
         scorer = SourceScorer(model, settings=settings, calibration=None, source_id=span.name)
         for frame_score in scorer.run(span.frames()):
             for name, value in frame_score.parts.items() if frame_score.own else ():
                 values.setdefault(name, []).append(value)
+            done += 1
+            if progress:
+                progress("measuring the parts of the score on held-out normal video", done, total)
     return {name: np.array(each) for name, each in values.items()}
 
 

@@ -1,13 +1,23 @@
 """What Lightning calls back while any kind of training runs."""
 
 import itertools
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor, nn
 
 from normalcy.progress import Progress
-from normalcy.training.lightning_import import Callback, EMAWeightAveraging, LightningModule, Trainer
+from normalcy.training.lightning_import import Callback, LightningModule, Trainer, WeightAveraging
+
+
+@runtime_checkable
+class Warns(Protocol):
+    """A callback that has something to say of how training went."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should know."""
 
 
 class ReportProgress(Callback):
@@ -24,7 +34,21 @@ class ReportProgress(Callback):
         self.progress(f"training, epoch {trainer.current_epoch + 1}{note}", done, self.total_steps)
 
 
-class GeneratorAveraging(EMAWeightAveraging):
+def moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    """Exponential moving average whose decay grows with the updates so far, n: min(decay, (1 + n) / (10 + n)).
+
+    So the weights that training started from are soon forgotten, however short it is.
+    """
+
+    def average(averaged: Tensor, now: Tensor, updates: Tensor | int) -> Tensor:
+        so_far = torch.as_tensor(updates)
+        kept = ((1 + so_far) / (10 + so_far)).clamp_max(decay)
+        return kept * averaged + (1 - kept) * now
+
+    return average
+
+
+class GeneratorAveraging(WeightAveraging):
     """Averages the generator alone: all else, and counts within it, stays as it is now."""
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *rest: Any) -> None:

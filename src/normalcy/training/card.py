@@ -31,12 +31,18 @@ when the camera moves or the scene changes for good.
 """
 
 
-CAVEAT = """The same held-out video also chose the checkpoint, so the rate leans a little to the optimistic side.
+CAVEAT = """The same held-out video also {did}, so the rate leans a little to the optimistic side.
 """
 
 
-def model_card(header: BundleHeader, calibration: Calibration) -> str:
-    """Markdown text of a bundle."""
+def model_card(header: BundleHeader, calibration: Calibration, *, fuses_parts: bool) -> str:
+    """Markdown text of a bundle.
+
+    Args:
+        header: What the bundle is.
+        calibration: What it was calibrated to.
+        fuses_parts: Whether the held-out video gave the terms of the score their units.
+    """
     definition, fit = method_definition(header.method), header.fit
     return CARD.format(
         title=full_title(header),
@@ -51,7 +57,7 @@ def model_card(header: BundleHeader, calibration: Calibration) -> str:
         held_out=", ".join(fit.held_out_videos),
         fit_seconds=fit.fit_seconds,
         training=_training_rows(fit.training),
-        caveat=CAVEAT if _chosen_on_held_out(fit.training) else "",
+        caveat=_caveat(fit.training, fuses_parts=fuses_parts),
         calibration=describe_threshold(header.scoring, calibration),
     )
 
@@ -67,6 +73,12 @@ def _training_rows(training: dict[str, Any] | None) -> str:
     if not _chosen_on_held_out(training):
         rows += "| weights | of the last epoch |\n"
     return rows + "".join(f"| **warning** | {warning} |\n" for warning in training.get("warnings", ()))
+
+
+def _caveat(training: dict[str, Any] | None, *, fuses_parts: bool) -> str:
+    did = ["chose the checkpoint"] if _chosen_on_held_out(training) else []
+    did += ["gave the terms of the score their units"] if fuses_parts else []
+    return CAVEAT.format(did=" and ".join(did)) if did else ""
 
 
 def _chosen_on_held_out(training: dict[str, Any] | None) -> bool:

@@ -1,10 +1,11 @@
 """Watches the two players for the ways in which their game ends early.
 
 A discriminator that is always right tells the generator nothing any more (Arjovsky and Bottou, 2017,
-https://arxiv.org/abs/1701.04862). A generator that answers every clip alike has collapsed to a mode (Goodfellow,
-2016, https://arxiv.org/abs/1701.00160, section 5.1.1).
+https://arxiv.org/abs/1701.04862), and neither does one that only guesses: its loss is then ln 2. A generator that
+answers every clip alike has collapsed to a mode (Goodfellow, 2016, https://arxiv.org/abs/1701.00160, section 5.1.1).
 """
 
+import math
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -12,29 +13,65 @@ from typing import Any
 from normalcy.errors import CollapseWarning
 from normalcy.training.lightning_import import Callback, LightningModule, Trainer
 
-PATIENCE_EPOCHS = 3
+GUESSING_LOSS = math.log(2)
 
 
 @dataclass(frozen=True)
 class Symptom:
-    """A logged mean of an epoch that is too low when it stays under a floor."""
+    """A logged mean that stays in a range where it should not be.
 
+    Attributes:
+        name: Unlike that of the others.
+        metric: What is logged.
+        low: Lower end of the range, -inf for none.
+        high: Upper end.
+        epochs: How many in a row make it a symptom.
+        what: What it shows, and what lies in the range.
+        hint: What follows from it, and what to do.
+    """
+
+    name: str
     metric: str
-    floor: float
+    low: float
+    high: float
+    epochs: int
     what: str
     hint: str
+
+    @property
+    def range(self) -> str:
+        """The range in words."""
+        return (
+            f"under {self.high}" if self.low == -math.inf else f"between {self.low:.3f} and {self.high:.3f}"
+        )
 
 
 SYMPTOMS = (
     Symptom(
+        "won",
         "train_discriminator_loss",
+        -math.inf,
         0.05,
+        3,
         "the discriminator won: its loss",
         "the generator learns little from it; lower training.discriminator_learning_rate",
     ),
     Symptom(
+        "guesses",
+        "train_discriminator_loss",
+        GUESSING_LOSS - 0.02,
+        GUESSING_LOSS + 0.02,
+        5,
+        "the discriminator only guesses: its loss",
+        "the adversarial and latent terms teach little; raise training.discriminator_learning_rate, "
+        "or leave them out",
+    ),
+    Symptom(
+        "mode collapse",
         "train_discriminator_diversity",
+        -math.inf,
         0.1,
+        3,
         "mode collapse: the spread of the generated clips over that of the real ones",
         "the generator answers different clips alike; lower training.learning_rate, or weigh reconstruction more",
     ),
@@ -45,7 +82,7 @@ class CollapseWatch(Callback):
     """Warns once of each symptom that lasts, and remembers it over resumptions."""
 
     def __init__(self) -> None:
-        self._epochs_under = {symptom.metric: 0 for symptom in SYMPTOMS}
+        self._epochs = {symptom.name: 0 for symptom in SYMPTOMS}
         self._told: dict[str, str] = {}
 
     @property
@@ -57,25 +94,22 @@ class CollapseWatch(Callback):
         """Looks at the means of the epoch."""
         for symptom in SYMPTOMS:
             mean = trainer.callback_metrics.get(symptom.metric)
-            is_under = mean is not None and float(mean) < symptom.floor
-            epochs = self._epochs_under[symptom.metric] + 1 if is_under else 0
-            self._epochs_under[symptom.metric] = epochs
-            if epochs >= PATIENCE_EPOCHS and symptom.metric not in self._told:
-                self._warn(symptom, trainer.current_epoch)
+            is_within = mean is not None and symptom.low < float(mean) < symptom.high
+            self._epochs[symptom.name] = self._epochs[symptom.name] + 1 if is_within else 0
+            if self._epochs[symptom.name] >= symptom.epochs and symptom.name not in self._told:
+                self._warn(symptom, trainer.current_epoch + 1)
 
     def _warn(self, symptom: Symptom, epoch: int) -> None:
-        since = epoch - PATIENCE_EPOCHS + 1
-        message = (
-            f"{symptom.what} stayed under {symptom.floor} from epoch {since} to {epoch}. So {symptom.hint}"
-        )
-        self._told[symptom.metric] = message
+        since = epoch - symptom.epochs + 1
+        message = f"{symptom.what} stayed {symptom.range} from epoch {since} to {epoch}. So {symptom.hint}"
+        self._told[symptom.name] = message
         warnings.warn(message, CollapseWarning, stacklevel=2)
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
-        return {"epochs_under": dict(self._epochs_under), "told": dict(self._told)}
+        return {"epochs": dict(self._epochs), "told": dict(self._told)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Goes on from a checkpoint."""
-        self._epochs_under |= state_dict["epochs_under"]
+        self._epochs |= state_dict["epochs"]
         self._told = dict(state_dict["told"])

@@ -49,7 +49,8 @@ class TrainingConfig(StrictConfig):
         gradient_clip: Largest norm of the gradient, each player's of its own.
         keep: Which weights the bundle gets: the best by validation loss, or the last, of a fixed budget.
         patience_epochs: Early stopping after so many epochs without a lower validation loss; only to keep the best.
-        ema_decay: Decay of the exponential moving average of the weights (a generator's alone); null for none.
+        ema_decay: Decay of the exponential moving average of the weights (a generator's alone), once it is warm: after
+            n updates it is at most (1 + n) / (10 + n). Null for none.
         precision: Of training; auto is bf16 where the hardware computes it natively.
         minutes: Largest duration; training then ends after the epoch at hand. Null for no limit.
         workers: Processes that prepare batches; 0 uses the main one.

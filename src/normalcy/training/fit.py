@@ -69,7 +69,9 @@ def _fit_claimed(
     summary = _train(method, footage, config, run, resume, progress)
     trained = time.perf_counter()
     if method.fuses_parts:
-        method.observe_parts(normal_parts(TorchModel(method), footage.held_out, settings=config.scoring))
+        method.observe_parts(
+            normal_parts(TorchModel(method), footage.held_out, settings=config.scoring, progress=progress)
+        )
     result = calibrate(TorchModel(method), footage.held_out, settings=config.scoring, progress=progress)
     # Training counts whole, with what earlier sessions did of it.
     train_seconds = summary.train_seconds if summary else 0.0
@@ -152,5 +154,6 @@ def _bundle(config: FitConfig, method: Method, result: CalibrationResult, record
         map_scale=result.map_scale,
         fit=record,
     )
+    card = model_card(header, result.calibration, fuses_parts=method.fuses_parts)
     weights = {name: tensor.detach().cpu() for name, tensor in method.state_dict().items()}
-    return Bundle(header, result.calibration, weights, model_card(header, result.calibration))
+    return Bundle(header, result.calibration, weights, card)

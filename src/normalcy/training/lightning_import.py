@@ -32,9 +32,9 @@ from lightning.pytorch import LightningModule, Trainer  # noqa: E402
 from lightning.pytorch.callbacks import (  # noqa: E402
     Callback,
     EarlyStopping,
-    EMAWeightAveraging,
     ModelCheckpoint,
     Timer,
+    WeightAveraging,
 )
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger  # noqa: E402
 from lightning.pytorch.plugins.io import TorchCheckpointIO  # noqa: E402
@@ -45,7 +45,6 @@ logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
 __all__ = [
     "CSVLogger",
     "Callback",
-    "EMAWeightAveraging",
     "EarlyStopping",
     "LightningModule",
     "ModelCheckpoint",
@@ -53,5 +52,6 @@ __all__ = [
     "Timer",
     "TorchCheckpointIO",
     "Trainer",
+    "WeightAveraging",
     "tolerate_torchvision",
 ]

@@ -11,9 +11,10 @@ from torch import Tensor
 from normalcy.methods.base import Method
 from normalcy.progress import Progress
 from normalcy.run_folder import RunFolder
+from normalcy.training.callbacks import moving_average
 from normalcy.training.config import TrainingConfig
 from normalcy.training.data import NormalFootage
-from normalcy.training.lightning_import import EMAWeightAveraging, LightningModule
+from normalcy.training.lightning_import import LightningModule, WeightAveraging
 from normalcy.training.optimising import cosine_decay, in_range, require_finite
 from normalcy.training.session import run_session
 from normalcy.training.summary import TrainingSummary
@@ -74,6 +75,6 @@ def train_reconstruct(
         run=run,
         seed=seed,
         resume=resume,
-        callbacks=[EMAWeightAveraging(decay=config.ema_decay)] if config.ema_decay else [],
+        callbacks=[WeightAveraging(avg_fn=moving_average(config.ema_decay))] if config.ema_decay else [],
         progress=progress,
     )

@@ -17,9 +17,8 @@ from normalcy.layers.shapes import use_channels_last
 from normalcy.methods.base import Method
 from normalcy.progress import Progress
 from normalcy.run_folder import RunFolder
-from normalcy.training.callbacks import ReportProgress
+from normalcy.training.callbacks import ReportProgress, Warns
 from normalcy.training.checkpoints import WholeCheckpointIO
-from normalcy.training.collapse import CollapseWatch
 from normalcy.training.config import TrainingConfig
 from normalcy.training.data import NormalFootage
 from normalcy.training.lightning_import import (
@@ -88,7 +87,7 @@ def run_session(
         precision=str(trainer.precision),
         train_seconds=timer.time_elapsed("train"),
         kept=config.keep,
-        warnings=tuple(each for one in callbacks if isinstance(one, CollapseWatch) for each in one.warnings),
+        warnings=tuple(each for one in callbacks if isinstance(one, Warns) for each in one.warnings),
     )
     write_summary(finished, summary)
     return summary
