@@ -75,3 +75,36 @@ def test_some_but_not_all_frames_of_the_clip_can_be_hidden(hidden):
 def test_patterns(frames, every, predict, visible):
     hidden = hidden_between(frames, every=every, predict=predict)
     assert hidden == tuple(t for t in range(frames) if t not in visible)
+
+
+def frame_numbers(frames: int) -> torch.Tensor:
+    return torch.arange(float(frames)).reshape(1, frames, 1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("extrapolate", "before", "after", "time"),
+    [
+        (True, [0, 0, 0, 3, 0, 0], [0, 3, 3, 3, 3, 3], [0, 1 / 3, 2 / 3, 0, 4 / 3, 5 / 3]),
+        (False, [0, 0, 0, 3, 3, 3], [0, 3, 3, 3, 3, 3], [0, 1 / 3, 2 / 3, 0, 1, 2]),
+    ],
+)
+def test_neighbours_are_visible_and_time_says_where_between_or_beyond_them(extrapolate, before, after, time):
+    hide = HiddenFrames(6, hidden=(1, 2, 4, 5), extrapolate=extrapolate)
+    first, second = hide.neighbours(frame_numbers(6))
+    assert first.flatten().tolist() == before
+    assert second.flatten().tolist() == after
+    torch.testing.assert_close(hide.time_T, torch.tensor(time))
+
+
+def test_before_the_first_visible_frame_the_two_next_ones_are_neighbours():
+    hide = HiddenFrames(4, hidden=(0, 2))
+    first, second = hide.neighbours(frame_numbers(4))
+    assert (first.flatten()[0], second.flatten()[0]) == (1, 3)
+    assert hide.time_T[0] == -0.5
+
+
+def test_a_single_visible_frame_is_every_neighbour():
+    hide = HiddenFrames(3, hidden=(0, 2))
+    first, second = hide.neighbours(frame_numbers(3))
+    assert torch.equal(first, second)
+    assert first.flatten().tolist() == [1, 1, 1]

@@ -18,18 +18,20 @@ class HiddenFrames(nn.Module):
     Args:
         frames: T.
         hidden: Places that are not seen, ascending.
+        extrapolate: Whether a frame beyond the last visible one has two neighbours, from which a speed can be read, or
+            that one twice.
     """
 
     mix_TS: Tensor
     mask_T: Tensor
     time_T: Tensor
 
-    def __init__(self, frames: int, *, hidden: tuple[int, ...]) -> None:
+    def __init__(self, frames: int, *, hidden: tuple[int, ...], extrapolate: bool = True) -> None:
         super().__init__()
         visible = [t for t in range(frames) if t not in hidden]
         if not visible or any(not 0 <= t < frames for t in hidden):
             raise ValueError(f"hidden frames {hidden} must be some, not all, of 0 to {frames - 1}")
-        pairs = [_neighbours(t, visible) for t in range(frames)]
+        pairs = [_neighbours(t, visible, extrapolate=extrapolate) for t in range(frames)]
         self.before, self.after = [first for first, _ in pairs], [second for _, second in pairs]
         mask = [float(t in hidden) for t in range(frames)]
         time = [(t - first) / (second - first or 1) for t, (first, second) in enumerate(pairs)]
@@ -45,15 +47,18 @@ class HiddenFrames(nn.Module):
     def neighbours(self, clip_BTCHW: Tensor) -> tuple[Tensor, Tensor]:
         """The two visible frames that tell most of each frame: (B, T, C, H, W) each.
 
-        Those a hidden frame lies between, or the two nearest to it where it lies beyond all. `time_T` says where:
-        0 at the first, 1 at the second, more than 1 beyond it. A visible frame is its own two neighbours, at time 0.
+        Those a hidden frame lies between; where it lies beyond all, the two nearest to it, or the nearest one twice.
+        `time_T` says where: 0 at the first, 1 at the second, more than 1 beyond it, in frames where both are one. A
+        visible frame is its own two neighbours, at time 0.
         """
         return clip_BTCHW[:, self.before], clip_BTCHW[:, self.after]
 
 
-def _neighbours(t: int, visible: list[int]) -> tuple[int, int]:
+def _neighbours(t: int, visible: list[int], *, extrapolate: bool) -> tuple[int, int]:
     if t in visible:
         return t, t
+    if t > visible[-1] and not extrapolate:
+        return visible[-1], visible[-1]
     after = min(max(bisect_left(visible, t), 1), len(visible) - 1)
     return visible[max(after - 1, 0)], visible[after]
 

@@ -85,7 +85,11 @@ class Generator(nn.Module):
         super().__init__()
         self.config = config
         frames, channels = config.clip_len_frames, config.channels
-        self.hide = HiddenFrames(frames, hidden=config.hidden) if config.hidden else None
+        self.hide = (
+            HiddenFrames(frames, hidden=config.hidden, extrapolate=config.extrapolate)
+            if config.hidden
+            else None
+        )
         self.split = FrequencySplit(config.split)
         self.fusion = (
             TemporalFusion(

@@ -58,6 +58,8 @@ class OcrGanVideoConfig(StrictConfig):
         stride_frames: Distance of neighbouring frames of a clip.
         visible_every: Of `restore`: every so many frames one is visible, counted back from the last visible one.
         predict_frames: Of `restore`: so many frames at the end are hidden too, and predicted from what came before.
+        extrapolate: Of `restore`: whether a predicted frame comes with the two visible frames before it, from which any
+            speed can be carried on, or with the last one only.
         split: How the clip is split into high and low frequencies; `none` gives both streams half of it.
         noise: Standard deviation of the noise on both streams in training, for values in [-1, 1].
         widths: Features of each stream by level.
@@ -92,6 +94,7 @@ class OcrGanVideoConfig(StrictConfig):
     stride_frames: Count = 1
     visible_every: int = Field(4, ge=1)
     predict_frames: int = Field(4, ge=0)
+    extrapolate: bool = False
     split: SplitKind = "pyramid"
     noise: Weight = 0.05
     widths: tuple[Count, ...] = Field((32, 48, 64), min_length=2)
