@@ -10,7 +10,7 @@ pictures; attention across time, fusion over time and temporal losses make it on
 
 Deviations:
 - The task `restore` is not the paper's. A network that sees a frame learns to copy it, anomalies included; here only
-  every fourth frame is visible, the newest four are hidden as well, and the network adds what is missing to a linear
+  every fourth frame is visible, the newest two are hidden as well, and the network adds what is missing to a linear
   interpolation, or to a copy of the last visible frame. The presets `...-reconstruct` keep the literal form: the clip
   goes in with noise and comes out again.
 - In `restore`, the content loss and the discriminator see the hidden frames only; the visible ones are copied. Each

@@ -93,7 +93,7 @@ class OcrGanVideoConfig(StrictConfig):
     clip_len_frames: int = Field(8, ge=2)
     stride_frames: Count = 1
     visible_every: int = Field(4, ge=1)
-    predict_frames: int = Field(4, ge=0)
+    predict_frames: int = Field(2, ge=0)
     extrapolate: bool = False
     split: SplitKind = "pyramid"
     noise: Weight = 0.05
@@ -239,7 +239,7 @@ PAPER = {
     "checkpointed": True,
 }
 TRAINING = {
-    "epochs": 12,
+    "epochs": 11,
     "clips_per_epoch": 400,
     "clip_strides": (1,),
     "learning_rate": 1e-3,
