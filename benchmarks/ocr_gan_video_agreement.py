@@ -18,7 +18,6 @@ from normalcy.methods.base import Adversarial
 from normalcy.methods.contract import Scores
 from normalcy.methods.ocr_gan_video import OcrGanVideo
 from normalcy.training.adversarial import take_gradients
-from normalcy.training.optimising import in_range
 
 LARGEST_SCORE_DIFFERENCE = 1e-4
 # Flow is measured between pictures of whole grey levels: rounding may tip one of them.
@@ -62,7 +61,7 @@ def agreement(preset: str) -> Agreement:
     # Not the method's own noise: how that falls on the pixels depends on the memory layout.
     ours, plain = build(preset, noise=0.0), build(preset, noise=0.0)
     use_channels_last(ours)
-    clip_BTCHW = in_range(uint8_clips(ours.clip, CLIPS), spec=ours.clip)
+    clip_BTCHW = ours.clip.in_range(uint8_clips(ours.clip, CLIPS))
     # Whole grey levels that stand still are corners of L1, where rounding alone decides the gradient's sign.
     clip_BTCHW = clip_BTCHW + NOISE * torch.randn(
         clip_BTCHW.shape, generator=torch.Generator().manual_seed(1)

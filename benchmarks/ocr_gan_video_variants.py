@@ -21,7 +21,6 @@ from normalcy.scoring.model import TorchModel
 from normalcy.scoring.types import ClipScores, UInt8Array
 from normalcy.training.adversarial import ADAM_BETAS, take_gradients
 from normalcy.training.config import TrainingConfig
-from normalcy.training.optimising import in_range
 
 Work = Callable[[], object]
 
@@ -39,7 +38,7 @@ SCORING = (
 def training_work(preset: str, variant: str, batch: int) -> Work:
     """One step of both players."""
     method = build(preset)
-    clip_BTCHW = in_range(uint8_clips(method.clip, batch), spec=method.clip)
+    clip_BTCHW = method.clip.in_range(uint8_clips(method.clip, batch))
     clip_norm = TrainingConfig().gradient_clip
     optimisers = _optimisers(method, preset)
     method.train()
@@ -135,7 +134,7 @@ def _infer(
     precision: Callable[[], AbstractContextManager[object]],
 ) -> list[ClipScores]:
     """The same way from clips to arrays that `TorchModel` takes."""
-    clip_BTCHW = in_range(torch.from_numpy(np.stack(clips_TCHW)), spec=spec)
+    clip_BTCHW = spec.in_range(torch.from_numpy(np.stack(clips_TCHW)))
     with without_grad(), precision():
         scores = network(clip_BTCHW)
     score_BT, map_BTHW = scores.score_BT.float().numpy(), scores.map_BTHW.float().numpy()

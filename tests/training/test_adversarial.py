@@ -18,7 +18,6 @@ from normalcy.training.adversarial import seed_batch, take_gradients, train_adve
 from normalcy.training.config import TrainingConfig
 from normalcy.training.history import read_history
 from normalcy.training.loaders import training_loader
-from normalcy.training.optimising import in_range
 
 CONFIG = TrainingConfig(
     epochs=4,
@@ -125,7 +124,7 @@ def test_an_epoch_is_the_textbook_by_hand(footage, tmp_path, accumulate):
         decay = 0.1 + 0.9 * (1 + math.cos(math.pi * epoch / 2)) / 2
         for batch, clip in enumerate(loader):
             seed_batch(0, epoch=epoch, batch=batch)
-            separate_gradients(by_hand, in_range(clip, spec=by_hand.clip))
+            separate_gradients(by_hand, by_hand.clip.in_range(clip))
             if (batch + 1) % accumulate:
                 continue
             for adam, rate in zip(adams, (5e-3, 2e-3), strict=True):

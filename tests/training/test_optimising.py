@@ -7,13 +7,13 @@ from torch import nn
 from normalcy.errors import NonFiniteLoss
 from normalcy.methods.contract import ClipSpec
 from normalcy.training.config import TrainingConfig
-from normalcy.training.optimising import cosine_decay, in_range, require_finite
+from normalcy.training.optimising import cosine_decay, require_finite
 
 
 def test_pixels_come_in_the_range_that_is_read():
     clip = torch.tensor([0, 51, 255], dtype=torch.uint8)
     spec = ClipSpec(1, (1, 3), 1, value_range=(-1.0, 1.0))
-    torch.testing.assert_close(in_range(clip, spec=spec), torch.tensor([-1.0, -0.6, 1.0]))
+    torch.testing.assert_close(spec.in_range(clip), torch.tensor([-1.0, -0.6, 1.0]))
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

@@ -40,6 +40,11 @@ class ClipSpec:
         """Places in the clip that get a score, spelled out."""
         return self.scored_frames or tuple(range(self.length_frames))
 
+    def in_range(self, clip_BTCHW: "Tensor") -> "Tensor":
+        """Clips of uint8 in the range of values that the method reads, float32."""
+        low, high = self.value_range
+        return clip_BTCHW.float() / 255 * (high - low) + low
+
 
 class Scores(NamedTuple):
     """What a method says of a batch of clips; T counts the scored frames only.

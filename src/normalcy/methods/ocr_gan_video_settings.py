@@ -196,7 +196,7 @@ class OcrGanVideoConfig(StrictConfig):
             )
 
 
-# What `restore` is scored by: how wrong the restored frames are in each stream, and how far the newest frame lies from
+# What `restore` is scored by: how wrong the restored frames are in each band, and how far the newest frame lies from
 # where it was expected. Equal weights of these three did best on the generated scene.
 RESTORED = {
     "task": "restore",

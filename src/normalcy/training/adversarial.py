@@ -23,7 +23,7 @@ from normalcy.training.collapse import CollapseWatch
 from normalcy.training.config import TrainingConfig
 from normalcy.training.data import NormalFootage
 from normalcy.training.lightning_import import Callback, LightningModule
-from normalcy.training.optimising import cosine_decay, in_range, require_finite
+from normalcy.training.optimising import cosine_decay, require_finite
 from normalcy.training.session import run_session
 from normalcy.training.summary import TrainingSummary
 
@@ -80,7 +80,7 @@ class AdversarialTraining(LightningModule):
     def training_step(self, clip_BTCHW: Tensor, batch_index: int) -> None:
         """One batch, or a part of one; a loss that is not finite stops before it reaches the weights."""
         seed_batch(self.seed, epoch=self.current_epoch, batch=batch_index)
-        losses = self.players.adversarial_losses(in_range(clip_BTCHW, spec=self.method.clip))
+        losses = self.players.adversarial_losses(self.method.clip.in_range(clip_BTCHW))
         for player in losses:
             require_finite(player["loss"], epoch=self.current_epoch, where=f"batch {batch_index}")
         take_gradients(losses, self.players, parts=self.config.accumulate, backward=self.manual_backward)
@@ -110,7 +110,7 @@ class AdversarialTraining(LightningModule):
 
     def validation_step(self, clip_BTCHW: Tensor, batch_index: int) -> None:
         """Errors on clips that are not fitted on."""
-        losses = self.players.validation_losses(in_range(clip_BTCHW, spec=self.method.clip))
+        losses = self.players.validation_losses(self.method.clip.in_range(clip_BTCHW))
         require_finite(losses["loss"], epoch=self.current_epoch, where="validation")
         terms = {f"validation_{name}": value for name, value in losses.items()}
         self.log_dict(terms, batch_size=len(clip_BTCHW))

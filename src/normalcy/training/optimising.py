@@ -1,7 +1,4 @@
-"""What the steps of every kind of training share.
-
-Letters: B clips, T frames, C channels, H height, W width.
-"""
+"""What the steps of every kind of training share."""
 
 import math
 
@@ -10,14 +7,7 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 
 from normalcy.errors import NonFiniteLoss
-from normalcy.methods.contract import ClipSpec
 from normalcy.training.config import TrainingConfig
-
-
-def in_range(clip_BTCHW: Tensor, *, spec: ClipSpec) -> Tensor:
-    """Clips of uint8 in the range of values that the method reads."""
-    low, high = spec.value_range
-    return clip_BTCHW.float() / 255 * (high - low) + low
 
 
 def require_finite(loss: Tensor, *, epoch: int, where: str) -> None:

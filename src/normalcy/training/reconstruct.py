@@ -15,7 +15,7 @@ from normalcy.training.callbacks import moving_average
 from normalcy.training.config import TrainingConfig
 from normalcy.training.data import NormalFootage
 from normalcy.training.lightning_import import LightningModule, WeightAveraging
-from normalcy.training.optimising import cosine_decay, in_range, require_finite
+from normalcy.training.optimising import cosine_decay, require_finite
 from normalcy.training.session import run_session
 from normalcy.training.summary import TrainingSummary
 
@@ -42,7 +42,7 @@ class Reconstruct(LightningModule):
         self.log("validation_loss", loss, batch_size=len(clip_BTCHW))
 
     def _finite_losses(self, clip_BTCHW: Tensor, where: str) -> dict[str, Tensor]:
-        losses = self.method.losses(in_range(clip_BTCHW, spec=self.method.clip))
+        losses = self.method.losses(self.method.clip.in_range(clip_BTCHW))
         require_finite(losses["loss"], epoch=self.current_epoch, where=where)
         return losses
 
