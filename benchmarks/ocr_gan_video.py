@@ -23,6 +23,7 @@ from ocr_gan_video_agreement import agreement
 from ocr_gan_video_tables import tables
 from ocr_gan_video_variants import SCORING, TRAINING, Work, build, scoring_work, training_work
 
+from normalcy.allocator import keep_freed_memory
 from normalcy.environment import hardware, versions
 from normalcy.methods.ocr_gan_video import METHOD
 from normalcy.training.config import TrainingConfig
@@ -46,6 +47,8 @@ THOROUGH, QUICK = Effort(rounds=15, warm_up=2), Effort(rounds=3, warm_up=1)
 def main() -> int:
     """Measures what was asked for; the exit code."""
     options = _options()
+    if not options.default_allocator:
+        keep_freed_memory()
     presets: list[str] = options.preset or list(METHOD.presets)
     if options.profile:
         for preset in presets:
@@ -75,6 +78,11 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, help="clips in a training step")
     parser.add_argument(
         "--quick", action="store_true", help="few rounds: whether it works, not how fast it is"
+    )
+    parser.add_argument(
+        "--default-allocator",
+        action="store_true",
+        help="leave memory to the C library, where the command keeps what is freed",
     )
     parser.add_argument("--profile", action="store_true", help="print our 15 dearest operators instead")
     options = parser.parse_args()

@@ -10,6 +10,13 @@ from normalcy.methods.contract import ClipSpec, Scores
 from normalcy.scoring.model import TorchModel
 
 
+class Seen(list[Tensor]):
+    """What a method was given; a copy of the method writes into the same list."""
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "Seen":
+        return self
+
+
 class Mean(Method):
     """Score of the newest frame: its mean value. Remembers what it was given."""
 
@@ -18,7 +25,7 @@ class Mean(Method):
         self.clip = ClipSpec(2, (2, 3), 1, scored_frames=(1,), value_range=value_range)
         self.drop = nn.Dropout(0.5)
         self.gain = nn.Parameter(torch.ones(()))
-        self.seen: list[Tensor] = []
+        self.seen = Seen()
 
     def forward(self, clip_BTCHW: Tensor) -> Scores:
         self.seen.append(clip_BTCHW)
@@ -55,7 +62,7 @@ def test_nothing_is_dropped_as_in_training_and_nothing_recorded_for_it():
     method = Mean((0, 1)).train()
     model = TorchModel(method)
     assert [float(s.score_T[0]) for s in model.infer(clips(*[255] * 20))] == [1.0] * 20
-    assert not method.training
+    assert method.training  # the model has a copy of its own
     assert not method.seen[0].requires_grad
     assert method.seen[0].is_inference()
 

@@ -81,4 +81,4 @@ class VideoDiscriminator(nn.Module):
 def _conv(before: int, layer: ConvSpec, *, norm: bool) -> nn.Sequential:
     conv = nn.Conv2d(before, layer.channels, layer.kernel, layer.stride, layer.padding, bias=not norm)
     middle = [nn.BatchNorm2d(layer.channels)] if norm else []
-    return nn.Sequential(conv, *middle, nn.LeakyReLU(0.2))
+    return nn.Sequential(conv, *middle, nn.LeakyReLU(0.2, inplace=True))

@@ -59,6 +59,8 @@ from normalcy.methods.base import AdversarialLosses, Method, MethodDefinition
 from normalcy.methods.contract import ClipSpec, Scores
 from normalcy.methods.ocr_gan_video_settings import PRESETS, SCORING_ONLY, OcrGanVideoConfig, PartName
 
+Streams = tuple[Tensor, Tensor]
+
 
 class Rebuilt(NamedTuple):
     """What the generator makes of a clip, each (B, T, C, H, W), and how its bottleneck attended, if that was asked for.
@@ -122,11 +124,12 @@ class Generator(nn.Module):
         self, clip_BTCHW: Tensor, *, with_attention: bool = False, scoring_noise: float = 0.0
     ) -> Rebuilt:
         """Rebuilds the clip; float32 whatever the precision inside."""
-        seen_BTCHW = self.seen(clip_BTCHW)
-        seen = self.split(seen_BTCHW)
-        high, low = self._with_summary(seen_BTCHW, seen, scoring_noise)
+        bands = self.split(clip_BTCHW)
+        # Split, then hidden: both are linear in the frames, so the order is free, and this one splits once.
+        seen = (self.seen(bands[0]), self.seen(bands[1]))
+        high, low = self._with_summary(seen, scoring_noise)
         if self.hide:
-            high, low = self._with_neighbours(clip_BTCHW, (high, low))
+            high, low = self._with_neighbours(bands, (high, low))
         (high, low), attention = self._rebuild(high, low, with_attention=with_attention)
         if self.hide:
             mask_T111 = self.hide.mask_T[:, None, None, None]
@@ -145,25 +148,21 @@ class Generator(nn.Module):
         )
         return (high.float(), low.float()), attention
 
-    def _with_summary(
-        self, seen_BTCHW: Tensor, streams: tuple[Tensor, Tensor], scoring_noise: float
-    ) -> tuple[Tensor, Tensor]:
+    def _with_summary(self, seen: Streams, scoring_noise: float) -> Streams:
         """Both streams with noise and the clip's summary over time."""
         high, low = (
-            stream + self._noise(stream, scoring_noise, seed=seed) for seed, stream in enumerate(streams)
+            stream + self._noise(stream, scoring_noise, seed=seed) for seed, stream in enumerate(seen)
         )
         if self.fusion is None:
             return high, low
-        summary_B1CHW = self.config.fusion_weight * self.fusion(seen_BTCHW)[:, None]
+        summary_B1CHW = self.config.fusion_weight * self.fusion(seen[0] + seen[1])[:, None]
         return high + summary_B1CHW, low + summary_B1CHW
 
-    def _with_neighbours(self, clip_BTCHW: Tensor, streams: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    def _with_neighbours(self, bands: Streams, streams: Streams) -> Streams:
         """Both streams with the visible frames that each hidden one lies between, and where between, as channels."""
         assert self.hide is not None
-        (before_high, before_low), (after_high, after_low) = (
-            self.split(each) for each in self.hide.neighbours(clip_BTCHW)
-        )
-        time = self.hide.time_T[None, :, None, None, None].expand_as(clip_BTCHW[:, :, :1])
+        (before_high, after_high), (before_low, after_low) = map(self.hide.neighbours, bands)
+        time = self.hide.time_T[None, :, None, None, None].expand_as(bands[0][:, :, :1])
         high, low = streams
         return (
             torch.cat([high, before_high, after_high, time], dim=2),

@@ -4,7 +4,7 @@ Letters: B clips, T frames, C channels, H height, W width.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 
@@ -50,8 +50,9 @@ class TorchModel:
 
 
 def _prepared(method: "Method", device: str) -> "Method":
+    from normalcy.layers.folding import folded
     from normalcy.layers.shapes import use_channels_last
 
-    method = method.eval().to(device)
+    method = cast("Method", folded(method).to(device))
     use_channels_last(method)
     return method
