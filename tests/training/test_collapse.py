@@ -30,7 +30,8 @@ def test_a_loss_under_the_floor_for_three_epochs_running_is_told():
 
 
 def test_fakes_that_are_all_alike_are_told():
-    (message,) = watched(CollapseWatch(), *[{LOSS: 1.3, DIVERSITY: 0.09}] * 3)
+    assert watched(CollapseWatch(), *[{LOSS: 1.3, DIVERSITY: 0.09}] * 4, {LOSS: 1.3, DIVERSITY: 0.2}) == []
+    (message,) = watched(CollapseWatch(), *[{LOSS: 1.3, DIVERSITY: 0.09}] * 5)
     assert message.startswith("mode collapse: the spread of the generated clips over that of the real ones ")
     assert watched(CollapseWatch(), *[{LOSS: 1.3, DIVERSITY: 0.11}] * 9) == []
 

@@ -14,8 +14,9 @@ Deviations:
   interpolation, or to a copy of the last visible frame. The presets `...-reconstruct` keep the literal form: the clip
   goes in with noise and comes out again.
 - In `restore`, the content loss and the discriminator see the hidden frames only; the visible ones are copied. Each
-  hidden frame comes with the two visible ones it lies between (a predicted one with the last visible one, unless
-  `extrapolate`) and, in place of a mask, with where it lies between or beyond them; noise is on the frame itself only.
+  hidden frame comes with the two visible ones it lies between (a predicted one with the last two, or without
+  `extrapolate` the last one) and, in place of a mask, with where it lies between or beyond them; noise is on the frame
+  itself only.
 - In `restore`, the MSE weighs 20 within the content loss, not 0.1, and the noise is 0.01.
 - `laplacian` splits off the response of a Laplacian; what is left, x minus that response, is a sharpened picture and
   no low band. The default `pyramid` is the paper's split.
@@ -290,8 +291,8 @@ class OcrGanVideo(Method):
         makers: dict[str, Callable[[], Tensor]] = {
             "feature": lambda: self._feature_map(rebuilt, clip_BTCHW),
             "displacement": lambda: self.displacement_score.map(
-                self._newest(clip_BTCHW), self._newest(rebuilt.video)
-            ),
+                self._judged(clip_BTCHW), self._judged(rebuilt.video)
+            ).mean(dim=1, keepdim=True),
             "attention": lambda: self._attention_map(rebuilt.attention),
         }
         return {
@@ -311,6 +312,10 @@ class OcrGanVideo(Method):
             case _:
                 score_B1 = self.error_score(map_B1HW, real, fake)
         return score_B1
+
+    def _judged(self, video_BTCHW: Tensor) -> Tensor:
+        """The frames that are judged, in [0, 1]: (B, T, C, H, W)."""
+        return (video_BTCHW[:, self.judged_frames] + 1) / 2
 
     def _newest(self, video_BTCHW: Tensor) -> Tensor:
         """The frame that is scored, in [0, 1]: (B, 1, C, H, W)."""

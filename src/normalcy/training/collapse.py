@@ -71,7 +71,8 @@ SYMPTOMS = (
         "train_discriminator_diversity",
         -math.inf,
         0.1,
-        3,
+        # A network that adds to a good guess may need a few epochs before it adds anything.
+        5,
         "mode collapse: the spread of the generated clips over that of the real ones",
         "the generator answers different clips alike; lower training.learning_rate, or weigh reconstruction more",
     ),
