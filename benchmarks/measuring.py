@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from typing import NamedTuple
 
+from normalcy.allocator import keep_freed_memory
+
 # A round of one variant is at least so long, so that short calls are not lost in the clock.
 LEAST_SECONDS = 0.2
 _PER_MIB = 2**20 if sys.platform == "darwin" else 2**10
@@ -69,6 +71,7 @@ def memory_of(prepare: Callable[..., Callable[[], object]], *arguments: object) 
 
 
 def _memory(prepare: Callable[..., Callable[[], object]], *arguments: object) -> Memory:
+    keep_freed_memory()
     work = prepare(*arguments)
     before_mib = _peak_mib()
     for _ in range(2):

@@ -5,7 +5,8 @@ query, key and value projected one by one, the ConvLSTM convolving each frame in
 in which the discriminator steps on a detached fake before everything it said is computed again for the generator. One
 pass of the generator serves both steps and all terms of a score; running it again for each would be a straw man.
 
-Functions take the method's modules as holders of weights. Only blocks that hold no speed-up are called as they are.
+Functions take the method's modules as holders of weights. Blocks that hold no speed-up are called as they are; so are
+activations, which work in place.
 
 Letters: B clips, T frames, N = B*T or sequences, C channels, D features, H height, W width, h and w a coarser grid's,
 A heads, K width of a head.
@@ -19,13 +20,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from normalcy.layers.coarse_grid import from_grid, to_grid
+from normalcy.layers.coarse_grid import to_grid
 from normalcy.layers.conv_lstm import ConvLSTM
 from normalcy.layers.dual_stream_unet import DualStreamUNet, LevelMix, StreamUNet
-from normalcy.layers.frame_score import box_blur
 from normalcy.layers.temporal_attention import TemporalAttention
 from normalcy.layers.temporal_fusion import AttentionPath, TemporalFusion
-from normalcy.layers.temporal_losses import attention_loss, consistency_loss, motion_loss
+from normalcy.layers.temporal_losses import attention_loss, consistency_loss
 from normalcy.layers.video_discriminator import VideoDiscriminator
 from normalcy.methods.contract import Scores
 from normalcy.methods.ocr_gan_video import Generator, OcrGanVideo, Rebuilt
@@ -86,7 +86,7 @@ def score(method: OcrGanVideo, clip_BTCHW: Tensor) -> Scores:
     parts = {name: _reduced(method, name, map_B1HW, real, fake) for name, map_B1HW in maps.items()}
     weights = method.fuse.weights
     combined = sum(weight / method.fuse.level(name) * maps[name] for name, weight in weights.items())
-    return Scores(method.fuse(parts), box_blur(cast(Tensor, combined), box_px=method.map_blur_px), parts)
+    return Scores(method.fuse(parts), blurred(cast(Tensor, combined), box_px=method.map_blur_px), parts)
 
 
 def rebuild(net: Generator, clip_BTCHW: Tensor, *, with_attention: bool) -> Rebuilt:
@@ -198,7 +198,7 @@ def attend(net: TemporalAttention, x_BTCHW: Tensor, *, with_weights: bool) -> tu
         found_NATK = F.scaled_dot_product_attention(query, key, value)
     found_NTC = net.out(found_NATK.transpose(1, 2).flatten(2))
     found_BThwC = torch.unflatten(found_NTC, 0, (batch, rows, columns)).permute(0, 3, 4, 1, 2)
-    grown = from_grid(found_BThwC.flatten(0, 1), stride=net.grid_stride, size_px=(height, width))
+    grown = grown_grid(found_BThwC.flatten(0, 1), stride=net.grid_stride, size_px=(height, width))
     if with_weights:
         weights_NATT = torch.unflatten(weights_NATT, 0, (batch, -1)).transpose(1, 2)
     return x_BTCHW + torch.unflatten(grown, 0, (batch, frames_)), weights_NATT
@@ -210,7 +210,7 @@ def fuse(net: TemporalFusion, clip_BTCHW: Tensor) -> Tensor:
     paths = {"attention": _attention_path, "conv_lstm": _conv_lstm, "conv3d": _conv3d_path}
     found = [paths[name](path, grid_BTChw) for name, path in net.paths.items()]
     height, width = clip_BTCHW.shape[3:]
-    return from_grid(net.fuse(torch.cat(found, dim=1)), stride=net.grid_stride, size_px=(height, width))
+    return grown_grid(net.fuse(torch.cat(found, dim=1)), stride=net.grid_stride, size_px=(height, width))
 
 
 def _attention_path(net: nn.Module, clip_BTChw: Tensor) -> Tensor:
@@ -259,7 +259,10 @@ def _map(method: OcrGanVideo, name: str, rebuilt: Rebuilt, clip_BTCHW: Tensor) -
         case "feature":
             return _feature_map(method, rebuilt, clip_BTCHW)
         case "displacement":
-            return method.displacement_score.map(_newest(method, clip_BTCHW), _newest(method, rebuilt.video))
+            real, fake = (
+                (x_BTCHW[:, method.judged_frames] + 1) / 2 for x_BTCHW in (clip_BTCHW, rebuilt.video)
+            )
+            return method.displacement_score.map(real, fake).mean(dim=1, keepdim=True)
         case "reconstruction_high":
             error = method.generator.split(error)[0]
         case "reconstruction_low":
@@ -296,10 +299,36 @@ def _reduced(method: OcrGanVideo, name: str, map_B1HW: Tensor, real: Tensor, fak
 def _temporal_loss(method: OcrGanVideo, rebuilt: Rebuilt, clip_BTCHW: Tensor) -> Tensor:
     weights = method.config.loss
     total = weights.consistency * consistency_loss(rebuilt.video, clip_BTCHW, kind=method.config.consistency)
-    total = total + weights.motion * motion_loss(rebuilt.video, clip_BTCHW)
+    total = total + weights.motion * _motion_loss(rebuilt.video, clip_BTCHW)
     if rebuilt.attention:
         total = total + weights.attention * attention_loss(rebuilt.attention)
     return total / 3
+
+
+def _motion_loss(fake_BTCHW: Tensor, real_BTCHW: Tensor) -> Tensor:
+    """Difference of the Sobel gradients of |frame difference|, by convolution."""
+    across = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]) / 8
+    kernels_21HW = torch.stack([across, across.T])[:, None]
+
+    def gradients(x_BTCHW: Tensor) -> Tensor:
+        change_N1HW = x_BTCHW.diff(dim=1).abs().flatten(0, 2)[:, None]
+        return F.conv2d(F.pad(change_N1HW, (1, 1, 1, 1), mode="replicate"), kernels_21HW)
+
+    return (gradients(fake_BTCHW) - gradients(real_BTCHW)).abs().mean()
+
+
+def grown_grid(cells_NChw: Tensor, *, stride: int, size_px: tuple[int, int]) -> Tensor:
+    """A grid spread over its picture by torch's own interpolation."""
+    if stride == 1:
+        return cells_NChw
+    grown = F.interpolate(cells_NChw, scale_factor=stride, mode="bilinear")
+    return grown[:, :, : size_px[0], : size_px[1]]
+
+
+def blurred(x_BTHW: Tensor, *, box_px: int) -> Tensor:
+    """Mean over a square box around every pixel, in one pass."""
+    side = box_px + 1 - box_px % 2
+    return F.avg_pool2d(x_BTHW, side, stride=1, padding=side // 2, count_include_pad=False)
 
 
 def _cross_entropy(logits: Tensor, target: float) -> Tensor:

@@ -56,10 +56,10 @@ class Agreement:
         )
 
 
-def agreement(preset: str) -> Agreement:
-    """Compares scores and gradients on one batch."""
+def agreement(preset: str, **changes: object) -> Agreement:
+    """Compares scores and gradients on one batch, with some settings of the preset changed."""
     # Not the method's own noise: how that falls on the pixels depends on the memory layout.
-    ours, plain = build(preset, noise=0.0), build(preset, noise=0.0)
+    ours, plain = (build(preset, **{**changes, "noise": 0.0}) for _ in range(2))
     use_channels_last(ours)
     clip_BTCHW = ours.clip.in_range(uint8_clips(ours.clip, CLIPS))
     # Whole grey levels that stand still are corners of L1, where rounding alone decides the gradient's sign.

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from normalcy.layers.folding import folded
 from normalcy.layers.shapes import use_channels_last
 from normalcy.methods.base import Adversarial
 from normalcy.methods.contract import ClipSpec, Scores
@@ -31,6 +32,7 @@ SCORING = (
     "ours float32",
     "ours, no_grad",
     "ours, default layout",
+    "ours, unfolded",
     "ours, bf16",
 )
 
@@ -56,11 +58,12 @@ def scoring_work(preset: str, variant: str, batch: int) -> Work:
     if variant == "ours float32":
         model = TorchModel(method)
         return lambda: model.infer(clips)
-    network: Callable[[Tensor], Scores] = method.eval()
+    ours = method.eval() if variant == "ours, unfolded" else cast(OcrGanVideo, folded(method))
+    network: Callable[[Tensor], Scores] = ours
     if variant == "naive float32":
-        network = lambda clip_BTCHW: naive.score(method, clip_BTCHW)  # noqa: E731
+        network = lambda clip_BTCHW: naive.score(method.eval(), clip_BTCHW)  # noqa: E731
     elif variant != "ours, default layout":
-        use_channels_last(method)
+        use_channels_last(ours)
     keeps_grad = variant in ("naive float32", "ours, no_grad")
     without_grad = torch.no_grad if keeps_grad else torch.inference_mode
     precision = _bf16(variant == "ours, bf16")

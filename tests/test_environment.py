@@ -54,8 +54,16 @@ def test_where_the_system_tells_nothing(monkeypatch, tmp_path):
     assert "GiB" not in hardware()
 
 
+@pytest.mark.parametrize(("count", "words"), [(1, ", 1 thread, "), (2, ", 2 threads, ")])
+def test_threads_are_told_when_torch_is_at_work(monkeypatch, count, words):
+    cuda = types.SimpleNamespace(is_available=lambda: False)
+    torch = types.SimpleNamespace(cuda=cuda, get_num_threads=lambda: count)
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    assert words in hardware()
+
+
 @pytest.mark.parametrize("available", [True, False])
 def test_the_gpu_is_named_when_torch_is_at_work_with_one(monkeypatch, available):
     cuda = types.SimpleNamespace(is_available=lambda: available, get_device_name=lambda: "Acme G1")
-    monkeypatch.setitem(sys.modules, "torch", types.SimpleNamespace(cuda=cuda))
+    monkeypatch.setitem(sys.modules, "torch", types.SimpleNamespace(cuda=cuda, get_num_threads=lambda: 1))
     assert hardware().endswith(", Acme G1") is available

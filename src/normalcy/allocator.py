@@ -1,7 +1,8 @@
 """Memory of tensors, kept for the next ones.
 
-By default the C library hands a large block back to the system the moment it is freed, and the next tensor of that size
-has every page fetched and cleared anew: a tenth of a training step on a CPU.
+By default the C library hands a large block back to the system the moment it is freed, and the next tensor of that
+size has every page fetched and cleared anew: a tenth of a training step on a CPU. Commands that do their work and end
+ask for this; a library does not, nor what runs for weeks, for it cannot be taken back.
 """
 
 import ctypes

@@ -29,9 +29,14 @@ def versions() -> dict[str, str]:
 
 
 def hardware() -> str:
-    """One line: processor, cores this process may use, memory, the flags that matter, and the GPU in use."""
+    """One line: processor, cores and threads of this process, memory, the flags that matter, and the GPU in use."""
     model, flags = parse_cpuinfo(_read(Path("/proc/cpuinfo")))
-    parts = [model or platform.processor() or platform.machine(), f"{_cores()} cores", *_memory()]
+    parts = [
+        model or platform.processor() or platform.machine(),
+        f"{_cores()} cores",
+        *_threads(),
+        *_memory(),
+    ]
     return ", ".join([*parts, *([" ".join(flags)] if flags else []), *_gpu()])
 
 
@@ -69,6 +74,15 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _threads() -> list[str]:
+    """Threads of an operation, if torch is already at work; torch is not imported for this."""
+    torch: Any = sys.modules.get("torch")
+    if torch is None:
+        return []
+    count = torch.get_num_threads()
+    return [f"{count} thread{'s' if count > 1 else ''}"]
 
 
 def _memory() -> list[str]:

@@ -138,10 +138,15 @@ def test_the_small_presets_score_a_clip(preset):
 
 
 @pytest.mark.parametrize(
-    ("preset", "side_px", "features"),
-    [("compact", 64, (100, 7, 7)), ("paper", 224, (256, 56, 56)), ("paper-reconstruct", 224, (256, 56, 56))],
+    ("preset", "size_px", "features"),
+    [
+        ("compact", (64, 64), (100, 7, 7)),
+        ("compact", (64, 96), (100, 7, 11)),
+        ("paper", (224, 224), (256, 56, 56)),
+        ("paper-reconstruct", (224, 224), (256, 56, 56)),
+    ],
 )
-def test_features_of_the_discriminator_have_the_promised_size(preset, side_px, features):
+def test_features_of_the_discriminator_have_the_promised_size(preset, size_px, features):
     config = OcrGanVideoConfig(**METHOD.presets[preset].model)
     discriminator = VideoDiscriminator(
         config.channels,
@@ -151,6 +156,15 @@ def test_features_of_the_discriminator_have_the_promised_size(preset, side_px, f
         frames=config.clip_len_frames,
     ).eval()
     with torch.inference_mode():
-        judgement = discriminator(torch.zeros(1, 1, config.channels, side_px, side_px))
+        judgement = discriminator(torch.zeros(1, 1, config.channels, *size_px))
     assert judgement.features[-1].shape == (1, 1, *features)
     assert judgement.logits_BThw.shape == (1, 1, *features[1:])
+
+
+@pytest.mark.parametrize(("preset", "predicted"), [("compact", 2), ("standard", 4), ("paper", 4)])
+def test_presets_that_restore_predict_from_two_visible_frames(preset, predicted):
+    config = OcrGanVideoConfig(**METHOD.presets[preset].model)
+    newest = config.clip_len_frames - 1
+    assert config.extrapolate
+    assert config.judged == tuple(range(newest + 1 - predicted, newest + 1))
+    assert {newest - predicted, newest - predicted - 4}.isdisjoint(config.hidden)

@@ -185,6 +185,27 @@ def test_what_happens_in_the_dark_is_displaced_too():
     assert by_name(moved).parts["reconstruction"] > by_name(still).parts["reconstruction"] + 0.5
 
 
+def test_displacement_is_the_mean_over_all_predicted_frames():
+    method = untrained(score_weights={"displacement": 1.0}, further_parts=())
+    still = still_clip()
+    assert method.judged_frames == [4, 5]
+    maps = {}
+    for moved in ((4,), (5,), (4, 5)):
+        clip = still.clone()
+        for place in moved:
+            clip[:, place] = torch.roll(still[:, place], 2, dims=-1)
+        real, fake = (
+            (each[:, method.judged_frames] + 1) / 2 for each in (clip, method.generator(clip).video)
+        )
+        each_BTHW = method.displacement_score.map(real, fake)
+        maps[moved] = each_BTHW
+        expected = each_BTHW.mean(dim=1, keepdim=True).amax(dim=(2, 3))
+        torch.testing.assert_close(method(clip).parts["displacement"], expected)
+    # Each frame counts: what moves in one of the two gives half of what moves in both.
+    assert maps[(4,)][:, 0].max() > maps[(4,)][:, 1].max() + 0.5
+    assert maps[(5,)][:, 1].max() > maps[(5,)][:, 0].max() + 0.5
+
+
 def test_a_smaller_box_blurs_the_map_less_and_leaves_the_score_alone():
     clip = with_square(still_clip(), (5, 4, 8))
     sharp, blurred = (untrained(map_blur_fraction=fraction)(clip) for fraction in (0.01, 0.5))

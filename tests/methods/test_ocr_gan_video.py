@@ -123,6 +123,7 @@ def one_step(method: OcrGanVideo) -> None:
         {"loss": {"attention": 0.0}},
         {"consistency": "literal"},
         {"predict_frames": 0},
+        {"extrapolate": False},
         {"checkpointed": True},
         {"channels": 3},
     ],

@@ -262,9 +262,9 @@ def test_a_weight_that_neither_player_owns_is_a_mistake_of_the_method(footage, t
 
 def test_a_lost_game_is_told_once_and_remembered_over_resumptions(footage, tmp_path):
     settings = {"discriminator_scale": 1e-3, "diversity": 0.01}
-    config = changed(epochs=8)
+    config = changed(epochs=10)
     with pytest.warns(CollapseWarning) as caught, pytest.raises(KeyboardInterrupt):
-        train(tiny_gan(**settings), footage, tmp_path, config, progress=Stop(22))
+        train(tiny_gan(**settings), footage, tmp_path, config, progress=Stop(34))
     messages = [str(one.message) for one in caught]
     assert messages[0].startswith("the discriminator won: its loss stayed under 0.05 from epoch 1 to 3.")
     assert messages[1].startswith("mode collapse: ")

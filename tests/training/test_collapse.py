@@ -30,10 +30,27 @@ def test_a_loss_under_the_floor_for_three_epochs_running_is_told():
 
 
 def test_fakes_that_are_all_alike_are_told():
-    assert watched(CollapseWatch(), *[{LOSS: 1.3, DIVERSITY: 0.09}] * 4, {LOSS: 1.3, DIVERSITY: 0.2}) == []
-    (message,) = watched(CollapseWatch(), *[{LOSS: 1.3, DIVERSITY: 0.09}] * 5)
+    well, alike = {LOSS: 1.3, DIVERSITY: 0.2}, {LOSS: 1.3, DIVERSITY: 0.09}
+    (message,) = watched(CollapseWatch(), well, *[alike] * 3)
+    assert "from epoch 2 to 4" in message
     assert message.startswith("mode collapse: the spread of the generated clips over that of the real ones ")
     assert watched(CollapseWatch(), *[{LOSS: 1.3, DIVERSITY: 0.11}] * 9) == []
+
+
+def test_fakes_that_are_alike_from_the_start_have_five_epochs_of_grace():
+    well, alike = {LOSS: 1.3, DIVERSITY: 0.2}, {LOSS: 1.3, DIVERSITY: 0.09}
+    assert watched(CollapseWatch(), *[alike] * 7, well) == []
+    (message,) = watched(CollapseWatch(), *[alike] * 8)
+    assert "from epoch 6 to 8" in message
+
+
+def test_the_grace_does_not_begin_again_with_a_checkpoint():
+    well, alike = {LOSS: 1.3, DIVERSITY: 0.2}, {LOSS: 1.3, DIVERSITY: 0.09}
+    first, second = CollapseWatch(), CollapseWatch()
+    watched(first, well, alike)
+    second.load_state_dict(first.state_dict())
+    (message,) = watched(second, alike, alike, first_epoch=2)
+    assert "from epoch 2 to 4" in message
 
 
 @pytest.mark.parametrize("loss", [0.674, 0.693, 0.712])

@@ -18,9 +18,11 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Make a scene, fit a detector on its normal videos, judge it and explain it."""
+    from normalcy.allocator import keep_freed_memory
     from normalcy.environment import command_line
     from normalcy.workflows.demo import run_demo
 
+    keep_freed_memory()
     if not as_json:
         say(
             "A corridor camera is drawn. A detector learns from its normal videos alone what usually happens there, "

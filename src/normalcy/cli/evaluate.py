@@ -39,9 +39,11 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Judge a bundle on the test videos of a dataset."""
+    from normalcy.allocator import keep_freed_memory
     from normalcy.environment import command_line
     from normalcy.workflows.judge import judge_run
 
+    keep_freed_memory()
     with progress_bar() as progress:
         judged = judge_run(
             bundle_path,

@@ -43,6 +43,7 @@ def fit(
     as_json: AsJson = False,
 ) -> None:
     """Fit a method on normal video and calibrate it."""
+    from normalcy.allocator import keep_freed_memory
     from normalcy.datasets import open_dataset
     from normalcy.environment import command_line
     from normalcy.run_folder import RunFolder
@@ -59,6 +60,7 @@ def fit(
     # A mistyped name or folder leaves no run folder behind.
     open_dataset(resolved.data.name, resolved.data.root)
     run = RunFolder(run_folder or Path("runs") / f"{method}-{data}-seed{resolved.seed}")
+    keep_freed_memory()
     with progress_bar() as progress:
         bundle = fit_method(
             resolved,

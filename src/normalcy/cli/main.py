@@ -8,7 +8,6 @@ from typing import Annotated, NoReturn
 import typer
 
 from normalcy import __version__
-from normalcy.allocator import keep_freed_memory
 from normalcy.cli import data, demo, evaluate, fit, score
 from normalcy.cli.console import GO_ON, INTERRUPTED, run_command
 from normalcy.cli.options import flag
@@ -57,7 +56,6 @@ def options(
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs the command line and ends the process with its exit code."""
-    keep_freed_memory()
     given = list(sys.argv[1:] if arguments is None else arguments)
     words = [word for word in given if word != "--debug"]
     name = next((word for word in words if not word.startswith("-")), "")

@@ -10,6 +10,7 @@ Letters: B batch, T frames, C channels, H height, W width, N = B*T.
 from typing import Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -29,8 +30,8 @@ class FrameScoreConfig(StrictConfig):
     """
 
     name: FrameScoreName = "mean"
-    box_fraction: float = 0.18
-    gradient_floor: float = 6.0
+    box_fraction: float = Field(0.18, gt=0, le=1)
+    gradient_floor: float = Field(6.0, ge=0)
 
 
 class FrameMean(nn.Module):

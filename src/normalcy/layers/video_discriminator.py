@@ -6,6 +6,7 @@ Letters: B clips, T frames, N = B*T, C channels, D features, H height, W width, 
 from dataclasses import dataclass
 from itertools import pairwise
 
+from pydantic import Field
 from torch import Tensor, nn
 
 from normalcy.config import StrictConfig
@@ -23,10 +24,10 @@ class ConvSpec(StrictConfig):
         padding: Zeros on every side.
     """
 
-    channels: int
-    kernel: int = 4
-    stride: int = 2
-    padding: int = 1
+    channels: int = Field(ge=1)
+    kernel: int = Field(4, ge=1)
+    stride: int = Field(2, ge=1)
+    padding: int = Field(1, ge=0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,9 +10,9 @@ pictures; attention across time, fusion over time and temporal losses make it on
 
 Deviations:
 - The task `restore` is not the paper's. A network that sees a frame learns to copy it, anomalies included; here only
-  every fourth frame is visible, the newest two are hidden as well, and the network adds what is missing to a linear
-  interpolation, or to a copy of the last visible frame. The presets `...-reconstruct` keep the literal form: the clip
-  goes in with noise and comes out again.
+  every fourth frame is visible (and the first), the newest two or four are hidden as well, and the network adds what is
+  missing to a linear interpolation, or to a copy of the last visible frame. The presets `...-reconstruct` keep the
+  literal form: the clip goes in with noise and comes out again.
 - In `restore`, the content loss and the discriminator see the hidden frames only; the visible ones are copied. Each
   hidden frame comes with the two visible ones it lies between (a predicted one with the last two, or without
   `extrapolate` the last one) and, in place of a mask, with where it lies between or beyond them; noise is on the frame
@@ -22,11 +22,16 @@ Deviations:
   no low band. The default `pyramid` is the paper's split.
 - Errors of the high and the low band are the bands of the error of the sum: only the sum is trained
   (unless `loss.streams`).
-- A frame is scored by the mean error of the latest run of hidden frames, which it ends (`restore`), or of the clip.
+- A frame is scored by the latest run of hidden frames, which it ends: by their mean displacement (optical flow from
+  predicted to real) and, at half the weight, their error in the high band, as z-scores (`restore`). In `reconstruct` it
+  is scored by the clip: 0.9 times the mean error and 0.1 times that of the features, which as they are is nearly the
+  features' alone: they differ ten times as much.
+- The attention loss is on the bottleneck's attention alone.
 - Scoring adds no noise, so that a score depends on its clip alone; `scoring_noise` adds seeded noise, the same for all.
 - Both players' gradients come from one pass through both networks, each by its own weights, and both step together.
 - The outputs are linear, not tanh: each stream holds a part of the picture that may leave its range.
-- Frames are 3:2 (but in `paper`): squeezed into a square, motion across the picture shrinks by a third.
+- Frames are 3:2 (but in `paper`): squeezed into a square, motion across the picture shrinks by a third. The
+  discriminator's features are then 100x7x11 at `compact`, 100x7x7 at 64 px square.
 - Pixels of 2x2 blocks (4x4 at `standard`) become channels at once, so that no level works at full size.
 - The presets read grey frames; `channels: 3` reads colour. Attention has 4 heads but in `paper`, which has 8.
 

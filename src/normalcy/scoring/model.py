@@ -26,7 +26,10 @@ class ScoringModel(Protocol):
 
 
 class TorchModel:
-    """The method itself, in float32: a score does not depend on what shared its batch."""
+    """The method in float32, so that a score does not depend on what shared its batch.
+
+    Holds a copy as it was when this was made, in a form that scores faster.
+    """
 
     def __init__(self, method: "Method", *, device: str = "cpu") -> None:
         self.spec = method.clip

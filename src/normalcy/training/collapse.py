@@ -28,6 +28,7 @@ class Symptom:
         epochs: How many in a row make it a symptom.
         what: What it shows, and what lies in the range.
         hint: What follows from it, and what to do.
+        grace_epochs: So many epochs at the start do not count, unless the mean has once been out of the range.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Symptom:
     epochs: int
     what: str
     hint: str
+    grace_epochs: int = 0
 
     @property
     def range(self) -> str:
@@ -71,10 +73,11 @@ SYMPTOMS = (
         "train_discriminator_diversity",
         -math.inf,
         0.1,
-        # A network that adds to a good guess may need a few epochs before it adds anything.
-        5,
+        3,
         "mode collapse: the spread of the generated clips over that of the real ones",
         "the generator answers different clips alike; lower training.learning_rate, or weigh reconstruction more",
+        # A network that adds to a good guess starts with nothing to add: that is no collapse yet.
+        grace_epochs=5,
     ),
 )
 
@@ -85,6 +88,7 @@ class CollapseWatch(Callback):
     def __init__(self) -> None:
         self._epochs = {symptom.name: 0 for symptom in SYMPTOMS}
         self._told: dict[str, str] = {}
+        self._seen_well: set[str] = set()
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -96,7 +100,10 @@ class CollapseWatch(Callback):
         for symptom in SYMPTOMS:
             mean = trainer.callback_metrics.get(symptom.metric)
             is_within = mean is not None and symptom.low < float(mean) < symptom.high
-            self._epochs[symptom.name] = self._epochs[symptom.name] + 1 if is_within else 0
+            if mean is not None and not is_within:
+                self._seen_well.add(symptom.name)
+            counts = symptom.name in self._seen_well or trainer.current_epoch >= symptom.grace_epochs
+            self._epochs[symptom.name] = self._epochs[symptom.name] + 1 if is_within and counts else 0
             if self._epochs[symptom.name] >= symptom.epochs and symptom.name not in self._told:
                 self._warn(symptom, trainer.current_epoch + 1)
 
@@ -108,9 +115,14 @@ class CollapseWatch(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
-        return {"epochs": dict(self._epochs), "told": dict(self._told)}
+        return {
+            "epochs": dict(self._epochs),
+            "told": dict(self._told),
+            "seen_well": sorted(self._seen_well),
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Goes on from a checkpoint."""
         self._epochs |= state_dict["epochs"]
         self._told = dict(state_dict["told"])
+        self._seen_well = set(state_dict.get("seen_well", ()))

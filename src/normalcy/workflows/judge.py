@@ -13,7 +13,7 @@ from normalcy.environment import hardware, versions
 from normalcy.errors import OutputError
 from normalcy.evaluation.floors import NOISE_METHOD, noise_draw
 from normalcy.evaluation.labelled import labels_of
-from normalcy.evaluation.results import RunResult, write_result
+from normalcy.evaluation.results import RunResult, read_result, write_result
 from normalcy.evaluation.run import Evaluation, evaluate
 from normalcy.methods import method_definition
 from normalcy.progress import Progress
@@ -153,9 +153,12 @@ def publish_noise(
         "parts": {},
     }
     alpha = bundle.header.scoring.smoothing_alpha
+    known = {run.seed: run.metrics for run in read_result(path).runs} if path.exists() else {}
     for seed in range(draws):
         metrics = noise_draw(labels, seed=seed, smoothing_alpha=alpha)
-        write_result(path, like.model_copy(update={**shared, "seed": seed, "metrics": metrics}))
+        # Noise is the same whoever is judged: the record of its first making stays.
+        if known.get(seed) != metrics:
+            write_result(path, like.model_copy(update={**shared, "seed": seed, "metrics": metrics}))
 
 
 def _require_publishable(bundle: Bundle, dataset: Dataset, evaluation: Evaluation) -> None:
