@@ -6,7 +6,7 @@ Each run folder holds a bundle and the `scores.parquet` of `normalcy evaluate`. 
 from the training video that the bundle held out, never from test video; the fused score is the sum of the z-scores of
 their logarithms (plain z-scores where a score of normal video is negative). Seeds tell how much training varies, and a
 bootstrap over the test videos how much the benchmark does. `--untrained` also scores the first run's method as it was
-before training: what its way of scoring alone is worth.
+before training: what its way of scoring alone is worth. `--flow-gap 2` takes flow between frames two apart.
 
 Letters: T frames.
 """
@@ -53,12 +53,12 @@ class Gain:
         return method, flow, fused
 
 
-def gain(run: Path, dataset: Dataset, *, flow_test: Scores, names: Sequence[str]) -> Gain:
+def gain(run: Path, dataset: Dataset, *, flow_test: Scores, gap_frames: int, names: Sequence[str]) -> Gain:
     """Fuses one run with flow."""
     bundle = Bundle.load(run)
     normal = held_out(bundle, dataset)
     method_z = standardise(_test_scores(run, names), _score(bundle.scoring_model(), bundle, dataset, normal))
-    flow_z = standardise(flow_test, _flow(dataset, normal))
+    flow_z = standardise(flow_test, _flow(dataset, normal, gap_frames))
     return Gain(method_z, flow_z, {name: method_z[name] + flow_z[name] for name in names})
 
 
@@ -107,8 +107,8 @@ def _score(model: ScoringModel, bundle: Bundle, dataset: Dataset, videos: Sequen
     return {video.name: video.raw_T for video in scored.videos}
 
 
-def _flow(dataset: Dataset, videos: Sequence[LabelledVideo]) -> Scores:
-    scored = flow_floor(dataset, videos=videos, settings=ScoringSettings())
+def _flow(dataset: Dataset, videos: Sequence[LabelledVideo], gap_frames: int) -> Scores:
+    scored = flow_floor(dataset, videos=videos, settings=ScoringSettings(), gap_frames=gap_frames)
     return {video.name: video.raw_T for video in scored.videos}
 
 
@@ -174,6 +174,7 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", type=Path)
     parser.add_argument("--data", required=True)
     parser.add_argument("--root", required=True, type=Path)
+    parser.add_argument("--flow-gap", type=int, default=1)
     parser.add_argument("--untrained", action="store_true")
     arguments = parser.parse_args()
     dataset = open_dataset(arguments.data, arguments.root)
@@ -183,9 +184,12 @@ def main() -> None:
         label_T = dataset.frame_labels(video)
         assert label_T is not None, f"{video.name} has no labels"
         labels[video.name] = label_T
-    flow_test = _flow(dataset, tests)
+    flow_test = _flow(dataset, tests, arguments.flow_gap)
     names = list(labels)
-    gains = [gain(run, dataset, flow_test=flow_test, names=names) for run in arguments.runs]
+    gains = [
+        gain(run, dataset, flow_test=flow_test, gap_frames=arguments.flow_gap, names=names)
+        for run in arguments.runs
+    ]
     print(report(gains, labels))
     if arguments.untrained:
         print(f"\nbefore training: {_auc(untrained(arguments.runs[0], dataset, tests), labels):.4f}")

@@ -66,8 +66,6 @@ class HeldCommand:
 
 
 def _run(words: list[str], at: Place, folder: Path) -> None:
-    # A shell in the background starts its jobs deaf to Ctrl-C; a terminal does not.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     for number, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(folder / name, os.O_WRONLY | os.O_CREAT), number)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)

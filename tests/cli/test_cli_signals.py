@@ -22,16 +22,16 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+AGAIN = "Stopped. What was written before is whole. Give the same command again to begin anew."
+RESUME = "Stopped. What was written before is whole. The same command with --resume goes on with it."
+
+
 @pytest.fixture(autouse=True, scope="module")
 def hearing_ctrl_c():
     """A shell in the background starts its jobs deaf to Ctrl-C, and they their children; a terminal does not."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
-
-
-AGAIN = "Stopped. What was written before is whole. Give the same command again to begin anew."
-RESUME = "Stopped. What was written before is whole. The same command with --resume goes on with it."
 
 
 @pytest.fixture

@@ -9,12 +9,14 @@ from sklearn.metrics import roc_auc_score
 
 from normalcy.datasets import open_dataset
 from normalcy.errors import LabelError, SkippedVideoWarning
+from normalcy.evaluation.flow_floor import flow_floor
 from normalcy.evaluation.frame_metrics import VideoScores
 from normalcy.evaluation.protocols import METRIC_NOTES
 from normalcy.evaluation.regularity import regularity_auc
 from normalcy.evaluation.run import evaluate
 from normalcy.methods.stae import COMPARED
 from normalcy.scoring.bundle import Bundle
+from normalcy.scoring.settings import ScoringSettings
 from tiny_scene import RUNS
 
 
@@ -96,6 +98,19 @@ def test_the_flow_floor_is_the_method_of_that_name(by_stae, by_flow):
     floor = by_stae.floors["flow-magnitude"]
     assert list(floor) == list(by_flow.metrics)
     assert all(floor[name] == value for name, value in by_flow.metrics.items() if name not in papers)
+
+
+def test_flow_between_frames_further_apart_is_longer(tiny_root):
+    dataset = open_dataset("folder", tiny_root)
+    near, far = (
+        flow_floor(dataset, videos=dataset.videos("test"), settings=ScoringSettings(), gap_frames=gap)
+        for gap in (1, 2)
+    )
+    for one, two in zip(near.videos, far.videos, strict=True):
+        assert len(one.raw_T) == len(two.raw_T)
+        moving = one.raw_T > 0.5
+        assert moving.any()
+        assert np.median(two.raw_T[moving] / one.raw_T[moving]) > 1.3
 
 
 def test_each_part_is_judged_alone(by_stae, by_flow):
