@@ -13,9 +13,10 @@ A heads, K width of a head.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, cast
+from typing import cast
 
 import torch
+from speed_work import Optimisers
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
@@ -31,13 +32,6 @@ from normalcy.methods.contract import Scores
 from normalcy.methods.ocr_gan_video import Generator, OcrGanVideo, Rebuilt
 
 Streams = tuple[Tensor, Tensor]
-
-
-class Optimisers(NamedTuple):
-    """One for each player."""
-
-    generator: torch.optim.Optimizer
-    discriminator: torch.optim.Optimizer
 
 
 def train_step(method: OcrGanVideo, clip_BTCHW: Tensor, optimisers: Optimisers, *, clip_norm: float) -> None:

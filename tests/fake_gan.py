@@ -5,6 +5,8 @@ https://example.org, for the registry's sake. Deviations: none.
 Letters: B clips, T frames, C channels, H height, W width.
 """
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -58,6 +60,8 @@ class TinyDiscriminator(nn.Module):
 
 class TinyGan(Method):
     """Scores frames by their error of reconstruction."""
+
+    guessing_loss = math.log(2)
 
     def __init__(self, config: TinyGanConfig) -> None:
         super().__init__()

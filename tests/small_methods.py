@@ -29,6 +29,14 @@ SMALL: dict[str, dict[str, Any]] = {
         "score_weights": {"reconstruction": 1.0, "feature": 0.5, "displacement": 1.0},
         "further_parts": ("reconstruction_high", "reconstruction_low", "attention"),
     },
+    "future-frame": {
+        "size_px": (32, 48),
+        "channels": 1,
+        "widths": (8, 8),
+        "discriminator_widths": (8, 8),
+        "discriminator_strides": (2, 2),
+        "loss": {"flow": 0.0},
+    },
     "flow-magnitude": {"size_px": (32, 48), "blur_fraction": 0.1},
 }
 

@@ -30,12 +30,17 @@ class RunFolder:
         self.config = path / "config.yaml"
         self.bundle = path / "bundle"
         self.checkpoints = path / "checkpoints"
+        self.snapshots = self.checkpoints / "snapshots"
         self.logs = path / "logs"
         self.metrics = path / "metrics.json"
         self.scores = path / "scores.parquet"
         self.events = path / "events.json"
         self.report = path / "report.html"
         self.videos = path / "videos"
+
+    def snapshot(self, epochs: int) -> Path:
+        """Weights that were kept aside after so many epochs."""
+        return self.snapshots / f"epochs-{epochs}.ckpt"
 
     @contextmanager
     def claimed(self, *, go_on: str = "give the same command again") -> Iterator[None]:

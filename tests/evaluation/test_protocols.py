@@ -99,8 +99,28 @@ def test_the_papers_protocol_reads_raw_scores_unless_told_otherwise():
     assert evaluate_frames([scored([1, 2], [0, 1])], paper_protocol="regularity")["paper_protocol_auc"] == 1.0
 
 
+def test_the_psnr_protocol_scales_each_video_by_itself():
+    # -PSNR in dB. The abnormal frame of each video is its worst, but the first video is 10 dB worse than the second.
+    dark = scored([-20.0, -20.0, -15.0], [0, 0, 1], name="dark")
+    light = scored([-40.0, -38.0, -30.0], [0, 0, 1], name="light")
+    metrics = evaluate_frames([dark, light], paper_protocol="psnr")
+    # Scaled: 0, 0, 1 and 0, .2, 1: both abnormal frames lie above all normal ones.
+    assert metrics["paper_protocol_auc"] == 1.0
+    # As they are, two normal frames of four lie above the lower abnormal one: 6 of 8 pairs are in order.
+    assert metrics["micro_auc"] == 6 / 8
+
+
+def test_the_psnr_protocol_counts_the_first_frames_by_the_first_prediction():
+    # Four frames that nothing predicts; they take the score of the fifth.
+    verdicts = [FrameScore("v", i, i / 10, -40.0, -40.0, 0.0, False, i >= 4) for i in range(5)]
+    late = FrameScore("v", 5, 0.5, -30.0, -30.0, 0.0, False, True)
+    video = as_columns("v", [*verdicts, late], label_T=np.array([1, 0, 0, 0, 0, 1], bool))
+    # The first frame, abnormal, is tied with four normal ones: half of 4 pairs, and 4 more, of 8.
+    assert evaluate_frames([video], paper_protocol="psnr")["paper_protocol_auc"] == 6 / 8
+
+
 def test_an_unknown_protocol_names_the_known_ones():
-    with pytest.raises(ConfigError, match="known are regularity"):
+    with pytest.raises(ConfigError, match="known are psnr, regularity"):
         evaluate_frames([scored([1, 2], [0, 1])], paper_protocol="magic")
 
 

@@ -96,6 +96,14 @@ def test_what_the_generator_asks_of_features_leaves_no_trace_in_the_discriminato
     assert gan.generator.second.weight.grad.abs().max() > 0
 
 
+def test_a_discriminator_without_a_loss_is_not_trained():
+    gan = tiny_gan()
+    losses = gan.adversarial_losses(clip_of(gan))
+    take_gradients(AdversarialLosses(losses.generator, {}), gan)
+    assert gradients(gan.generator)
+    assert all(weight.grad is None for weight in gan.discriminator.parameters())
+
+
 def test_parts_of_a_batch_add_up_to_its_mean():
     gan = tiny_gan(noise=0).eval()
     clip = clip_of(gan, batch=4)

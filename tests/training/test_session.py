@@ -8,6 +8,7 @@ import torch
 from fake_gan import tiny_gan
 from normalcy.run_folder import RunFolder
 from normalcy.training.adversarial import train_adversarial
+from normalcy.training.checkpoints import load_weights, snapshots
 from normalcy.training.config import TrainingConfig
 from normalcy.training.history import read_history
 from normalcy.training.reconstruct import train_reconstruct
@@ -16,6 +17,18 @@ CONFIG = TrainingConfig(
     epochs=5, clips_per_epoch=8, precision="float32", learning_rate=3e-3, patience_epochs=1
 )
 ERRORS = {"loss": (3.0, 1.0, 2.0, 4.0, 5.0)}
+
+
+def test_snapshots_are_kept_beside_the_checkpoints(tiny_stae, footage, tmp_path):
+    method, run = tiny_stae(), RunFolder(tmp_path)
+    config = CONFIG.model_copy(update={"epochs": 4, "snapshot_epochs": 2, "keep": "last"})
+    train_reconstruct(method, footage, config, run=run, seed=0, resume=False)
+    assert list(snapshots(run)) == [2, 4]
+    early, late = tiny_stae(), tiny_stae()
+    load_weights(early, snapshots(run)[2])
+    load_weights(late, snapshots(run)[4])
+    assert not any(map(torch.equal, early.parameters(), late.parameters()))
+    assert all(map(torch.equal, late.parameters(), method.parameters()))
 
 
 @pytest.fixture(params=["reconstruct", "adversarial"])

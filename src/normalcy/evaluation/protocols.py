@@ -4,6 +4,7 @@ Letters: T frames of a video.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -47,7 +48,17 @@ LOOKS_AHEAD = frozenset(
 )
 """Metrics that no live camera could have: they look at the whole test video."""
 
+
+def psnr_auc(videos: Sequence[VideoScores]) -> float | None:
+    """Liu et al., CVPR 2018, arXiv 1712.09867: -PSNR scaled to [0, 1] in each video, one ROC over the frames of all.
+
+    `score_T` is -PSNR. The first frames, which no prediction is made for, have the score of the first that has one.
+    """
+    return micro_auc([replace(video, score_T=min_max(video.score_T)) for video in videos])
+
+
 PAPER_PROTOCOLS: dict[str, Callable[[Sequence[VideoScores]], float | None]] = {
+    "psnr": psnr_auc,
     "regularity": regularity_auc,
 }
 """The protocols of papers, on the frame errors that they are defined on."""

@@ -79,10 +79,10 @@ def evaluate(
         progress=progress,
     )
     labelled = scored.labelled
-    protocol = paper_protocol_of(bundle)
+    protocol = paper_protocol_of(bundle.header.method, bundle.header.fit.preset)
     return Evaluation(
         videos=scored.videos,
-        metrics=_metrics(scored, protocol) if labelled else {},
+        metrics=dataset_metrics(scored, protocol) if labelled else {},
         floors=_floors(bundle, dataset, scored, protocol, progress) if labelled else {},
         parts={name: part_auc(labelled, name) for name in labelled[0].parts} if labelled else {},
         pixel_criterion_auc=scored.pixels.criterion_auc(),
@@ -98,7 +98,8 @@ def part_auc(videos: Sequence[ScoredVideo], name: str) -> float | None:
     return micro_auc([VideoScores(video.name, video.parts[name], labels_of(video)) for video in videos])
 
 
-def _metrics(scored: ScoredDataset, paper_protocol: str | None) -> Metrics:
+def dataset_metrics(scored: ScoredDataset, paper_protocol: str | None) -> Metrics:
+    """All metrics of scored test videos, those of the paper's protocol on the errors that it reads."""
     labelled = scored.labelled
     metrics = evaluate_frames(
         labelled,
@@ -114,11 +115,11 @@ def _parts(videos: Sequence[ScoredVideo], name: str) -> list[Float64Array] | Non
     return [video.parts[name] for video in videos] if name in videos[0].parts else None
 
 
-def paper_protocol_of(bundle: Bundle) -> str | None:
+def paper_protocol_of(method: str, preset: str) -> str | None:
     """The protocol of the method's paper; None for a preset that is not the paper's method."""
-    definition = method_definition(bundle.header.method)
-    preset = definition.presets.get(bundle.header.fit.preset)
-    return None if preset and preset.variant else definition.paper_protocol
+    definition = method_definition(method)
+    known = definition.presets.get(preset)
+    return None if known and known.variant else definition.paper_protocol
 
 
 def _floors(
@@ -136,7 +137,7 @@ def _floors(
     # On the very videos that were scored: a floor on others would be no floor.
     videos = [video for video in dataset.videos("test") if video.name in labels]
     floor = flow_floor(dataset, videos=videos, settings=settings, progress=progress)
-    flow = _metrics(floor, paper_protocol)
+    flow = dataset_metrics(floor, paper_protocol)
     return {NOISE_METHOD: noise, FLOW_METHOD: flow}
 
 

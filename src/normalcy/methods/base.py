@@ -34,6 +34,13 @@ class Method(nn.Module):
         """Scores a batch of clips given in `clip.value_range`; no side effects."""
         raise NotImplementedError
 
+    def begin_training(self) -> None:
+        """Takes what only training needs, such as a frozen network, before any video is read.
+
+        Raises:
+            ConfigError: It is missing.
+        """
+
     def observe(self, videos: Iterable[npt.NDArray[np.uint8]]) -> None:
         """Takes what statistics it needs from normal videos, each uint8 (T, C, H, W), before training."""
 
@@ -51,7 +58,10 @@ class Method(nn.Module):
 
 
 class AdversarialLosses(NamedTuple):
-    """Named losses of both players of a GAN; `loss` is the one that each minimises."""
+    """Named losses of both players of a GAN; `loss` is the one that each minimises.
+
+    The discriminator's are empty where nothing that it says is listened to.
+    """
 
     generator: dict[str, Tensor]
     discriminator: dict[str, Tensor]
@@ -63,10 +73,12 @@ class Adversarial(Protocol):
     Attributes:
         generator: All that the generator's loss may change.
         discriminator: All that the discriminator's loss may change.
+        guessing_loss: What the discriminator's loss is where it calls everything as likely real as not.
     """
 
     generator: nn.Module
     discriminator: nn.Module
+    guessing_loss: float
 
     def adversarial_losses(self, clip_BTCHW: Tensor) -> AdversarialLosses:
         """Losses of a batch from one pass through both networks.

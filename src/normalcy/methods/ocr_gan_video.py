@@ -38,6 +38,7 @@ Deviations:
 Letters: B clips, T frames, C channels, H height, W width, h and w the size of features, A heads, P places.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, get_args
 
@@ -188,6 +189,8 @@ class Generator(nn.Module):
 
 class OcrGanVideo(Method):
     """Generator, discriminator, and the score made of both."""
+
+    guessing_loss = math.log(2)
 
     def __init__(self, config: OcrGanVideoConfig) -> None:
         super().__init__()

@@ -23,11 +23,11 @@ from normalcy.training.collapse import CollapseWatch
 from normalcy.training.config import TrainingConfig
 from normalcy.training.data import NormalFootage
 from normalcy.training.lightning_import import Callback, LightningModule
-from normalcy.training.optimising import cosine_decay, require_finite
+from normalcy.training.optimising import adam, rate_decay, require_finite
 from normalcy.training.session import run_session
 from normalcy.training.summary import TrainingSummary
 
-ADAM_BETAS = (0.5, 0.999)
+ADAM_BETA1 = 0.5
 
 
 def take_gradients(
@@ -40,7 +40,8 @@ def take_gradients(
     """Adds each loss's gradient to its own player's weights, and to no other's.
 
     Both losses may come from one graph: what would be a detached fake and a frozen discriminator in two passes is here
-    the choice of weights that each gradient is taken by. Both are taken at the same weights, before either steps.
+    the choice of weights that each gradient is taken by. Both are taken at the same weights, before either steps. A
+    discriminator without a loss is not trained.
 
     Args:
         losses: Of one batch, or of one of `parts` equal parts of it.
@@ -48,7 +49,10 @@ def take_gradients(
         parts: What the losses are divided by.
         backward: Takes a loss and what `torch.Tensor.backward` takes.
     """
-    backward(losses.discriminator["loss"] / parts, inputs=_weights(players.discriminator), retain_graph=True)
+    if losses.discriminator:
+        backward(
+            losses.discriminator["loss"] / parts, inputs=_weights(players.discriminator), retain_graph=True
+        )
     backward(losses.generator["loss"] / parts, inputs=_weights(players.generator))
 
 
@@ -81,7 +85,7 @@ class AdversarialTraining(LightningModule):
         """One batch, or a part of one; a loss that is not finite stops before it reaches the weights."""
         seed_batch(self.seed, epoch=self.current_epoch, batch=batch_index)
         losses = self.players.adversarial_losses(self.method.clip.in_range(clip_BTCHW))
-        for player in losses:
+        for player in filter(None, losses):
             require_finite(player["loss"], epoch=self.current_epoch, where=f"batch {batch_index}")
         take_gradients(losses, self.players, parts=self.config.accumulate, backward=self.manual_backward)
         if (batch_index + 1) % self.config.accumulate == 0 or self.trainer.is_last_batch:
@@ -116,15 +120,16 @@ class AdversarialTraining(LightningModule):
         self.log_dict(terms, batch_size=len(clip_BTCHW))
 
     def configure_optimizers(self) -> Any:
-        """The generator's Adam and the discriminator's, with the same cosine decay."""
+        """The generator's Adam and the discriminator's, with the same decay."""
         rates = {
             self.players.generator: self.config.learning_rate,
             self.players.discriminator: self.config.discriminator_learning_rate or self.config.learning_rate,
         }
         optimisers = [
-            torch.optim.Adam(_weights(player), lr=rate, betas=ADAM_BETAS) for player, rate in rates.items()
+            adam(_weights(player), rate=rate, config=self.config, beta1=ADAM_BETA1)
+            for player, rate in rates.items()
         ]
-        return optimisers, [cosine_decay(optimiser, config=self.config) for optimiser in optimisers]
+        return optimisers, [rate_decay(optimiser, config=self.config) for optimiser in optimisers]
 
 
 def train_adversarial(
@@ -143,11 +148,12 @@ def train_adversarial(
         NonFiniteLoss: A loss became NaN or infinite.
         KeyboardInterrupt: Ctrl-C; `resume` goes on after the last full epoch.
     """
-    callbacks: list[Callback] = [CollapseWatch()]
+    module = AdversarialTraining(method, config, seed=seed)
+    callbacks: list[Callback] = [CollapseWatch(guessing_loss=module.players.guessing_loss)]
     if config.ema_decay:
         callbacks.append(GeneratorAveraging(avg_fn=moving_average(config.ema_decay)))
     return run_session(
-        AdversarialTraining(method, config, seed=seed),
+        module,
         footage,
         config,
         run=run,

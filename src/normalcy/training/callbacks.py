@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from normalcy.progress import Progress
+from normalcy.run_folder import RunFolder
 from normalcy.training.lightning_import import Callback, LightningModule, Trainer, WeightAveraging
 
 
@@ -32,6 +33,19 @@ class ReportProgress(Callback):
         note = "" if loss is None else f", validation loss {float(loss):.4f}"
         done = trainer.current_epoch * int(trainer.num_training_batches) + trainer.fit_loop.batch_idx + 1
         self.progress(f"training, epoch {trainer.current_epoch + 1}{note}", done, self.total_steps)
+
+
+class KeepSnapshots(Callback):
+    """Keeps the weights aside every so many epochs."""
+
+    def __init__(self, run: RunFolder, *, every_epochs: int) -> None:
+        self.run, self.every_epochs = run, every_epochs
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Once an epoch's weights are settled."""
+        epochs = trainer.current_epoch + 1
+        if epochs % self.every_epochs == 0:
+            trainer.save_checkpoint(self.run.snapshot(epochs), weights_only=True)
 
 
 def moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:

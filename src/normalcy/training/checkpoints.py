@@ -1,4 +1,4 @@
-"""Checkpoints that are written whole or not at all.
+"""Checkpoints: written whole or not at all, and read back.
 
 Lightning writes a checkpoint to the system's temporary folder and moves it from there. Where that is another disk, the
 move is a copy: cut off by a full disk or a kill, it leaves half a file in the place of the last good checkpoint.
@@ -12,8 +12,22 @@ from typing import Any
 import torch
 
 from normalcy.errors import InputError
-from normalcy.run_folder import whole_file
+from normalcy.methods.base import Method
+from normalcy.run_folder import RunFolder, whole_file
 from normalcy.training.lightning_import import TorchCheckpointIO
+
+
+def load_weights(method: Method, path: Path) -> None:
+    """Puts the weights of a checkpoint into a method, which then scores."""
+    weights = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    method.load_state_dict({name.removeprefix("method."): tensor for name, tensor in weights.items()})
+    method.float().eval()
+
+
+def snapshots(run: RunFolder) -> dict[int, Path]:
+    """Weights that were kept aside, by how many epochs they had been trained for; see `training.snapshot_epochs`."""
+    epochs = sorted(int(path.stem.rpartition("-")[2]) for path in run.snapshots.glob("epochs-*.ckpt"))
+    return {each: run.snapshot(each) for each in epochs}
 
 
 class WholeCheckpointIO(TorchCheckpointIO):

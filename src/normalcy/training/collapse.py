@@ -1,8 +1,9 @@
 """Watches the two players for the ways in which their game ends early.
 
 A discriminator that is always right tells the generator nothing any more (Arjovsky and Bottou, 2017,
-https://arxiv.org/abs/1701.04862), and neither does one that only guesses: its loss is then ln 2. A generator that
-answers every clip alike has collapsed to a mode (Goodfellow, 2016, https://arxiv.org/abs/1701.00160, section 5.1.1).
+https://arxiv.org/abs/1701.04862), and neither does one that only guesses: its loss is then what the method says it is,
+such as ln 2 of a cross-entropy. A generator that answers every clip alike has collapsed to a mode (Goodfellow, 2016,
+https://arxiv.org/abs/1701.00160, section 5.1.1).
 """
 
 import math
@@ -13,7 +14,8 @@ from typing import Any
 from normalcy.errors import CollapseWarning
 from normalcy.training.lightning_import import Callback, LightningModule, Trainer
 
-GUESSING_LOSS = math.log(2)
+WON, GUESSES_WITHIN = 0.072, 0.029
+"""As shares of the loss of a discriminator that guesses: below the one it has won, that near it still guesses."""
 
 
 @dataclass(frozen=True)
@@ -44,49 +46,59 @@ class Symptom:
     def range(self) -> str:
         """The range in words."""
         return (
-            f"under {self.high}" if self.low == -math.inf else f"between {self.low:.3f} and {self.high:.3f}"
+            f"under {self.high:.2g}"
+            if self.low == -math.inf
+            else f"between {self.low:.3f} and {self.high:.3f}"
         )
 
 
-SYMPTOMS = (
-    Symptom(
-        "won",
-        "train_discriminator_loss",
-        -math.inf,
-        0.05,
-        3,
-        "the discriminator won: its loss",
-        "the generator learns little from it; lower training.discriminator_learning_rate",
-    ),
-    Symptom(
-        "guesses",
-        "train_discriminator_loss",
-        GUESSING_LOSS - 0.02,
-        GUESSING_LOSS + 0.02,
-        5,
-        "the discriminator only guesses: its loss",
-        "the adversarial and latent terms teach little; raise training.discriminator_learning_rate, "
-        "or leave them out",
-    ),
-    Symptom(
-        "mode collapse",
-        "train_discriminator_diversity",
-        -math.inf,
-        0.1,
-        3,
-        "mode collapse: the spread of the generated clips over that of the real ones",
-        "the generator answers different clips alike; lower training.learning_rate, or weigh reconstruction more",
-        # A network that adds to a good guess starts with nothing to add: that is no collapse yet.
-        grace_epochs=5,
-    ),
-)
+def symptoms(guessing_loss: float) -> tuple[Symptom, ...]:
+    """What to watch for, where a discriminator that guesses has this loss."""
+    won, near = WON * guessing_loss, GUESSES_WITHIN * guessing_loss
+    return (
+        Symptom(
+            "won",
+            "train_discriminator_loss",
+            -math.inf,
+            won,
+            3,
+            "the discriminator won: its loss",
+            "the generator learns little from it; lower training.discriminator_learning_rate",
+        ),
+        Symptom(
+            "guesses",
+            "train_discriminator_loss",
+            guessing_loss - near,
+            guessing_loss + near,
+            5,
+            "the discriminator only guesses: its loss",
+            "what the generator learns from it teaches little; raise training.discriminator_learning_rate, "
+            "or leave it out",
+        ),
+        Symptom(
+            "mode collapse",
+            "train_discriminator_diversity",
+            -math.inf,
+            0.1,
+            3,
+            "mode collapse: the spread of the generated clips over that of the real ones",
+            "the generator answers different clips alike; lower training.learning_rate, or weigh reconstruction more",
+            # A network that adds to a good guess starts with nothing to add: that is no collapse yet.
+            grace_epochs=5,
+        ),
+    )
 
 
 class CollapseWatch(Callback):
-    """Warns once of each symptom that lasts, and remembers it over resumptions."""
+    """Warns once of each symptom that lasts, and remembers it over resumptions.
 
-    def __init__(self) -> None:
-        self._epochs = {symptom.name: 0 for symptom in SYMPTOMS}
+    Args:
+        guessing_loss: What the discriminator's loss is where it calls everything as likely real as not.
+    """
+
+    def __init__(self, *, guessing_loss: float) -> None:
+        self._symptoms = symptoms(guessing_loss)
+        self._epochs = {symptom.name: 0 for symptom in self._symptoms}
         self._told: dict[str, str] = {}
         self._seen_well: set[str] = set()
 
@@ -97,7 +109,7 @@ class CollapseWatch(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Looks at the means of the epoch."""
-        for symptom in SYMPTOMS:
+        for symptom in self._symptoms:
             mean = trainer.callback_metrics.get(symptom.metric)
             is_within = mean is not None and symptom.low < float(mean) < symptom.high
             if mean is not None and not is_within:

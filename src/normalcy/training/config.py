@@ -45,13 +45,17 @@ class TrainingConfig(StrictConfig):
         clip_strides: Distances between neighbouring frames of the clips that are sampled.
         learning_rate: Of Adam.
         discriminator_learning_rate: Of the second player's Adam, where two are trained; null for the same.
-        learning_rate_end: Fraction of it that is left at the end of a cosine decay over the epochs.
+        learning_rate_decay: How it falls over the epochs: along a cosine, or at once after three quarters of them.
+        learning_rate_end: Fraction of it that is left at the end.
+        adam_beta1: Adam's momentum; null for the usual one of the kind of training: 0.9, or 0.5 where two players are
+            trained.
         gradient_clip: Largest norm of the gradient, each player's of its own.
         keep: Which weights the bundle gets: the best by validation loss, or the last, of a fixed budget.
         patience_epochs: Early stopping after so many epochs without a lower validation loss; only to keep the best.
         ema_decay: Decay of the exponential moving average of the weights (a generator's alone), once it is warm: after
             n updates it is at most (1 + n) / (10 + n). Null for none.
         precision: Of training; auto is bf16 where the hardware computes it natively.
+        snapshot_epochs: Weights are kept aside every so many epochs, to see how long training pays; null keeps none.
         minutes: Largest duration; training then ends after the epoch at hand. Null for no limit.
         workers: Processes that prepare batches; 0 uses the main one.
     """
@@ -63,12 +67,15 @@ class TrainingConfig(StrictConfig):
     clip_strides: tuple[Annotated[int, Field(ge=1)], ...] = Field((1, 2, 3), min_length=1)
     learning_rate: float = Field(1e-3, gt=0)
     discriminator_learning_rate: float | None = Field(None, gt=0)
+    learning_rate_decay: Literal["cosine", "step"] = "cosine"
     learning_rate_end: float = Field(1.0, gt=0, le=1)
+    adam_beta1: float | None = Field(None, ge=0, lt=1)
     gradient_clip: float = Field(1.0, gt=0)
     keep: Keep = "best"
     patience_epochs: int = Field(10, ge=1)
     ema_decay: float | None = Field(None, gt=0, lt=1)
     precision: Literal["auto", "float32", "bf16"] = "auto"
+    snapshot_epochs: int | None = Field(None, ge=1)
     minutes: float | None = Field(None, gt=0)
     workers: int = Field(0, ge=0)
 

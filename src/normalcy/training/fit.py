@@ -61,6 +61,7 @@ def _fit_claimed(
 ) -> Bundle:
     started = time.perf_counter()
     method = build_method(config)
+    method.begin_training()
     footage = load_normal_footage(config.data, spec=method.clip, seed=config.seed, progress=progress)
     _require_clips(config, footage, method.clip)
     _begin(run, config, resume)

@@ -1,13 +1,17 @@
 """What the steps of every kind of training share."""
 
 import math
+from collections.abc import Iterable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from normalcy.errors import NonFiniteLoss
 from normalcy.training.config import TrainingConfig
+
+STEP_AFTER = 0.75
+"""Share of the epochs after which a rate that falls in one step falls."""
 
 
 def require_finite(loss: Tensor, *, epoch: int, where: str) -> None:
@@ -24,9 +28,22 @@ def require_finite(loss: Tensor, *, epoch: int, where: str) -> None:
         )
 
 
-def cosine_decay(optimiser: torch.optim.Optimizer, *, config: TrainingConfig) -> LambdaLR:
+def adam(
+    weights: Iterable[nn.Parameter], *, rate: float, config: TrainingConfig, beta1: float
+) -> torch.optim.Adam:
+    """Adam with the momentum of the configuration, or else `beta1`."""
+    momentum = beta1 if config.adam_beta1 is None else config.adam_beta1
+    return torch.optim.Adam(weights, lr=rate, betas=(momentum, 0.999))
+
+
+def rate_decay(optimiser: torch.optim.Optimizer, *, config: TrainingConfig) -> LambdaLR:
     """Takes the learning rate down to `learning_rate_end` of it over the epochs."""
-    end, epochs = config.learning_rate_end, config.epochs
-    return LambdaLR(
-        optimiser, lambda epoch: end + (1 - end) * (1 + math.cos(math.pi * min(epoch / epochs, 1))) / 2
-    )
+    return LambdaLR(optimiser, lambda epoch: rate_factor(epoch, config=config))
+
+
+def rate_factor(epoch: int, *, config: TrainingConfig) -> float:
+    """What the learning rate is multiplied by in an epoch, the first one being 0."""
+    end, done = config.learning_rate_end, min(epoch / config.epochs, 1)
+    if config.learning_rate_decay == "step":
+        return end if done >= STEP_AFTER else 1.0
+    return end + (1 - end) * (1 + math.cos(math.pi * done)) / 2

@@ -5,7 +5,6 @@ Letters: B clips, T frames, C channels, H height, W width.
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from normalcy.methods.base import Method
@@ -15,9 +14,11 @@ from normalcy.training.callbacks import moving_average
 from normalcy.training.config import TrainingConfig
 from normalcy.training.data import NormalFootage
 from normalcy.training.lightning_import import LightningModule, WeightAveraging
-from normalcy.training.optimising import cosine_decay, require_finite
+from normalcy.training.optimising import adam, rate_decay, require_finite
 from normalcy.training.session import run_session
 from normalcy.training.summary import TrainingSummary
+
+ADAM_BETA1 = 0.9
 
 
 class Reconstruct(LightningModule):
@@ -47,9 +48,11 @@ class Reconstruct(LightningModule):
         return losses
 
     def configure_optimizers(self) -> Any:
-        """Adam, with a cosine decay over the epochs where one is asked for."""
-        optimiser = torch.optim.Adam(self.method.parameters(), lr=self.config.learning_rate)
-        return {"optimizer": optimiser, "lr_scheduler": cosine_decay(optimiser, config=self.config)}
+        """Adam, with a rate that falls over the epochs where that is asked for."""
+        optimiser = adam(
+            self.method.parameters(), rate=self.config.learning_rate, config=self.config, beta1=ADAM_BETA1
+        )
+        return {"optimizer": optimiser, "lr_scheduler": rate_decay(optimiser, config=self.config)}
 
 
 def train_reconstruct(

@@ -9,7 +9,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import cast
 
-import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -17,8 +16,8 @@ from normalcy.layers.shapes import use_channels_last
 from normalcy.methods.base import Method
 from normalcy.progress import Progress
 from normalcy.run_folder import RunFolder
-from normalcy.training.callbacks import ReportProgress, Warns
-from normalcy.training.checkpoints import WholeCheckpointIO
+from normalcy.training.callbacks import KeepSnapshots, ReportProgress, Warns
+from normalcy.training.checkpoints import WholeCheckpointIO, load_weights
 from normalcy.training.config import TrainingConfig
 from normalcy.training.data import NormalFootage
 from normalcy.training.lightning_import import (
@@ -66,18 +65,18 @@ def run_session(
     method = cast(Method, module.method)
     finished = run.checkpoints / "finished.json"
     if resume and finished.is_file():
-        _load_weights(method, run.checkpoints / f"{config.keep}.ckpt")
+        load_weights(method, run.checkpoints / f"{config.keep}.ckpt")
         return read_summary(finished)
     training = training_loader(footage.fitted, spec=method.clip, config=config, seed=seed)
     validation = validation_loader(footage.held_out, spec=method.clip, config=config)
     # Its count of seconds goes on over resumptions.
     timer = Timer(_limit(config), interval="epoch", verbose=False)
     best, last = _checkpoints(run)
-    others = _callbacks(config, callbacks, len(training), progress)
+    others = _callbacks(config, callbacks, run, len(training), progress)
     trainer = _trainer(config, run, [best, last, timer, *others], is_manual=not module.automatic_optimization)
     use_channels_last(module)
     _fit(trainer, module, training, validation, checkpoint=_last_epoch(run) if resume else None)
-    _load_weights(method, run.checkpoints / f"{config.keep}.ckpt")
+    load_weights(method, run.checkpoints / f"{config.keep}.ckpt")
     summary = TrainingSummary(
         epochs=trainer.current_epoch,
         steps=trainer.global_step // len(trainer.optimizers),
@@ -119,9 +118,15 @@ def _checkpoints(run: RunFolder) -> tuple[ModelCheckpoint, ModelCheckpoint]:
 
 
 def _callbacks(
-    config: TrainingConfig, of_kind: Sequence[Callback], batches: int, progress: Progress | None
+    config: TrainingConfig,
+    of_kind: Sequence[Callback],
+    run: RunFolder,
+    batches: int,
+    progress: Progress | None,
 ) -> list[Callback]:
     callbacks = list(of_kind)
+    if config.snapshot_epochs:
+        callbacks.append(KeepSnapshots(run, every_epochs=config.snapshot_epochs))
     if config.keep == "best":
         callbacks.insert(0, EarlyStopping("validation_loss", patience=config.patience_epochs))
     if progress:
@@ -184,12 +189,6 @@ def _without_notes() -> Iterator[None]:
         warnings.filterwarnings("ignore", message=".*number of training batches.*logging interval.*")
         warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
         yield
-
-
-def _load_weights(method: Method, path: Path) -> None:
-    weights = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-    method.load_state_dict({name.removeprefix("method."): tensor for name, tensor in weights.items()})
-    method.float().eval()
 
 
 def _stopped_by(trainer: Trainer, config: TrainingConfig) -> str:

@@ -1,4 +1,4 @@
-"""The measurements of OCR-GAN Video as tables in markdown."""
+"""Measurements of speed as tables in markdown."""
 
 from collections.abc import Mapping
 from typing import Any

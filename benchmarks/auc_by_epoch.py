@@ -1,0 +1,114 @@
+"""How long training pays: the frame AUC of a run's snapshots.
+
+    normalcy fit METHOD ... --out RUN --set training.snapshot_epochs=5
+    python benchmarks/auc_by_epoch.py RUN --data ucsd-ped2 --root DIR --out results/studies/NAME.json
+
+Every snapshot is judged as `normalcy evaluate` judges a bundle: the same frames, causal raw scores, its own normal
+parts from the held-out video. What is in the file already is not made again, so that a run can grow. A table is written
+beside it. Nothing may be chosen by this curve: it is of test video.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from normalcy.allocator import keep_freed_memory
+from normalcy.config import read_yaml
+from normalcy.datasets import open_dataset
+from normalcy.datasets.base import Dataset
+from normalcy.environment import hardware, versions
+from normalcy.evaluation.run import dataset_metrics, paper_protocol_of, part_auc
+from normalcy.evaluation.scored_dataset import score_dataset
+from normalcy.run_folder import RunFolder, write_json, write_text
+from normalcy.scoring.model import TorchModel
+from normalcy.training.calibrate import normal_parts
+from normalcy.training.checkpoints import load_weights, snapshots
+from normalcy.training.config import FitConfig, resolve_config
+from normalcy.training.data import NormalFootage, load_normal_footage
+from normalcy.training.fit import build_method
+from normalcy.training.history import read_history
+
+COLUMNS = ("micro_auc", "micro_auc_minmax", "paper_protocol_auc", "macro_auc")
+
+
+def judge(
+    config: FitConfig, weights: Path | None, *, dataset: Dataset, footage: NormalFootage
+) -> dict[str, Any]:
+    """Metrics and the AUC of each part of the score, with the weights of a snapshot or the untrained ones."""
+    method = build_method(config).eval()
+    if weights:
+        load_weights(method, weights)
+    model = TorchModel(method)
+    if method.fuses_parts:
+        method.observe_parts(normal_parts(model, footage.held_out, settings=config.scoring))
+    scored = score_dataset(model, dataset, settings=config.scoring, calibration=None)
+    metrics = dataset_metrics(scored, paper_protocol_of(config.method, config.preset))
+    return {
+        "metrics": {name: value for name, value in metrics.items() if value is not None},
+        "parts": {name: part_auc(scored.labelled, name) for name in scored.labelled[0].parts},
+    }
+
+
+def points(run: RunFolder, dataset: Dataset, known: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A point for the untrained network and for each snapshot, in order."""
+    settings = read_yaml(run.config)
+    config = resolve_config(settings["method"], data={}, file=run.config)
+    spec = build_method(config).clip
+    footage = load_normal_footage(config.data, spec=spec, seed=config.seed)
+    validation = dict(read_history(run).get("validation_loss", []))
+    found = {point["epochs"]: point for point in known}
+    steps = (config.training.clips_per_epoch or 0) // config.training.batch_size
+    for epochs, weights in {0: None, **snapshots(run)}.items():
+        if epochs not in found:
+            print(f"after {epochs} epochs", flush=True)
+            place = {"epochs": epochs, "steps": epochs * steps, "validation_loss": validation.get(epochs - 1)}
+            found[epochs] = place | judge(config, weights, dataset=dataset, footage=footage)
+    return [found[epochs] for epochs in sorted(found)]
+
+
+def table(curve: Sequence[dict[str, Any]]) -> str:
+    """A row for each point."""
+    names = [name for name in COLUMNS if name in curve[0]["metrics"]]
+    parts = list(curve[0]["parts"])
+    head = ["epochs", "steps", "validation loss", *names, *(f"{name} alone" for name in parts)]
+    lines = [head, ["---:"] * len(head)]
+    for point in curve:
+        loss = point["validation_loss"]
+        aucs = [point["metrics"][name] for name in names] + [point["parts"][name] for name in parts]
+        cells = [str(point["epochs"]), str(point["steps"]), "-" if loss is None else f"{loss:.3f}"]
+        lines.append([*cells, *(f"{auc:.3f}" for auc in aucs)])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def main() -> None:
+    """Judges what is missing and writes the curve."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--root", required=True, type=Path)
+    parser.add_argument("--out", required=True, type=Path)
+    options = parser.parse_args()
+    keep_freed_memory()
+    run = RunFolder(options.run)
+    earlier = json.loads(options.out.read_text()) if options.out.is_file() else {"curve": []}
+    curve = points(run, open_dataset(options.data, options.root), earlier["curve"])
+    config = read_yaml(run.config)
+    record = {
+        "method": config["method"],
+        "preset": config["preset"],
+        "dataset": options.data,
+        "seed": config["seed"],
+        "settings": {name: config[name] for name in ("model", "training")},
+        "versions": versions(),
+        "hardware": hardware(),
+        "curve": curve,
+    }
+    write_json(options.out, record)
+    write_text(options.out.with_suffix(".md"), table(curve))
+    print(table(curve))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""What each loss of future frame prediction is worth: the same budget with more and more of them.
+
+    python benchmarks/loss_ablation.py --data ucsd-ped2 --root DIR --flow-weights FILE \\
+        --out results/studies/future-frame-losses
+
+fits and judges every row at every seed, and keeps each as `<row>.json` in the form of all results files. What is there
+already is not made again, so that rows can be made by several processes and on several days. The table is printed and
+written beside them.
+"""
+
+import argparse
+from pathlib import Path
+
+from normalcy.allocator import keep_freed_memory
+from normalcy.datasets import open_dataset
+from normalcy.environment import command_line
+from normalcy.evaluation.results import Result, Spread, read_result, write_result
+from normalcy.evaluation.run import evaluate
+from normalcy.run_folder import RunFolder, write_text
+from normalcy.scoring.bundle import Bundle
+from normalcy.training.config import resolve_config
+from normalcy.training.fit import fit
+from normalcy.workflows.judge import metrics_record, published
+
+METHOD = "future-frame"
+ROWS = {
+    "intensity": ("gradient", "adversarial", "flow"),
+    "intensity, gradient": ("adversarial", "flow"),
+    "intensity, gradient, adversarial": ("flow",),
+    "intensity, gradient, flow": ("adversarial",),
+    "intensity, gradient, adversarial, flow": (),
+}
+"""Rows by name: the losses that are left out."""
+METRICS = ("micro_auc", "micro_auc_minmax", "paper_protocol_auc", "macro_auc")
+
+
+def make(row: str, seed: int, options: argparse.Namespace) -> None:
+    """Fits and judges one row at one seed, and enters it into the row's file."""
+    run = RunFolder(options.runs / f"{file_name(row)}-seed{seed}")
+    settings = settings_of(row, options)
+    data = {"name": options.data, "root": str(options.root)}
+    config = resolve_config(METHOD, preset=options.preset, data=data, overrides=[*settings, f"seed={seed}"])
+    fit(config, run=run, overwrite=True, command=fit_command(row, seed, options))
+    bundle = Bundle.load(run.bundle)
+    evaluation = evaluate(bundle, open_dataset(options.data, options.root))
+    place = ["--data", options.data, "--root", str(options.root)]
+    record = metrics_record(
+        bundle, options.data, evaluation, command_line(["evaluate", str(run.path), *place])
+    )
+    write_result(path_of(row, options.out), published(record))
+
+
+def fit_command(row: str, seed: int, options: argparse.Namespace) -> str:
+    """What makes the row's fit without this script."""
+    words = ["fit", METHOD, "--preset", options.preset, "--data", options.data, "--root", str(options.root)]
+    words += ["--seed", str(seed), "--out", str(options.runs / f"{file_name(row)}-seed{seed}")]
+    return command_line([*words, *(word for each in settings_of(row, options) for word in ("--set", each))])
+
+
+def settings_of(row: str, options: argparse.Namespace) -> list[str]:
+    """What the row sets differently."""
+    without = [f"model.loss.{name}=0" for name in ROWS[row]]
+    return [*without, f"model.flow.weights={options.flow_weights}", *options.set]
+
+
+def path_of(row: str, out: Path) -> Path:
+    """The row's results file."""
+    return out / f"{file_name(row)}.json"
+
+
+def file_name(row: str) -> str:
+    """The row's name in a path."""
+    return row.replace(", ", "-")
+
+
+def table(out: Path) -> str:
+    """All rows that there are."""
+    parts = sorted({name for result in _results(out).values() for name in result.parts})
+    head = ["losses", *METRICS, *(f"{name} alone" for name in parts), "seeds"]
+    lines = [head, ["---", *["---:"] * (len(head) - 1)]]
+    for row, result in _results(out).items():
+        spreads = [result.metrics[name] for name in METRICS] + [result.parts[name] for name in parts]
+        lines.append([row, *map(_cell, spreads), str(len(result.seeds))])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def _results(out: Path) -> dict[str, Result]:
+    return {row: read_result(path_of(row, out)) for row in ROWS if path_of(row, out).is_file()}
+
+
+def _cell(value: Spread) -> str:
+    if value.mean is None:
+        return "-"
+    return f"{value.mean:.3f}" if value.sd is None else f"{value.mean:.3f} ± {value.sd:.3f}"
+
+
+def main() -> None:
+    """Makes what is missing and prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--root", required=True, type=Path)
+    parser.add_argument("--flow-weights", required=True, type=Path)
+    parser.add_argument("--out", required=True, type=Path)
+    parser.add_argument("--preset", default="small")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--row", action="append", choices=ROWS, help="only this one; repeatable")
+    parser.add_argument("--runs", type=Path, default=Path("runs/future-frame-losses"))
+    parser.add_argument("--set", action="append", default=[], help="settings of all rows")
+    options = parser.parse_args()
+    keep_freed_memory()
+    for seed in options.seeds:
+        for row in options.row or ROWS:
+            path = path_of(row, options.out)
+            if not (path.is_file() and seed in read_result(path).seeds):
+                print(f"{row}, seed {seed}", flush=True)
+                make(row, seed, options)
+    write_text(options.out / "README.md", table(options.out))
+    print(table(options.out))
+
+
+if __name__ == "__main__":
+    main()
