@@ -28,6 +28,8 @@ from normalcy.training.adversarial import take_gradients
 
 LARGEST_LOSS_DIFFERENCE = 1e-4
 CLIPS = 2
+# So much of each that none's gradient hides behind the others'.
+LOSS_WEIGHTS = {"intensity": 1.0, "gradient": 1.0, "flow": 10.0, "adversarial": 1.0}
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,8 @@ def agreement(preset: str, *, flow_weights: Path, **changes: object) -> LossAgre
 
     Each in the memory layout it is timed in.
     """
-    ours, copy = (
-        build(preset, flow_weights=flow_weights, **{**changes, "flow": {"scale": 1.0}}) for _ in range(2)
-    )
+    changes = {**changes, "flow": {"scale": 1.0}, "loss": LOSS_WEIGHTS}
+    ours, copy = (build(preset, flow_weights=flow_weights, **changes) for _ in range(2))
     use_channels_last(ours)
     ours.begin_training()
     plain = plain_of(copy, flow_weights=flow_weights)

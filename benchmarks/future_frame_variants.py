@@ -10,7 +10,16 @@ from typing import cast
 import naive_future_frame as naive
 import torch
 from safetensors.torch import save_file
-from speed_work import Work, bf16, infer, optimisers, our_step, uint8_clips, without_zeros
+from speed_work import (
+    Work,
+    bf16,
+    bf16_of_training,
+    infer,
+    optimisers,
+    our_step,
+    uint8_clips,
+    without_zeros,
+)
 from torch import Tensor
 
 from normalcy.layers.flow_networks import flow_network
@@ -34,7 +43,7 @@ TRAINING = (
 )
 TRAINING_COMPILED = ("ours bf16, compiled",)
 # The second is what is shipped. The last is no score, only the prediction, to tell what the rest costs.
-SCORING = ("naive float32", "ours float32", "ours, bf16", "network alone, bf16")
+SCORING = ("naive float32", "ours float32", "ours, bf16", "only the prediction, bf16")
 SCORING_COMPILED = ("ours, compiled", "ours, bf16, compiled")
 
 # The network is compiled anew for every preset and number of clips, always the same lines of code.
@@ -51,10 +60,10 @@ def training_work(preset: str, variant: str, batch: int, *, flow_weights: Path) 
     method = build(preset, flow_weights=flow_weights, **changes)
     clip_BTCHW = method.clip.in_range(uint8_clips(method.clip, batch))
     config = TrainingConfig(**METHOD.presets[preset].training)
-    precision, clip_norm = bf16("bf16" in variant), config.gradient_clip
+    clip_norm = config.gradient_clip
     if variant.startswith("naive"):
         plain = plain_of(method, flow_weights=flow_weights, is_channels_last="channels last" in variant)
-        both = optimisers(plain.generator, plain.discriminator, config)
+        both, precision = optimisers(plain.generator, plain.discriminator, config), bf16("bf16" in variant)
         return lambda: naive.train_step(plain, clip_BTCHW, both, precision, clip_norm=clip_norm)
     method.begin_training()
     method.train()
@@ -62,7 +71,7 @@ def training_work(preset: str, variant: str, batch: int, *, flow_weights: Path) 
     both = optimisers(method.generator, method.discriminator, config)
     if variant == "ours bf16, compiled":
         _compile_networks(method)
-    players = cast(Adversarial, method)
+    players, precision = cast(Adversarial, method), bf16_of_training("bf16" in variant)
     return lambda: our_step(players, clip_BTCHW, both, precision, clip_norm=clip_norm)
 
 
@@ -78,7 +87,7 @@ def scoring_work(preset: str, variant: str, batch: int) -> Work:
         return lambda: infer(lambda clip: naive.score(plain, clip), clips, spec, torch.no_grad, bf16(False))
     ours = cast(FutureFrame, folded(method))
     use_channels_last(ours)
-    if variant == "network alone, bf16":
+    if variant == "only the prediction, bf16":
         return _prediction_alone(ours, spec.in_range(uint8_clips(spec, batch)))
     if "compiled" in variant:
         _compile_networks(ours)

@@ -24,13 +24,13 @@ from normalcy.workflows.judge import metrics_record, published
 
 METHOD = "future-frame"
 ROWS = {
-    "intensity": ("gradient", "adversarial", "flow"),
-    "intensity, gradient": ("adversarial", "flow"),
-    "intensity, gradient, adversarial": ("flow",),
-    "intensity, gradient, flow": ("adversarial",),
-    "intensity, gradient, adversarial, flow": (),
+    "intensity": {"gradient": 0, "adversarial": 0, "flow": 0},
+    "intensity, gradient": {"adversarial": 0, "flow": 0},
+    "intensity, gradient, adversarial": {"flow": 0},
+    "all": {},
+    "all, flow at 2": {"flow": 2},
 }
-"""Rows by name: the losses that are left out."""
+"""Rows by name: weights of losses that differ from the preset's."""
 METRICS = ("micro_auc", "micro_auc_minmax", "paper_protocol_auc", "macro_auc")
 
 
@@ -59,8 +59,8 @@ def fit_command(row: str, seed: int, options: argparse.Namespace) -> str:
 
 def settings_of(row: str, options: argparse.Namespace) -> list[str]:
     """What the row sets differently."""
-    without = [f"model.loss.{name}=0" for name in ROWS[row]]
-    return [*without, f"model.flow.weights={options.flow_weights}", *options.set]
+    weights = [f"model.loss.{name}={weight}" for name, weight in ROWS[row].items()]
+    return [*weights, f"model.flow.weights={options.flow_weights}", *options.set]
 
 
 def path_of(row: str, out: Path) -> Path:
@@ -70,7 +70,7 @@ def path_of(row: str, out: Path) -> Path:
 
 def file_name(row: str) -> str:
     """The row's name in a path."""
-    return row.replace(", ", "-")
+    return row.replace(", ", "-").replace(" ", "-")
 
 
 def table(out: Path) -> str:

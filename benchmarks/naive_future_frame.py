@@ -152,7 +152,7 @@ def flow_difference(
     with torch.no_grad():
         real_B2HW = flow(last, real)
     error_B2HW: Tensor = (flow(last, fake) - real_B2HW).abs()
-    return error_B2HW.sum(dim=1).mean()
+    return error_B2HW.mean()
 
 
 def score(net: NaiveFutureFrame, clip_BTCHW: Tensor) -> Scores:

@@ -8,7 +8,16 @@ from typing import cast
 
 import naive_ocr_gan_video as naive
 import torch
-from speed_work import Work, bf16, infer, optimisers, our_step, uint8_clips, without_zeros
+from speed_work import (
+    Work,
+    bf16,
+    bf16_of_training,
+    infer,
+    optimisers,
+    our_step,
+    uint8_clips,
+    without_zeros,
+)
 from torch import Tensor
 
 from normalcy.layers.folding import folded
@@ -41,7 +50,7 @@ def training_work(preset: str, variant: str, batch: int) -> Work:
     if variant == "naive float32":
         return lambda: naive.train_step(method, clip_BTCHW, both, clip_norm=clip_norm)
     use_channels_last(method)
-    players, precision = cast(Adversarial, method), bf16(variant == "ours bf16")
+    players, precision = cast(Adversarial, method), bf16_of_training(variant == "ours bf16")
     return lambda: our_step(players, clip_BTCHW, both, precision, clip_norm=clip_norm)
 
 

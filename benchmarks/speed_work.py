@@ -77,6 +77,11 @@ def bf16(enabled: bool) -> Context:
     return lambda: torch.autocast("cpu", torch.bfloat16, enabled=enabled)
 
 
+def bf16_of_training(enabled: bool) -> Context:
+    """The same as Lightning does it: a weight is cast again wherever it is used."""
+    return lambda: torch.autocast("cpu", torch.bfloat16, enabled=enabled, cache_enabled=False)
+
+
 def without_zeros(method: nn.Module) -> None:
     """Gives weights that start at zero a value: they would hide from a comparison all that comes before them."""
     for weight in method.parameters():

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from normalcy.layers.prediction_losses import (
+    GUESSING_LOSS,
     discriminator_loss,
     flow_loss,
     generator_loss,
@@ -51,12 +52,12 @@ def test_both_directions_of_a_gradient_weigh_alike_in_a_wide_picture():
     assert gradient_loss(down, still).item() == gradient_loss(across, still).item() == pytest.approx(2.0)
 
 
-def test_flow_loss_adds_both_directions_and_reaches_the_prediction():
+def test_flow_loss_is_a_mean_of_both_components_and_reaches_the_prediction():
     predicted = torch.tensor([1.0, -2.0])[None, :, None, None].expand(1, 2, 3, 4).clone().requires_grad_()
     loss = flow_loss(predicted, torch.zeros(1, 2, 3, 4))
-    assert loss.item() == pytest.approx(3.0)
+    assert loss.item() == pytest.approx(1.5)
     loss.backward()
-    assert torch.allclose(predicted.grad, predicted.sign().detach() / 12)
+    assert torch.allclose(predicted.grad, predicted.sign().detach() / 24)
 
 
 def test_least_squares_by_hand():
@@ -65,6 +66,7 @@ def test_least_squares_by_hand():
     real, fake = torch.tensor([[[0.5, 0.5]]]), torch.tensor([[[0.0, 1.0]]])
     assert discriminator_loss(real, fake).item() == pytest.approx(0.25 / 2 + (0 + 1) / 2 / 2)
     assert discriminator_loss(torch.ones(2, 3, 3), torch.zeros(2, 3, 3)).item() == 0
+    assert discriminator_loss(torch.full((2, 3, 3), 0.5), torch.full((2, 3, 3), 0.5)).item() == GUESSING_LOSS
 
 
 def test_psnr_of_known_errors_is_given_for_each_picture():

@@ -1,7 +1,7 @@
 """Losses of a predicted frame, and how good it is (Liu et al. 2018, arXiv 1712.09867). All compute in float32.
 
-Means over pictures, channels and pixels take the place of the paper's sums, so that weights hold for every size; what
-the paper adds up at a pixel, both directions of a gradient and of a flow, is added here.
+Means over pictures, channels and pixels take the place of the paper's sums, so that weights hold for every size; both
+directions of a gradient are added, as there.
 
 Letters: N pictures, C channels, H height, W width; h and w the discriminator's patches in a column and in a row.
 """
@@ -30,8 +30,8 @@ def gradient_loss(prediction_NCHW: Tensor, truth_NCHW: Tensor) -> Tensor:
 
 
 def flow_loss(prediction_N2HW: Tensor, truth_N2HW: Tensor) -> Tensor:
-    """Mean over pixels of the absolute difference of two flows, x and y added; the gradient reaches both."""
-    return _error(prediction_N2HW, truth_N2HW).abs().sum(dim=1).mean()
+    """Mean absolute difference of two flows, over pixels and both components; the gradient reaches both."""
+    return _error(prediction_N2HW, truth_N2HW).abs().mean()
 
 
 def generator_loss(fake_Nhw: Tensor) -> Tensor:
