@@ -18,8 +18,9 @@ Deviations:
 - Both players' gradients come from one pass, each by its own weights, and both step together. Gradients are clipped.
   The weights with the highest PSNR on held-out normal video are kept.
 - An epoch draws every clip equally often, not every video.
-- Presets: `paper` is the paper's at its size; `paper-128` sees 128x128 grey pixels, `small` has half the features as
-  well and a budget of minutes. `residual` and `one-frame` are variants of ours, with a score of ours.
+- Presets: `paper` is the paper's at its size. `paper-128` is its network for 128x128 grey pixels, `small` has half its
+  features as well; both weigh the flow loss with 0.01, for budgets that a CPU can pay. `residual` and `one-frame` are
+  variants of ours, with a score of ours.
 
 Letters: B clips, T frames, C channels, H height, W width.
 """
@@ -287,8 +288,8 @@ TRAINING = {
     "gradient_clip": 10.0,
     "patience_epochs": 160,
 }
-# On 128 pixels the gradient of the flow loss at the paper's weight of 2 is many times that of all others, and prediction
-# learns slowly; 0.01 is the paper's own weight for Ped1.
+# At the paper's weight of 2 the flow loss's gradient is many times that of all others, and prediction learns slowly:
+# too slowly for these budgets. 0.01 is the paper's own weight for Ped1.
 SIDE_128 = {"size_px": (128, 128), "channels": 1, "loss": {"flow": 0.01}, "displacement_enlarge": 2}
 SMALL = SIDE_128 | {"widths": (32, 64, 128, 256), "discriminator_widths": (64, 128, 256, 256)}
 MOTION = {"score_weights": {"motion": 1.0, "intensity_box": 1.0}, "map_blur_fraction": 0.1}
