@@ -10,6 +10,9 @@ beside it. Nothing may be chosen by this curve: it is of test video.
 
 import argparse
 import json
+import math
+import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -29,7 +32,9 @@ from normalcy.training.config import FitConfig, resolve_config
 from normalcy.training.data import NormalFootage, load_normal_footage
 from normalcy.training.fit import build_method
 from normalcy.training.history import read_history
+from normalcy.training.loaders import training_loader
 
+GROWING = ("minutes", "snapshot_epochs", "workers")
 COLUMNS = ("micro_auc", "micro_auc_minmax", "paper_protocol_auc", "macro_auc")
 
 
@@ -59,13 +64,22 @@ def points(run: RunFolder, dataset: Dataset, known: Sequence[dict[str, Any]]) ->
     footage = load_normal_footage(config.data, spec=spec, seed=config.seed)
     validation = dict(read_history(run).get("validation_loss", []))
     found = {point["epochs"]: point for point in known}
-    steps = (config.training.clips_per_epoch or 0) // config.training.batch_size
+    loader = training_loader(footage.fitted, spec=spec, config=config.training, seed=config.seed)
+    steps = math.ceil(len(loader) / config.training.accumulate)
     for epochs, weights in {0: None, **snapshots(run)}.items():
         if epochs not in found:
             print(f"after {epochs} epochs", flush=True)
             place = {"epochs": epochs, "steps": epochs * steps, "validation_loss": validation.get(epochs - 1)}
             found[epochs] = place | judge(config, weights, dataset=dataset, footage=footage)
     return [found[epochs] for epochs in sorted(found)]
+
+
+def description(run: RunFolder, data: str) -> dict[str, Any]:
+    """What all points of a curve have in common; how long the run may take is not a part of it."""
+    config = read_yaml(run.config)
+    training = {name: value for name, value in config["training"].items() if name not in GROWING}
+    names = ("method", "preset", "seed", "model")
+    return {name: config[name] for name in names} | {"training": training, "dataset": data}
 
 
 def table(curve: Sequence[dict[str, Any]]) -> str:
@@ -93,19 +107,16 @@ def main() -> None:
     keep_freed_memory()
     run = RunFolder(options.run)
     earlier = json.loads(options.out.read_text()) if options.out.is_file() else {"curve": []}
+    place = description(run, options.data)
+    if others := [name for name in place if earlier["curve"] and earlier.get(name) != place[name]]:
+        parser.error(f"{options.out} holds a curve of another {', '.join(others)}: choose another --out")
     curve = points(run, open_dataset(options.data, options.root), earlier["curve"])
-    config = read_yaml(run.config)
-    record = {
-        "method": config["method"],
-        "preset": config["preset"],
-        "dataset": options.data,
-        "seed": config["seed"],
-        "settings": {name: config[name] for name in ("model", "training")},
+    made = {
+        "command": shlex.join(["python", "benchmarks/auc_by_epoch.py", *sys.argv[1:]]),
         "versions": versions(),
         "hardware": hardware(),
-        "curve": curve,
     }
-    write_json(options.out, record)
+    write_json(options.out, place | made | {"curve": curve})
     write_text(options.out.with_suffix(".md"), table(curve))
     print(table(curve))
 

@@ -12,6 +12,7 @@ import argparse
 from pathlib import Path
 
 from normalcy.allocator import keep_freed_memory
+from normalcy.config import read_yaml, to_yaml
 from normalcy.datasets import open_dataset
 from normalcy.environment import command_line
 from normalcy.evaluation.results import Result, Spread, read_result, write_result
@@ -60,7 +61,18 @@ def fit_command(row: str, seed: int, options: argparse.Namespace) -> str:
 def settings_of(row: str, options: argparse.Namespace) -> list[str]:
     """What the row sets differently."""
     weights = [f"model.loss.{name}={weight}" for name, weight in ROWS[row].items()]
-    return [*weights, f"model.flow.weights={options.flow_weights}", *options.set]
+    if options.flow_weights:
+        weights.append(f"model.flow.weights={options.flow_weights}")
+    return [*weights, *options.set]
+
+
+def require_same_settings(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """All rows of a folder are of one preset, one dataset and the same further settings."""
+    path = options.out / "settings.yaml"
+    settings = {"preset": options.preset, "data": options.data, "set": options.set}
+    if path.is_file() and read_yaml(path) != settings:
+        parser.error(f"{options.out} holds rows of {read_yaml(path)}: choose another --out")
+    write_text(path, to_yaml(settings))
 
 
 def path_of(row: str, out: Path) -> Path:
@@ -99,7 +111,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", required=True)
     parser.add_argument("--root", required=True, type=Path)
-    parser.add_argument("--flow-weights", required=True, type=Path)
+    parser.add_argument("--flow-weights", type=Path, help="of the flow network; fetched without")
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--preset", default="small")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
@@ -108,6 +120,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], help="settings of all rows")
     options = parser.parse_args()
     keep_freed_memory()
+    require_same_settings(options, parser)
     for seed in options.seeds:
         for row in options.row or ROWS:
             path = path_of(row, options.out)

@@ -65,6 +65,9 @@ def test_the_loss_ablation_leaves_out_what_its_rows_say(script, tiny_root, tiny_
     capsys.readouterr()
     script("loss_ablation", *words)
     assert "seed" not in capsys.readouterr().out.partition("|")[0]
+    with pytest.raises(SystemExit):
+        script("loss_ablation", *words, "--set", "training.epochs=2")
+    assert "choose another --out" in capsys.readouterr().err
 
 
 def test_the_curve_has_a_point_for_each_snapshot_and_grows(script, tiny_root, tiny_cache, tmp_path, capsys):
@@ -81,6 +84,7 @@ def test_the_curve_has_a_point_for_each_snapshot_and_grows(script, tiny_root, ti
     judged = evaluate(bundle, open_dataset("folder", tiny_root)).metrics
     assert curve[2]["metrics"] == {name: judged[name] for name in curve[2]["metrics"]}
     assert curve[0]["metrics"] != curve[2]["metrics"]
+    assert record["command"].startswith("python benchmarks/auc_by_epoch.py ")
     capsys.readouterr()
     write_json(out, record | {"curve": [{**curve[0], "steps": -1}]})
     script("auc_by_epoch", *words)
@@ -90,3 +94,8 @@ def test_the_curve_has_a_point_for_each_snapshot_and_grows(script, tiny_root, ti
         "after 2 epochs",
     ]
     assert [point["steps"] for point in json.loads(out.read_text())["curve"]] == [-1, 3, 6]
+    # Points of another seed are not taken for this one's.
+    write_json(out, record | {"seed": 1})
+    with pytest.raises(SystemExit):
+        script("auc_by_epoch", *words)
+    assert "holds a curve of another seed" in capsys.readouterr().err

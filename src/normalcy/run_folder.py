@@ -31,6 +31,7 @@ class RunFolder:
         self.bundle = path / "bundle"
         self.checkpoints = path / "checkpoints"
         self.snapshots = self.checkpoints / "snapshots"
+        self.finished = self.checkpoints / "finished.json"
         self.logs = path / "logs"
         self.metrics = path / "metrics.json"
         self.scores = path / "scores.parquet"

@@ -99,24 +99,35 @@ def test_the_papers_protocol_reads_raw_scores_unless_told_otherwise():
     assert evaluate_frames([scored([1, 2], [0, 1])], paper_protocol="regularity")["paper_protocol_auc"] == 1.0
 
 
-def test_the_psnr_protocol_scales_each_video_by_itself():
-    # -PSNR in dB. The abnormal frame of each video is its worst, but the first video is 10 dB worse than the second.
-    dark = scored([-20.0, -20.0, -15.0], [0, 0, 1], name="dark")
-    light = scored([-40.0, -38.0, -30.0], [0, 0, 1], name="light")
-    metrics = evaluate_frames([dark, light], paper_protocol="psnr")
+def test_the_psnr_protocol_scales_the_decibels_of_each_video_by_themselves():
+    # -20, -20, -15 dB and -40, -38, -30 dB; the worst frame of each is abnormal.
+    dark, light = ([10 ** (db / 10) for db in each] for each in ((-20, -20, -15), (-40, -38, -30)))
+    videos = [scored(dark, [0, 0, 1], name="dark"), scored(light, [0, 0, 1], name="light")]
+    metrics = evaluate_frames(videos, paper_protocol="psnr")
     # Scaled: 0, 0, 1 and 0, .2, 1: both abnormal frames lie above all normal ones.
     assert metrics["paper_protocol_auc"] == 1.0
     # As they are, two normal frames of four lie above the lower abnormal one: 6 of 8 pairs are in order.
     assert metrics["micro_auc"] == 6 / 8
 
 
-def test_the_psnr_protocol_counts_the_first_frames_by_the_first_prediction():
-    # Four frames that nothing predicts; they take the score of the fifth.
-    verdicts = [FrameScore("v", i, i / 10, -40.0, -40.0, 0.0, False, i >= 4) for i in range(5)]
-    late = FrameScore("v", 5, 0.5, -30.0, -30.0, 0.0, False, True)
-    video = as_columns("v", [*verdicts, late], label_T=np.array([1, 0, 0, 0, 0, 1], bool))
-    # The first frame, abnormal, is tied with four normal ones: half of 4 pairs, and 4 more, of 8.
-    assert evaluate_frames([video], paper_protocol="psnr")["paper_protocol_auc"] == 6 / 8
+def test_the_psnr_protocol_scales_decibels_and_not_errors():
+    # -PSNR of 0, 10, 20 dB scales to 0, .5, 1; its errors 1, 10, 100 to 0, .09, 1.
+    even = scored([1.0, 10.0, 100.0], [0, 1, 0], name="even")
+    other = scored([1.0, 2.0, 100.0], [0, 0, 0], name="other")
+    # The abnormal .5 lies above 0, 0 and log10(2) / 2 = .15, below 1 and 1: 3 of 5. By errors, .09 above .01: the same.
+    metrics = evaluate_frames([even, other], paper_protocol="psnr")
+    assert metrics["paper_protocol_auc"] == 3 / 5
+    third = scored([1.0, 20.0, 1000.0], [0, 0, 0], name="third")
+    # By decibels 20 of 1,000 is .43, below .5; by errors it would be .02, below .09 as well; 50 is .57 against .05.
+    fourth = scored([1.0, 50.0, 1000.0], [0, 0, 0], name="fourth")
+    metrics = evaluate_frames([even, third, fourth], paper_protocol="psnr")
+    assert metrics["paper_protocol_auc"] == 4 / 8
+    assert metrics["micro_auc_minmax"] == 5 / 8
+
+
+def test_equal_pictures_have_no_endless_psnr():
+    video = scored([0.0, 1e-3, 1e-2], [0, 0, 1])
+    assert evaluate_frames([video], paper_protocol="psnr")["paper_protocol_auc"] == 1.0
 
 
 def test_an_unknown_protocol_names_the_known_ones():

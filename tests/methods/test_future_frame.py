@@ -13,6 +13,7 @@ from normalcy.layers.spynet import SpyNet
 from normalcy.methods import method_definition
 from normalcy.methods.future_frame import FutureFrame, FutureFrameConfig
 from normalcy.training.adversarial import take_gradients
+from normalcy.training.config import TrainingConfig
 from small_methods import small
 
 
@@ -185,3 +186,8 @@ def test_the_paper_has_its_own_preset_and_protocol():
     )
     assert config.loss.model_dump() == {"intensity": 1.0, "gradient": 1.0, "flow": 2.0, "adversarial": 0.05}
     assert not config.score_weights
+    training = TrainingConfig(**definition.presets["paper"].training)
+    assert training.epochs * training.clips_per_epoch // training.batch_size == 16_000
+    assert (training.batch_size, training.clip_strides, training.adam_beta1) == (4, (1,), 0.9)
+    assert (training.learning_rate, training.discriminator_learning_rate) == (1e-4, 1e-5)
+    assert (training.learning_rate_decay, training.learning_rate_end, training.keep) == ("step", 0.1, "best")

@@ -19,9 +19,11 @@ CONFIG = TrainingConfig(
 ERRORS = {"loss": (3.0, 1.0, 2.0, 4.0, 5.0)}
 
 
-def test_snapshots_are_kept_beside_the_checkpoints(tiny_stae, footage, tmp_path):
+@pytest.mark.parametrize("ema_decay", [None, 0.9])
+def test_snapshots_are_what_would_have_been_kept_then(tiny_stae, footage, tmp_path, ema_decay):
     method, run = tiny_stae(), RunFolder(tmp_path)
-    config = CONFIG.model_copy(update={"epochs": 4, "snapshot_epochs": 2, "keep": "last"})
+    settings = {"epochs": 4, "snapshot_epochs": 2, "keep": "last", "ema_decay": ema_decay}
+    config = CONFIG.model_copy(update=settings)
     train_reconstruct(method, footage, config, run=run, seed=0, resume=False)
     assert list(snapshots(run)) == [2, 4]
     early, late = tiny_stae(), tiny_stae()
@@ -29,6 +31,7 @@ def test_snapshots_are_kept_beside_the_checkpoints(tiny_stae, footage, tmp_path)
     load_weights(late, snapshots(run)[4])
     assert not any(map(torch.equal, early.parameters(), late.parameters()))
     assert all(map(torch.equal, late.parameters(), method.parameters()))
+    assert snapshots(run)[4].stat().st_size < 0.6 * (run.checkpoints / "last.ckpt").stat().st_size
 
 
 @pytest.fixture(params=["reconstruct", "adversarial"])

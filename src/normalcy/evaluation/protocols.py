@@ -49,19 +49,28 @@ LOOKS_AHEAD = frozenset(
 """Metrics that no live camera could have: they look at the whole test video."""
 
 
+LEAST_SQUARED_ERROR = 1e-10
+"""Of pixels in [0, 1]: a PSNR of 100 dB, that of equal pictures."""
+
+
 def psnr_auc(videos: Sequence[VideoScores]) -> float | None:
     """Liu et al., CVPR 2018, arXiv 1712.09867: -PSNR scaled to [0, 1] in each video, one ROC over the frames of all.
 
-    `score_T` is -PSNR. The first frames, which no prediction is made for, have the score of the first that has one.
+    `score_T` is the mean squared error of each predicted frame. The first frames of a video, which nothing predicts,
+    count with the error of the first that is predicted.
     """
-    return micro_auc([replace(video, score_T=min_max(video.score_T)) for video in videos])
+    return micro_auc([replace(video, score_T=min_max(_minus_psnr(video.score_T))) for video in videos])
+
+
+def _minus_psnr(error_T: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    return 10 * np.log10(np.maximum(np.asarray(error_T, np.float64), LEAST_SQUARED_ERROR))
 
 
 PAPER_PROTOCOLS: dict[str, Callable[[Sequence[VideoScores]], float | None]] = {
     "psnr": psnr_auc,
     "regularity": regularity_auc,
 }
-"""The protocols of papers, on the frame errors that they are defined on."""
+"""The protocols of papers, on the mean squared errors of frames that they are defined on."""
 
 
 def evaluate_frames(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from normalcy.datasets.base import Dataset
 from normalcy.evaluation.event_metrics import EventSummary, VideoEvents, summarise_events
@@ -20,8 +21,8 @@ from normalcy.scoring.record import Float64Array, ScoredVideo
 
 Metrics = dict[str, float | None]
 
-FRAME_ERROR, CLIP_ERROR = "frame_error", "reconstruction"
-"""The parts of the score that papers' protocols read: mean squared error of the frame, and of the clip it ends."""
+CLIP_ERROR = "reconstruction"
+"""The part of the score that papers' protocols also read: mean squared error of the clip that ends at a frame."""
 
 
 FALSE_ALARMS_PER_HOUR = (1, 10, 60)
@@ -98,13 +99,20 @@ def part_auc(videos: Sequence[ScoredVideo], name: str) -> float | None:
     return micro_auc([VideoScores(video.name, video.parts[name], labels_of(video)) for video in videos])
 
 
-def dataset_metrics(scored: ScoredDataset, paper_protocol: str | None) -> Metrics:
-    """All metrics of scored test videos, those of the paper's protocol on the errors that it reads."""
+class PaperProtocol(NamedTuple):
+    """How a method's paper judges: by a name in `PAPER_PROTOCOLS`, on a part of the method's score."""
+
+    name: str
+    error_part: str
+
+
+def dataset_metrics(scored: ScoredDataset, paper: PaperProtocol | None) -> Metrics:
+    """All metrics of scored test videos; the paper's protocol reads raw scores where there is no such part."""
     labelled = scored.labelled
     metrics = evaluate_frames(
         labelled,
-        paper_protocol=paper_protocol,
-        paper_error_T_by_video=_parts(labelled, FRAME_ERROR),
+        paper_protocol=paper.name if paper else None,
+        paper_error_T_by_video=_parts(labelled, paper.error_part) if paper else None,
         paper_clip_error_T_by_video=_parts(labelled, CLIP_ERROR),
     )
     return metrics | {"pixel_auc": scored.pixels.auc()}
@@ -115,29 +123,32 @@ def _parts(videos: Sequence[ScoredVideo], name: str) -> list[Float64Array] | Non
     return [video.parts[name] for video in videos] if name in videos[0].parts else None
 
 
-def paper_protocol_of(method: str, preset: str) -> str | None:
-    """The protocol of the method's paper; None for a preset that is not the paper's method."""
+def paper_protocol_of(method: str, preset: str) -> PaperProtocol | None:
+    """The protocol of the method's paper; None without one, or for a preset that is not the paper's method."""
     definition = method_definition(method)
     known = definition.presets.get(preset)
-    return None if known and known.variant else definition.paper_protocol
+    if definition.paper_protocol is None or (known and known.variant):
+        return None
+    return PaperProtocol(definition.paper_protocol, definition.paper_error)
 
 
 def _floors(
     bundle: Bundle,
     dataset: Dataset,
     scored: ScoredDataset,
-    paper_protocol: str | None,
+    paper: PaperProtocol | None,
     progress: Progress | None,
 ) -> dict[str, Metrics]:
     labels = {video.name: labels_of(video) for video in scored.labelled}
     settings = bundle.header.scoring
-    noise = noise_floor(labels, smoothing_alpha=settings.smoothing_alpha, paper_protocol=paper_protocol)
+    name = paper.name if paper else None
+    noise = noise_floor(labels, smoothing_alpha=settings.smoothing_alpha, paper_protocol=name)
     if bundle.header.method == FLOW_METHOD:
         return {NOISE_METHOD: noise}
     # On the very videos that were scored: a floor on others would be no floor.
     videos = [video for video in dataset.videos("test") if video.name in labels]
     floor = flow_floor(dataset, videos=videos, settings=settings, progress=progress)
-    flow = dataset_metrics(floor, paper_protocol)
+    flow = dataset_metrics(floor, paper)
     return {NOISE_METHOD: noise, FLOW_METHOD: flow}
 
 

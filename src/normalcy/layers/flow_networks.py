@@ -4,7 +4,9 @@ Letters: B batch, H height, W width, h and w the size at which flow is computed;
 """
 
 import difflib
+import logging
 import re
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,11 @@ from normalcy.errors import ConfigError
 from normalcy.layers.flownet_sd import FlowNetSD
 from normalcy.layers.raft import Raft, raft_small
 from normalcy.layers.spynet import SpyNet
+
+log = logging.getLogger(__name__)
+
+FETCH_TIMEOUT_SECONDS = 20.0
+"""How long a server may be silent."""
 
 
 class FlowNetwork(Protocol):
@@ -141,7 +148,7 @@ FLOW_NETWORKS = {
 }
 
 
-def flow_network(name: str, *, weights: Path | None, scale: float = 1.0, iterations: int = 8) -> FrozenFlow:
+def flow_network(name: str, *, weights: Path | None, scale: float = 1.0, iterations: int = 4) -> FrozenFlow:
     """A frozen `FlowNetwork`.
 
     Args:
@@ -197,10 +204,15 @@ def _file_of(kind: FlowKind, name: str, weights: Path | None) -> Path:
 
 def _fetch(url: str, to: Path, name: str, hint: str) -> None:
     to.parent.mkdir(parents=True, exist_ok=True)
+    log.info("fetching %s", url)
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(FETCH_TIMEOUT_SECONDS)
     try:
         download_url_to_file(url, str(to), hash_prefix=to.stem.rpartition("-")[2], progress=False)
     except (OSError, RuntimeError) as error:  # no network; another file than was expected
         raise ConfigError(f"its weights could not be fetched ({error})", where=name, hint=hint) from error
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def _load(network: nn.Module, path: Path, kind: FlowKind) -> None:

@@ -1,7 +1,7 @@
 """Losses of a predicted frame, and how good it is (Liu et al. 2018, arXiv 1712.09867). All compute in float32.
 
-Means over pictures, channels and pixels take the place of the paper's sums, so that weights hold for every size; both
-directions of a gradient are added, as there.
+Means over pictures, channels and pixels take the place of the paper's sums, so that weights of errors hold for every
+size; a flow in pixels grows with it. Both directions of a gradient are added, as there.
 
 Letters: N pictures, C channels, H height, W width; h and w the discriminator's patches in a column and in a row.
 """
@@ -24,13 +24,18 @@ def gradient_loss(prediction_NCHW: Tensor, truth_NCHW: Tensor) -> Tensor:
 
     Only neighbours inside the picture count: (H - 1) * W differences down and H * (W - 1) across.
     """
+    return gradient_difference(prediction_NCHW, truth_NCHW).mean()
+
+
+def gradient_difference(prediction_NCHW: Tensor, truth_NCHW: Tensor) -> Tensor:
+    """The same of each picture: (N,)."""
     pair = _comparable(prediction_NCHW, truth_NCHW)
     down, across = ([each.diff(dim=dim).abs() for each in pair] for dim in (2, 3))
-    return _error(*down).abs().mean() + _error(*across).abs().mean()
+    return _error(*down).abs().mean(dim=(1, 2, 3)) + _error(*across).abs().mean(dim=(1, 2, 3))
 
 
 def flow_loss(prediction_N2HW: Tensor, truth_N2HW: Tensor) -> Tensor:
-    """Mean absolute difference of two flows, over pixels and both components; the gradient reaches both."""
+    """Mean absolute difference of two flows in pixels, over both components; the gradient reaches both."""
     return _error(prediction_N2HW, truth_N2HW).abs().mean()
 
 

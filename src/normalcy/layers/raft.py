@@ -15,8 +15,7 @@ from normalcy.layers.torchvision_import import tolerate_torchvision
 class Raft(nn.Module):
     """Flow that carries the first picture to the second; sides are multiples of 8 from 128 on, values in [0, 1].
 
-    The gradient is the paper's, not the derivative: each refinement takes the flow before it for a constant. It points
-    the right way, but it is too long, the more so the more iterations.
+    The gradient is the paper's, not the derivative: each refinement takes the flow before it for a constant.
 
     Args:
         network: torchvision's.

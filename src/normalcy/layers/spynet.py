@@ -2,8 +2,9 @@
 
 From the coarsest level up, the second picture is warped by the flow found so far, and a network adds what is missing.
 
-Deviations: six levels where the paper has five, as published weights do; pictures are reduced by average pooling, and
-beyond its border a warped picture repeats its last pixel.
+Deviations: six levels where the paper has five, as published weights do; pictures are reduced by average pooling, flow
+is enlarged and pictures are warped with areas of pixels in place, not corners, and beyond its border a warped picture
+repeats its last pixel.
 
 Letters: B batch, C channels, H height, W width; flow channels are x and y displacement in pixels.
 """

@@ -25,9 +25,8 @@ OUTPUT_ACTIVATIONS: dict[OutputActivation, type[nn.Module]] = {"tanh": nn.Tanh, 
 class UNet(nn.Module):
     """Pictures to pictures of the same size: (N, C, H, W) -> (N, C', H, W).
 
-    Weights start uniform with the variance of Glorot & Bengio (2010), biases at 0. Deep levels start quiet, so the
-    short way over the skips leads at first. On moving blobs this learned faster than He's start, where deep levels are
-    as loud as shallow ones, and than torch's own, whose deep levels are too quiet to learn early.
+    Weights start uniform with the variance of Glorot & Bengio (2010), biases at 0: deep levels start quieter than
+    shallow ones, so the short way over the skips leads at first.
 
     Args:
         channels_in: C.

@@ -118,6 +118,8 @@ class MethodDefinition:
         training: Which kind of training fits it; `none` learns only its calibration.
         presets: Named settings; the first one is the default.
         paper_protocol: Name of the evaluation protocol of its paper; None without a paper.
+        paper_error: The part of its score that the protocol reads: the mean squared error of the frame.
+        validation_name: What its validation loss is, in words.
         scoring_only: Settings of its configuration that training does not depend on.
     """
 
@@ -129,4 +131,6 @@ class MethodDefinition:
     training: TrainingKind
     presets: Mapping[str, Preset]
     paper_protocol: str | None = None
+    paper_error: str = "frame_error"
+    validation_name: str = "validation error"
     scoring_only: frozenset[str] = frozenset()

@@ -10,14 +10,15 @@ CVPR 2018, https://arxiv.org/abs/1712.09867
 Deviations:
 - Optical flow is SPyNet's or RAFT-small's, by default at half the resolution, not FlowNet2-SD's, whose weights are for
   research only (`flow.network=flownet2-sd` takes them). `loss.flow=0` trains without any.
-- The discriminator's patches are 70 pixels wide, and it has no normalisation.
+- What the paper leaves open: convolutions pad with zeros, the discriminator has no normalisation, and flow is compared
+  in pixels of the frames that the network reads. So the weight of the flow loss depends on their size.
 - PSNR takes the span of pixel values for its peak, not the largest value of each predicted frame.
 - The raw score is -PSNR, which a live camera can have; the paper scales it by the smallest and largest of the whole
   test video (`paper_protocol_auc`).
-- Means over pixels take the place of the paper's sums, so that weights hold for every size.
+- Means over pixels take the place of the paper's sums, so that the other weights hold for every size.
 - Both players' gradients come from one pass, each by its own weights, and both step together. Gradients are clipped.
   The weights with the highest PSNR on held-out normal video are kept.
-- An epoch draws every clip equally often, not every video.
+- An epoch draws every clip equally often, not every video: the clips of a short video are no more telling.
 - Presets: `paper` is the paper's at its size. `paper-128` is its network for 128x128 grey pixels, `small` has half its
   features as well; both weigh the flow loss with 0.01, for budgets that a CPU can pay. `residual` and `one-frame` are
   variants of ours, with a score of ours.
@@ -36,6 +37,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from normalcy.config import StrictConfig
+from normalcy.errors import ConfigError
 from normalcy.layers.displacement import DisplacementScore
 from normalcy.layers.flow_networks import FrozenFlow, flow_network
 from normalcy.layers.frame_score import FrameScoreConfig, box_blur, build_frame_score
@@ -45,6 +47,7 @@ from normalcy.layers.prediction_losses import (
     discriminator_loss,
     flow_loss,
     generator_loss,
+    gradient_difference,
     gradient_loss,
     intensity_loss,
     psnr,
@@ -195,12 +198,17 @@ class FutureFrame(Method):
         Raises:
             ConfigError: The flow loss is weighed, and its network or weights are missing.
         """
-        if self.config.loss.flow and not self._flow:
-            flow = self.config.flow
+        flow = self.config.flow
+        if not self.config.loss.flow or self._flow:
+            return
+        try:
             network = flow_network(
                 flow.network, weights=flow.weights, scale=flow.scale, iterations=flow.iterations
             )
-            self._flow.append(network)
+        except ConfigError as error:
+            settings = "The settings are model.flow.weights, model.flow.network and model.loss.flow"
+            raise ConfigError(error.what, where=error.where, hint=f"{error.hint}. {settings}") from error
+        self._flow.append(network)
 
     def observe_parts(self, parts: Mapping[str, npt.NDArray[np.floating]]) -> None:
         """Takes the usual size and spread of each term of the score from held-out normal video."""
@@ -247,7 +255,7 @@ class FutureFrame(Method):
         error_B1HW = (fake_B1CHW - real_B1CHW).square().mean(dim=2)
         parts = {
             "intensity": error_B1HW.mean(dim=(2, 3)),
-            "gradient": _gradient_difference(fake_B1CHW, real_B1CHW),
+            "gradient": gradient_difference(fake_B1CHW[:, 0], real_B1CHW[:, 0])[:, None],
             "motion": self.displacement(error_B1HW, real_B1CHW, fake_B1CHW),
             "intensity_box": self.box_score(error_B1HW, real_B1CHW, fake_B1CHW),
         }
@@ -266,12 +274,6 @@ class FutureFrame(Method):
 def _as_rgb(picture_BCHW: Tensor) -> Tensor:
     """(B, 3, H, W) in [0, 1] from pictures in [-1, 1]."""
     return ((picture_BCHW.float() + 1) / 2).expand(-1, 3, -1, -1)
-
-
-def _gradient_difference(fake_B1CHW: Tensor, real_B1CHW: Tensor) -> Tensor:
-    """`gradient_loss` of each clip: (B, 1)."""
-    pairs = zip(fake_B1CHW, real_B1CHW, strict=True)
-    return torch.stack([gradient_loss(fake, real) for fake, real in pairs])[:, None]
 
 
 TRAINING = {
@@ -311,8 +313,12 @@ METHOD = MethodDefinition(
             "displacement_box_fraction",
             "displacement_enlarge",
             "map_blur_fraction",
+            # Not the network, but where its file lies.
+            "flow.weights",
         }
     ),
+    paper_error="intensity",
+    validation_name="-PSNR on held-out video, dB",
     presets={
         "small": Preset(model=SMALL, training=MINUTES),
         "paper": Preset(training=TRAINING),

@@ -98,10 +98,12 @@ class TrainingLog:
     Attributes:
         summary: What the training came to, as `FitRecord.training` holds it.
         history: Pairs (epoch from 0, value) by logged name, as `read_history` gives them; empty without logs.
+        validation_name: What the validation loss is, in words.
     """
 
     summary: Mapping[str, Any]
     history: History = field(default_factory=dict)
+    validation_name: str = "validation error"
 
 
 @dataclass(frozen=True, eq=False)

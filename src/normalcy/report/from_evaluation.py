@@ -6,11 +6,12 @@ from typing import Any
 from normalcy.datasets.base import Dataset
 from normalcy.evaluation.frame_metrics import VideoScores, micro_auc
 from normalcy.evaluation.run import Evaluation
+from normalcy.methods import method_definition
 from normalcy.progress import Progress
 from normalcy.report.case_pictures import picture_case
 from normalcy.report.cases import choose_cases
 from normalcy.report.data import Case, EventSummary, History, ReportData, TrainingLog, VideoTimeline
-from normalcy.scoring.bundle import Bundle
+from normalcy.scoring.bundle import Bundle, BundleHeader
 from normalcy.scoring.record import ScoredVideo
 from normalcy.scoring.track import alarm_rule
 from normalcy.training.card import full_title
@@ -59,9 +60,15 @@ def report_data(
         hardware=record["hardware"],
         fit_seconds=fit.fit_seconds,
         frames_per_second=evaluation.frames_per_second,
-        training=None if fit.training is None else TrainingLog(fit.training, history),
+        training=_training(header, history),
         warnings=_warnings(bundle, evaluation),
     )
+
+
+def _training(header: BundleHeader, history: History) -> TrainingLog | None:
+    if header.fit.training is None:
+        return None
+    return TrainingLog(header.fit.training, history, method_definition(header.method).validation_name)
 
 
 def _timeline(video: ScoredVideo) -> VideoTimeline:

@@ -71,9 +71,11 @@ def training_section(log: TrainingLog) -> TrainingSection:
     """The drawings that the history allows, and the facts."""
     adversarial = DISCRIMINATOR_LOSS in log.history
     kept = kept_epoch(log)
-    losses = _two_networks(log.history, kept) if adversarial else _one_network(log.history, kept)
+    losses = _two_networks(log, kept) if adversarial else _one_network(log.history, kept)
     terms = _terms(log.history) if adversarial else ()
-    return TrainingSection(adversarial, losses, terms, training_facts(log.summary, kept=kept))
+    return TrainingSection(
+        adversarial, losses, terms, training_facts(log.summary, kept=kept, watched=log.validation_name)
+    )
 
 
 def kept_epoch(log: TrainingLog) -> int | None:
@@ -85,7 +87,9 @@ def kept_epoch(log: TrainingLog) -> int | None:
     return next((epoch + 1 for epoch, value in pairs if math.isclose(value, error, rel_tol=1e-5)), None)
 
 
-def training_facts(summary: Mapping[str, Any], *, kept: int | None) -> tuple[str, ...]:
+def training_facts(
+    summary: Mapping[str, Any], *, kept: int | None, watched: str = "validation error"
+) -> tuple[str, ...]:
     """Epochs, steps, clips, number format, time, how it ended and what was kept; what is on record of it.
 
     >>> training_facts({"epochs": 1, "steps": 1200, "stopped_by": "minutes", "kept": "last"}, kept=1)
@@ -98,18 +102,19 @@ def training_facts(summary: Mapping[str, Any], *, kept: int | None) -> tuple[str
         facts.append(f"trained for {duration(summary['train_seconds'])}")
     if "stopped_by" in summary:
         facts.append(_ENDINGS.get(summary["stopped_by"], f"ended by {summary['stopped_by']}"))
-    return (*facts, _kept_words(summary, kept))
+    return (*facts, _kept_words(summary, kept, watched))
 
 
-def _kept_words(summary: Mapping[str, Any], kept: int | None) -> str:
+def _kept_words(summary: Mapping[str, Any], kept: int | None, watched: str) -> str:
     epoch = "" if kept is None else f" of epoch {kept}"
     if summary.get("kept") == "last":
         return f"kept the last weights,{epoch}" if epoch else "kept the last weights"
     error = compact(summary.get("best_validation_loss", math.nan))
-    return f"kept the weights{epoch} with the lowest validation error, {error}"
+    return f"kept the weights{epoch} with the lowest {watched}, {error}"
 
 
-def _two_networks(history: History, kept: int | None) -> tuple[Panel, ...]:
+def _two_networks(log: TrainingLog, kept: int | None) -> tuple[Panel, ...]:
+    history, watched = log.history, log.validation_name
     named = {
         "Generator's loss": GENERATOR_LOSS,
         "Discriminator's loss": DISCRIMINATOR_LOSS,
@@ -117,8 +122,8 @@ def _two_networks(history: History, kept: int | None) -> tuple[Panel, ...]:
     }
     panels = [_panel(title, history, name) for title, name in named.items() if name in history]
     if VALIDATION_LOSS in history:
-        validation = Curve.of("validation error", history[VALIDATION_LOSS])
-        panels.append(_marked_panel("Validation error", history, [validation], kept=kept))
+        validation = Curve.of(watched, history[VALIDATION_LOSS])
+        panels.append(_marked_panel(_readable(watched), history, [validation], kept=kept))
     streams = [name for name in history if name.startswith("validation_") and name != VALIDATION_LOSS]
     panels += [_panel(f"Validation error: {_words(name)}", history, name) for name in streams]
     return tuple(panels)

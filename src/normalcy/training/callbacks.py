@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from normalcy.progress import Progress
 from normalcy.run_folder import RunFolder
+from normalcy.training.checkpoints import ONLY_WEIGHTS
 from normalcy.training.lightning_import import Callback, LightningModule, Trainer, WeightAveraging
 
 
@@ -45,7 +46,8 @@ class KeepSnapshots(Callback):
         """Once an epoch's weights are settled."""
         epochs = trainer.current_epoch + 1
         if epochs % self.every_epochs == 0:
-            trainer.save_checkpoint(self.run.snapshot(epochs), weights_only=True)
+            # Not `weights_only`: that leaves out averaging, which puts its own weights into a checkpoint.
+            trainer.save_checkpoint(self.run.snapshot(epochs), storage_options=ONLY_WEIGHTS)
 
 
 def moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:

@@ -56,19 +56,19 @@ def model_card(header: BundleHeader, calibration: Calibration, *, fuses_parts: b
         held_out_frames=fit.held_out_frames,
         held_out=", ".join(fit.held_out_videos),
         fit_seconds=fit.fit_seconds,
-        training=_training_rows(fit.training),
+        training=_training_rows(fit.training, watched=definition.validation_name),
         caveat=_caveat(fit.training, fuses_parts=fuses_parts),
         calibration=describe_threshold(header.scoring, calibration),
     )
 
 
-def _training_rows(training: dict[str, Any] | None) -> str:
+def _training_rows(training: dict[str, Any] | None, *, watched: str) -> str:
     if training is None:
         return "| training | none: only the calibration is learned |\n"
     rows = (
         f"| training | {training['epochs']} epochs, {training['steps']} steps, {training['clips']} clips; "
         f"ended by {training['stopped_by']} |\n"
-        f"| best validation loss | {training['best_validation_loss']:.4f} |\n"
+        f"| best {watched} | {training['best_validation_loss']:.4f} |\n"
     )
     if not _chosen_on_held_out(training):
         rows += "| weights | of the last epoch |\n"

@@ -7,7 +7,7 @@ move is a copy: cut off by a full disk or a kill, it leaves half a file in the p
 import io
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 
@@ -15,6 +15,9 @@ from normalcy.errors import InputError
 from normalcy.methods.base import Method
 from normalcy.run_folder import RunFolder, whole_file
 from normalcy.training.lightning_import import TorchCheckpointIO
+
+ONLY_WEIGHTS: Final = object()
+"""Storage option: leaves out what only resuming needs, twice the size of the weights."""
 
 
 def load_weights(method: Method, path: Path) -> None:
@@ -35,6 +38,8 @@ class WholeCheckpointIO(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Writes a checkpoint; an earlier one of that name stays until this one is on the disk."""
+        if storage_options is ONLY_WEIGHTS:
+            checkpoint = {"state_dict": checkpoint["state_dict"]}
         # By way of memory: torch reports a full disk as a RuntimeError without a reason.
         buffer = io.BytesIO()
         torch.save(checkpoint, buffer)

@@ -55,7 +55,8 @@ class TrainingConfig(StrictConfig):
         ema_decay: Decay of the exponential moving average of the weights (a generator's alone), once it is warm: after
             n updates it is at most (1 + n) / (10 + n). Null for none.
         precision: Of training; auto is bf16 where the hardware computes it natively.
-        snapshot_epochs: Weights are kept aside every so many epochs, to see how long training pays; null keeps none.
+        snapshot_epochs: All weights are kept aside in `checkpoints/snapshots` every so many epochs, to see how long
+            training pays; null keeps none.
         minutes: Largest duration; training then ends after the epoch at hand. Null for no limit.
         workers: Processes that prepare batches; 0 uses the main one.
     """
@@ -196,6 +197,7 @@ def _method_of(path: Path) -> object:
 
 def _changed(earlier: FitConfig, config: FitConfig) -> list[str]:
     free = {"scoring", "data.root", "data.cache", "training.minutes", "training.workers"}
+    free |= {"training.snapshot_epochs"}
     free |= {f"model.{name}" for name in method_definition(config.method).scoring_only}
     before, now = _flat(earlier.model_dump(mode="json")), _flat(config.model_dump(mode="json"))
     return [name for name in now if before.get(name) != now[name] and not _within(name, free)]

@@ -2,9 +2,10 @@
 
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from normalcy.config import build_config, to_yaml
+from normalcy.config import StrictConfig, build_config, to_yaml
 from normalcy.environment import hardware, versions
 from normalcy.errors import DatasetIncomplete
 from normalcy.methods import method_definition
@@ -61,7 +62,8 @@ def _fit_claimed(
 ) -> Bundle:
     started = time.perf_counter()
     method = build_method(config)
-    method.begin_training()
+    if not (resume and run.finished.is_file()):
+        method.begin_training()
     footage = load_normal_footage(config.data, spec=method.clip, seed=config.seed, progress=progress)
     _require_clips(config, footage, method.clip)
     _begin(run, config, resume)
@@ -146,10 +148,28 @@ def _train(
     )
 
 
+def _without_paths(config: FitConfig) -> dict[str, Any]:
+    """The model's settings without the files that only fitting needs: another machine has them elsewhere, or not."""
+    model = build_config(method_definition(config.method).config, config.model, where="model")
+    kept: dict[str, Any] = model.model_dump(mode="json", exclude=_paths(model))
+    return kept
+
+
+def _paths(settings: StrictConfig) -> dict[str, Any]:
+    """What of the settings is a path, as pydantic takes what to leave out."""
+    found: dict[str, Any] = {}
+    for name, value in settings:
+        if isinstance(value, Path):
+            found[name] = True
+        elif isinstance(value, StrictConfig) and (below := _paths(value)):
+            found[name] = below
+    return found
+
+
 def _bundle(config: FitConfig, method: Method, result: CalibrationResult, record: FitRecord) -> Bundle:
     header = BundleHeader(
         method=config.method,
-        model=config.model,
+        model=_without_paths(config),
         scoring=config.scoring,
         frames_per_second=result.frames_per_second,
         map_scale=result.map_scale,

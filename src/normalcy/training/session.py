@@ -63,10 +63,9 @@ def run_session(
         KeyboardInterrupt: Ctrl-C; `resume` goes on after the last full epoch.
     """
     method = cast(Method, module.method)
-    finished = run.checkpoints / "finished.json"
-    if resume and finished.is_file():
+    if resume and run.finished.is_file():
         load_weights(method, run.checkpoints / f"{config.keep}.ckpt")
-        return read_summary(finished)
+        return read_summary(run.finished)
     training = training_loader(footage.fitted, spec=method.clip, config=config, seed=seed)
     validation = validation_loader(footage.held_out, spec=method.clip, config=config)
     # Its count of seconds goes on over resumptions.
@@ -88,7 +87,7 @@ def run_session(
         kept=config.keep,
         warnings=tuple(each for one in callbacks if isinstance(one, Warns) for each in one.warnings),
     )
-    write_summary(finished, summary)
+    write_summary(run.finished, summary)
     return summary
 
 

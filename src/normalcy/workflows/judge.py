@@ -123,21 +123,15 @@ def metrics_record(bundle: Bundle, data: str, evaluation: Evaluation, command: s
 def settings_sha256(header: BundleHeader) -> str:
     """What tells apart runs that differ in more than their seed.
 
-    Only what departs from the defaults counts, so that a setting which is new keeps earlier runs comparable; and not
-    where a file lies.
+    Only what departs from the defaults counts, so that a setting which is new keeps earlier runs comparable.
     """
     definition = method_definition(header.method)
     model = build_config(definition.config, header.model, where="method.yaml")
     parts = [
         header.method,
-        *(_without_paths(each.model_dump(exclude_defaults=True)) for each in (model, header.scoring)),
+        *(each.model_dump(mode="json", exclude_defaults=True) for each in (model, header.scoring)),
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _without_paths(settings: dict[str, Any]) -> dict[str, Any]:
-    kept = {name: value for name, value in settings.items() if not isinstance(value, Path)}
-    return {name: _without_paths(value) if isinstance(value, dict) else value for name, value in kept.items()}
 
 
 def published(record: dict[str, Any]) -> RunResult:
