@@ -9,15 +9,15 @@ written beside them.
 """
 
 import argparse
+import json
 from pathlib import Path
 
 from normalcy.allocator import keep_freed_memory
-from normalcy.config import read_yaml, to_yaml
 from normalcy.datasets import open_dataset
 from normalcy.environment import command_line
 from normalcy.evaluation.results import Result, Spread, read_result, write_result
 from normalcy.evaluation.run import evaluate
-from normalcy.run_folder import RunFolder, write_text
+from normalcy.run_folder import RunFolder, write_json, write_text
 from normalcy.scoring.bundle import Bundle
 from normalcy.training.config import resolve_config
 from normalcy.training.fit import fit
@@ -68,11 +68,11 @@ def settings_of(row: str, options: argparse.Namespace) -> list[str]:
 
 def require_same_settings(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     """All rows of a folder are of one preset, one dataset and the same further settings."""
-    path = options.out / "settings.yaml"
+    path = options.out / "settings.json"
     settings = {"preset": options.preset, "data": options.data, "set": options.set}
-    if path.is_file() and read_yaml(path) != settings:
-        parser.error(f"{options.out} holds rows of {read_yaml(path)}: choose another --out")
-    write_text(path, to_yaml(settings))
+    if path.is_file() and (earlier := json.loads(path.read_text())) != settings:
+        parser.error(f"{options.out} holds rows of {earlier}: choose another --out")
+    write_json(path, settings)
 
 
 def path_of(row: str, out: Path) -> Path:

@@ -52,7 +52,7 @@ def test_the_loss_ablation_leaves_out_what_its_rows_say(script, tiny_root, tiny_
     words += ["--row", "intensity", "--row", "intensity, gradient, adversarial"]
     script("loss_ablation", *words)
     files = sorted(path.stem for path in (tmp_path / "out").glob("*.json"))
-    assert files == ["intensity", "intensity-gradient-adversarial"]
+    assert files == ["intensity", "intensity-gradient-adversarial", "settings"]
     result = read_result(tmp_path / "out" / "intensity.json")
     assert result.seeds == [0, 1]
     assert (
