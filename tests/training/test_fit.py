@@ -66,7 +66,7 @@ def test_the_card_tells_the_truth(tiny_run):
         f"| held out | 30 frames of normal video ({fit.held_out_videos[0]}) for validation and calibration |",
         f"| time to fit | {fit.fit_seconds} s |",
         "| training | 3 epochs, 9 steps, 72 clips; ended by epochs |",
-        f"| best validation loss | {training['best_validation_loss']:.4f} |",
+        f"| best validation error | {training['best_validation_loss']:.4f} |",
         "arxiv.org/abs/1701.01546",
         bundle.calibration.describe(false_alarms_per_day=1),
     ):
