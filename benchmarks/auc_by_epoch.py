@@ -24,6 +24,7 @@ from normalcy.datasets.base import Dataset
 from normalcy.environment import hardware, versions
 from normalcy.evaluation.run import dataset_metrics, paper_protocol_of, part_auc
 from normalcy.evaluation.scored_dataset import score_dataset
+from normalcy.evaluation.tables import markdown_table
 from normalcy.run_folder import RunFolder, write_json, write_text
 from normalcy.scoring.model import TorchModel
 from normalcy.training.calibrate import normal_parts
@@ -87,13 +88,13 @@ def table(curve: Sequence[dict[str, Any]]) -> str:
     names = [name for name in COLUMNS if name in curve[0]["metrics"]]
     parts = list(curve[0]["parts"])
     head = ["epochs", "steps", "validation loss", *names, *(f"{name} alone" for name in parts)]
-    lines = [head, ["---:"] * len(head)]
+    rows = []
     for point in curve:
         loss = point["validation_loss"]
         aucs = [point["metrics"][name] for name in names] + [point["parts"][name] for name in parts]
         cells = [str(point["epochs"]), str(point["steps"]), "-" if loss is None else f"{loss:.3f}"]
-        lines.append([*cells, *(f"{auc:.3f}" for auc in aucs)])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+        rows.append([*cells, *(f"{auc:.3f}" for auc in aucs)])
+    return markdown_table(head, rows) + "\n"
 
 
 def main() -> None:

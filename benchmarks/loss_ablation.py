@@ -15,8 +15,9 @@ from pathlib import Path
 from normalcy.allocator import keep_freed_memory
 from normalcy.datasets import open_dataset
 from normalcy.environment import command_line
-from normalcy.evaluation.results import Result, Spread, read_result, write_result
+from normalcy.evaluation.results import Result, read_result, write_result
 from normalcy.evaluation.run import evaluate
+from normalcy.evaluation.tables import cell, markdown_table
 from normalcy.run_folder import RunFolder, write_json, write_text
 from normalcy.scoring.bundle import Bundle
 from normalcy.training.config import resolve_config
@@ -89,21 +90,15 @@ def table(out: Path) -> str:
     """All rows that there are."""
     parts = sorted({name for result in _results(out).values() for name in result.parts})
     head = ["losses", *METRICS, *(f"{name} alone" for name in parts), "seeds"]
-    lines = [head, ["---", *["---:"] * (len(head) - 1)]]
+    rows = []
     for row, result in _results(out).items():
         spreads = [result.metrics[name] for name in METRICS] + [result.parts[name] for name in parts]
-        lines.append([row, *map(_cell, spreads), str(len(result.seeds))])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+        rows.append([row, *map(cell, spreads), str(len(result.seeds))])
+    return markdown_table(head, rows) + "\n"
 
 
 def _results(out: Path) -> dict[str, Result]:
     return {row: read_result(path_of(row, out)) for row in ROWS if path_of(row, out).is_file()}
-
-
-def _cell(value: Spread) -> str:
-    if value.mean is None:
-        return "-"
-    return f"{value.mean:.3f}" if value.sd is None else f"{value.mean:.3f} ± {value.sd:.3f}"
 
 
 def main() -> None:

@@ -48,9 +48,20 @@ def render_table(results: Sequence[Result], *, source: str) -> str:
     names = [name for name in _TITLES if any(_mean(result, name) is not None for result in shown)]
     head = ["method", *(_TITLES[name] + (" †" if name in LOOKS_AHEAD else "") for name in names), "seeds"]
     rows = [_row(result, names) for result in shown]
-    lines = [head, ["---", *(["---:"] * (len(head) - 1))], *rows]
-    table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    table = markdown_table(head, rows)
     return f"{table}\n\n{_foot(names, source, ordered=len(shown) > len(results))}"
+
+
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """The first column to the left, the others to the right.
+
+    >>> print(markdown_table(["name", "AUC"], [["noise", "0.5"]]))
+    | name | AUC |
+    | --- | ---: |
+    | noise | 0.5 |
+    """
+    lines = [head, ["---", *(["---:"] * (len(head) - 1))], *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def update_tables(text: str, results: Path) -> str:
@@ -122,11 +133,12 @@ def _run(readme: Path, results: Path, *, check: bool) -> int:
 def _row(result: Result, names: Sequence[str]) -> list[str]:
     floor = " (floor)" if result.method in FLOOR_METHODS else ""
     preset = f", {result.preset}" if result.preset else ""
-    cells = [_cell(result.metrics.get(name)) for name in names]
+    cells = [cell(result.metrics.get(name)) for name in names]
     return [f"`{result.method}`{preset}{floor}", *cells, str(len(result.seeds))]
 
 
-def _cell(value: Spread | None) -> str:
+def cell(value: Spread | None) -> str:
+    """Mean and, over several seeds, deviation; a dash for what was not measured."""
     if value is None or value.mean is None:
         return _NOT_MEASURED
     return f"{value.mean:.3f}" if value.sd is None else f"{value.mean:.3f} ± {value.sd:.3f}"

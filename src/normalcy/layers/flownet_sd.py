@@ -26,7 +26,10 @@ from torch.nn import functional as F
 from normalcy.layers.shapes import use_channels_last
 
 _FLOW_UNIT = 20.0
-"""Pixels that a flow of 1 inside the network stands for."""
+"""Pixels that a flow of 1 inside the network stands for, as the network alone is used where its weights come from.
+
+Whether the published weights mean this or a twentieth of a pixel could not be tried: they were not at hand.
+"""
 
 _DOWN = {
     "conv0": (6, 64, 1),

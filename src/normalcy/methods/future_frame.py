@@ -86,7 +86,7 @@ class FlowConfig(StrictConfig):
 
     Attributes:
         network: Which.
-        weights: Its file.
+        weights: Its file; null fetches the public one, once.
         scale: Flow is computed on frames so many times larger.
         iterations: Refinements of a network that refines.
     """
