@@ -29,13 +29,12 @@ from normalcy.run_folder import RunFolder, write_json, write_text
 from normalcy.scoring.model import TorchModel
 from normalcy.training.calibrate import normal_parts
 from normalcy.training.checkpoints import load_weights, snapshots
-from normalcy.training.config import FitConfig, resolve_config
+from normalcy.training.config import FREE_TRAINING, FitConfig, resolve_config
 from normalcy.training.data import NormalFootage, load_normal_footage
-from normalcy.training.fit import build_method
+from normalcy.training.fit import build_method, model_without_paths
 from normalcy.training.history import read_history
 from normalcy.training.loaders import training_loader
 
-GROWING = ("minutes", "snapshot_epochs", "workers")
 COLUMNS = ("micro_auc", "micro_auc_minmax", "paper_protocol_auc", "macro_auc")
 
 
@@ -59,8 +58,7 @@ def judge(
 
 def points(run: RunFolder, dataset: Dataset, known: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """A point for the untrained network and for each snapshot, in order."""
-    settings = read_yaml(run.config)
-    config = resolve_config(settings["method"], data={}, file=run.config)
+    config = _config_of(run)
     spec = build_method(config).clip
     footage = load_normal_footage(config.data, spec=spec, seed=config.seed)
     validation = dict(read_history(run).get("validation_loss", []))
@@ -76,11 +74,15 @@ def points(run: RunFolder, dataset: Dataset, known: Sequence[dict[str, Any]]) ->
 
 
 def description(run: RunFolder, data: str) -> dict[str, Any]:
-    """What all points of a curve have in common; how long the run may take is not a part of it."""
-    config = read_yaml(run.config)
-    training = {name: value for name, value in config["training"].items() if name not in GROWING}
-    names = ("method", "preset", "seed", "model")
-    return {name: config[name] for name in names} | {"training": training, "dataset": data}
+    """What all points of a curve have in common; how long the run may take and where files lie is not a part of it."""
+    config = _config_of(run)
+    about = {"method": config.method, "preset": config.preset, "seed": config.seed}
+    training = config.training.model_dump(mode="json", exclude=set(FREE_TRAINING))
+    return about | {"model": model_without_paths(config), "training": training, "dataset": data}
+
+
+def _config_of(run: RunFolder) -> FitConfig:
+    return resolve_config(read_yaml(run.config)["method"], data={}, file=run.config)
 
 
 def table(curve: Sequence[dict[str, Any]]) -> str:

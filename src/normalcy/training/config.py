@@ -34,6 +34,10 @@ class DataConfig(StrictConfig):
     cache: Path = Path("~/.cache/normalcy/frames")
 
 
+FREE_TRAINING = frozenset({"minutes", "snapshot_epochs", "workers"})
+"""Settings of training that may change when it is resumed: its length, what it puts aside, who prepares batches."""
+
+
 class TrainingConfig(StrictConfig):
     """How a network is trained. Methods without gradients use none of it.
 
@@ -196,8 +200,7 @@ def _method_of(path: Path) -> object:
 
 
 def _changed(earlier: FitConfig, config: FitConfig) -> list[str]:
-    free = {"scoring", "data.root", "data.cache", "training.minutes", "training.workers"}
-    free |= {"training.snapshot_epochs"}
+    free = {"scoring", "data.root", "data.cache", *(f"training.{name}" for name in FREE_TRAINING)}
     free |= {f"model.{name}" for name in method_definition(config.method).scoring_only}
     before, now = _flat(earlier.model_dump(mode="json")), _flat(config.model_dump(mode="json"))
     return [name for name in now if before.get(name) != now[name] and not _within(name, free)]

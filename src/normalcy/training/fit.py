@@ -148,7 +148,7 @@ def _train(
     )
 
 
-def _without_paths(config: FitConfig) -> dict[str, Any]:
+def model_without_paths(config: FitConfig) -> dict[str, Any]:
     """The model's settings without the files that only fitting needs: another machine has them elsewhere, or not."""
     model = build_config(method_definition(config.method).config, config.model, where="model")
     kept: dict[str, Any] = model.model_dump(mode="json", exclude=_paths(model))
@@ -169,7 +169,7 @@ def _paths(settings: StrictConfig) -> dict[str, Any]:
 def _bundle(config: FitConfig, method: Method, result: CalibrationResult, record: FitRecord) -> Bundle:
     header = BundleHeader(
         method=config.method,
-        model=_without_paths(config),
+        model=model_without_paths(config),
         scoring=config.scoring,
         frames_per_second=result.frames_per_second,
         map_scale=result.map_scale,
