@@ -51,6 +51,11 @@ class ScoreFusion(nn.Module):
         terms = [weight * self._scaled(parts[name], name) for name, weight in self.weights.items()]
         return torch.stack(terms).sum(dim=0)
 
+    def scale(self, name: str) -> tuple[float, float]:
+        """Mean and deviation of the logarithm of a term on normal video."""
+        place = self.places[name]
+        return float(self.centre_P[place]), float(self.spread_P[place])
+
     def level(self, name: str) -> Tensor:
         """What the term usually is on normal video; 1 where terms are added as they are."""
         if self.kind == "weighted":

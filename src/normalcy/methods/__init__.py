@@ -14,6 +14,7 @@ METHODS = {
     "flow-magnitude": "normalcy.methods.flow_magnitude",
     "future-frame": "normalcy.methods.future_frame",
     "ocr-gan-video": "normalcy.methods.ocr_gan_video",
+    "scene-memory": "normalcy.methods.scene_memory.method",
     "stae": "normalcy.methods.stae",
 }
 

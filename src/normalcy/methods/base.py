@@ -3,7 +3,7 @@
 Letters: B clips, T frames, C channels, H height, W width.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -12,9 +12,25 @@ import numpy.typing as npt
 from torch import Tensor, nn
 
 from normalcy.config import StrictConfig
-from normalcy.methods.contract import ClipSpec, Scores
+from normalcy.methods.contract import ClipScores, ClipSpec, FrameStamp, Scores
 
-TrainingKind = Literal["reconstruct", "adversarial", "none"]
+TrainingKind = Literal["reconstruct", "adversarial", "memory", "none"]
+
+
+Look = Mapping[str, npt.NDArray[Any]]
+"""What a method with cameras sees in a clip, whatever camera it is of: arrays by name."""
+
+
+class Camera(Protocol):
+    """What a method keeps between the frames of one source."""
+
+    def scores(self, stamps: tuple[FrameStamp, ...], look: Look) -> ClipScores:
+        """Scores of the scored frames of the next clip of that source, from what was seen in it."""
+        ...
+
+    def remember(self, stamps: tuple[FrameStamp, ...], look: Look) -> None:
+        """Takes the next clip of normal footage into the method's memory."""
+        ...
 
 
 class Method(nn.Module):
@@ -34,6 +50,14 @@ class Method(nn.Module):
         """Scores a batch of clips given in `clip.value_range`; no side effects."""
         raise NotImplementedError
 
+    def look(self, clips_TCHW: Sequence[npt.NDArray[np.uint8]]) -> list[Look]:
+        """What is seen in each clip, uint8 (T, C, H, W), of whatever camera; only of methods that have cameras."""
+        raise NotImplementedError
+
+    def camera(self, source: str = "") -> "Camera | None":
+        """What lasts from clip to clip of a source, before its first; None where a clip says all there is to say."""
+        return None
+
     def begin_training(self) -> None:
         """Takes what only training needs, such as a frozen network, before any video is read.
 
@@ -46,6 +70,9 @@ class Method(nn.Module):
 
     def observe_parts(self, parts: Mapping[str, npt.NDArray[np.floating]]) -> None:
         """Takes what its score needs of the parts of held-out normal video's scores, after training."""
+
+    def make_room(self, shapes: Mapping[str, Sequence[int]]) -> None:
+        """Prepares for weights of these shapes, by name, where they depend on what was fitted on."""
 
     def losses(self, clip_BTCHW: Tensor) -> dict[str, Tensor]:
         """Named training losses of a batch; `loss` is the one that is minimised."""
@@ -89,6 +116,22 @@ class Adversarial(Protocol):
 
     def validation_losses(self, clip_BTCHW: Tensor) -> dict[str, Tensor]:
         """Named errors on clips that are not fitted on, without noise; `loss` is the one that is watched."""
+        ...
+
+
+class Remembering(Protocol):
+    """What fitting by memory needs of a method with cameras: no gradients, the footage is gone through once."""
+
+    def survey(self, videos: Sequence[tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64]]]) -> None:
+        """Takes what everything else rests on from samples of normal videos.
+
+        Args:
+            videos: Frames, uint8 (T, C, H, W), memory-mapped, and their times in seconds.
+        """
+        ...
+
+    def settle(self) -> None:
+        """After all normal footage was remembered."""
         ...
 
 

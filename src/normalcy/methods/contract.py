@@ -6,6 +6,9 @@ Letters: B clips in a batch, T frames (all of the clip, or only the scored ones)
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -21,6 +24,7 @@ class ClipSpec:
         stride_frames: Distance between neighbouring frames of a clip.
         scored_frames: Places in the clip that get a score, ascending; all of them when empty.
         value_range: What pixel values 0 and 255 become in `clip_BTCHW`.
+        spacing_seconds: Frames that follow the last one taken sooner are passed over; 0 takes all.
     """
 
     length_frames: int
@@ -29,6 +33,7 @@ class ClipSpec:
     stride_frames: int = 1
     scored_frames: tuple[int, ...] = ()
     value_range: tuple[float, float] = (0.0, 1.0)
+    spacing_seconds: float = 0.0
 
     @property
     def span_frames(self) -> int:
@@ -58,3 +63,20 @@ class Scores(NamedTuple):
     score_BT: "Tensor"
     map_BTHW: "Tensor"
     parts: dict[str, "Tensor"]
+
+
+@dataclass(frozen=True)
+class FrameStamp:
+    """A frame's place in its source."""
+
+    index: int
+    pts_seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class ClipScores:
+    """Scores of one clip; T counts the scored frames only."""
+
+    score_T: npt.NDArray[np.float32]
+    map_THW: npt.NDArray[np.float32]
+    parts: dict[str, npt.NDArray[np.float32]]

@@ -1,66 +1,67 @@
 """The pictures of a case: its frame as people see it, and the anomaly map of the clip that scores it."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from normalcy.datasets.base import LabelledVideo
 from normalcy.evaluation.scored_dataset import read_options
-from normalcy.methods.contract import ClipSpec
 from normalcy.report.cases import CasePick
 from normalcy.report.data import Case
 from normalcy.scoring.model import ScoringModel
+from normalcy.scoring.pipeline import SourceScorer
 from normalcy.scoring.record import ScoredVideo
-from normalcy.scoring.types import Clip
-from normalcy.scoring.window import ClipWindow
+from normalcy.scoring.settings import ScoringSettings
+from normalcy.scoring.types import UInt8Array
+from normalcy.video.frame import Frame
 from normalcy.video.reader import open_video
 
 PICTURE_HEIGHT_PX = 200
+CAMERA_LEAD_SECONDS = 30.0
 
 
 def picture_case(model: ScoringModel, video: LabelledVideo, scored: ScoredVideo, pick: CasePick) -> Case:
-    """Reads the frames around a pick once more and scores them, one clip a frame.
+    """Reads the frames before a pick once more and scores them as they were scored.
 
     Raises:
         InputError: The video cannot be read any more.
     """
     index = int(scored.index_T[pick.place])
-    spec = model.spec
-    lead_frames = spec.span_frames + 1
-    start_seconds = float(scored.pts_seconds_T[max(0, pick.place - lead_frames)])
     options = replace(
-        read_options(spec, video), start_seconds=max(0.0, start_seconds), preview_height_px=PICTURE_HEIGHT_PX
+        read_options(model.spec, video),
+        start_seconds=_start_seconds(model, video, scored, pick),
+        preview_height_px=PICTURE_HEIGHT_PX,
     )
-    window, picture_HWC, clip = ClipWindow(spec), None, None
+    scorer = SourceScorer(
+        model, settings=ScoringSettings(), calibration=None, source_id=video.name, batch_clips=1
+    )
+    pictures: dict[int, UInt8Array] = {}
     with open_video(video.path, options, source_id=video.name) as reader:
-        for frame in reader:
-            clip = window.push(frame) or clip
-            if frame.index == index:
-                picture_HWC = frame.preview_HWC
-            if picture_HWC is not None and clip is not None and _scored_indices(spec, clip)[-1] >= index:
-                break
-    assert picture_HWC is not None, f"frame {index} of {video.name} was there before"
-    assert clip is not None, f"{video.name} filled a clip before"
+        verdicts = scorer.run(_keeping(reader, index, pictures))
+        verdict = next(verdict for verdict in verdicts if verdict.index == index)
+    assert verdict.map_HW is not None
     return Case(
         kind=pick.kind,
         video=pick.video,
         pts_seconds=pick.pts_seconds,
         score=pick.score,
         parts={name: float(part_T[pick.place]) for name, part_T in scored.parts.items()},
-        image_HWC=picture_HWC,
-        map_HW=_map_of(model, clip, index),
+        image_HWC=pictures[index],
+        map_HW=np.asarray(verdict.map_HW, np.float32),
     )
 
 
-def _map_of(model: ScoringModel, clip: Clip, index: int) -> npt.NDArray[np.float32]:
-    """Map of the clip's frame at this index, or, as in `ScoreTrack`, of the one whose score it has."""
-    scored = _scored_indices(model.spec, clip)
-    (scores,) = model.infer([clip.clip_TCHW])
-    place = max((t for t, scored_index in enumerate(scored) if scored_index <= index), default=0)
-    return np.asarray(scores.map_THW[place], np.float32)
+def _start_seconds(model: ScoringModel, video: LabelledVideo, scored: ScoredVideo, pick: CasePick) -> float:
+    """A clip before the frame, or where the model knows more of a camera than one clip, a while."""
+    first = max(0, pick.place - model.spec.span_frames - 1)
+    lead_seconds = CAMERA_LEAD_SECONDS if model.camera(video.name) else 0.0
+    return max(0.0, float(scored.pts_seconds_T[first]) - lead_seconds)
 
 
-def _scored_indices(spec: ClipSpec, clip: Clip) -> list[int]:
-    """Places in the source of the frames that the clip scores."""
-    return [clip.stamps[position].index for position in spec.scored]
+def _keeping(frames: Iterable[Frame], index: int, pictures: dict[int, UInt8Array]) -> Iterator[Frame]:
+    """Passes frames on and keeps the picture of one of them."""
+    for frame in frames:
+        if frame.index == index and frame.preview_HWC is not None:
+            pictures[index] = frame.preview_HWC
+        yield frame

@@ -112,6 +112,7 @@ class Bundle:
         except ConfigError as error:
             raise BundleError(f"does not fit this normalcy: {error}", where="method.yaml") from error
         method = definition.build(config)
+        method.make_room({name: tuple(tensor.shape) for name, tensor in self.weights.items()})
         if misfits := _misfits(method.state_dict(), self.weights):
             raise BundleError(
                 f"{len(misfits)} weights do not fit method.yaml: {'; '.join(misfits[:3])}",

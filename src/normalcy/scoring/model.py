@@ -4,7 +4,7 @@ Letters: B clips, T frames, C channels, H height, W width.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
 
 import numpy as np
 
@@ -12,16 +12,24 @@ from normalcy.methods.contract import ClipSpec
 from normalcy.scoring.types import ClipScores, UInt8Array
 
 if TYPE_CHECKING:
-    from normalcy.methods.base import Method
+    from normalcy.methods.base import Camera, Look, Method
+
+
+Found: TypeAlias = "ClipScores | Look"
+"""What a model says of a clip by itself: its scores, or what a camera makes scores of."""
 
 
 class ScoringModel(Protocol):
-    """Scores clips of any number of sources in one batch; keeps nothing between calls."""
+    """Looks at clips of any number of sources in one batch; keeps nothing between calls."""
 
     spec: ClipSpec
 
-    def infer(self, clips_TCHW: Sequence[UInt8Array]) -> list[ClipScores]:
-        """Scores of each clip (uint8, (T, C, H, W)), in order."""
+    def infer(self, clips_TCHW: Sequence[UInt8Array]) -> Sequence[Found]:
+        """What is found in each clip (uint8, (T, C, H, W)), in order."""
+        ...
+
+    def camera(self, source_id: str) -> "Camera | None":
+        """What is kept between the clips of one source and turns what was found into scores; None: those are found."""
         ...
 
 
@@ -35,10 +43,14 @@ class TorchModel:
         self.spec = method.clip
         self.device = device
         self._method = _prepared(method, device)
+        self._looks = method.camera() is not None
 
-    def infer(self, clips_TCHW: Sequence[UInt8Array]) -> list[ClipScores]:
-        """Scores of each clip, in order."""
+    def infer(self, clips_TCHW: Sequence[UInt8Array]) -> Sequence[Found]:
+        """What is found in each clip, in order."""
         import torch
+
+        if self._looks:
+            return self._method.look(clips_TCHW)
 
         clip_BTCHW = torch.from_numpy(np.stack(clips_TCHW)).to(self.device)
         # TF32 would round to 10 bits of mantissa: too coarse for scores that must not depend on their batch.
@@ -50,6 +62,10 @@ class TorchModel:
             ClipScores(score_BT[b], map_BTHW[b], {name: part_BT[b] for name, part_BT in parts.items()})
             for b in range(len(clips_TCHW))
         ]
+
+    def camera(self, source_id: str) -> "Camera | None":
+        """State of a source, where the method keeps any."""
+        return self._method.camera(source_id)
 
 
 def _prepared(method: "Method", device: str) -> "Method":

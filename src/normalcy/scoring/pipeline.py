@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 
 from normalcy.errors import VideoTooShort
 from normalcy.scoring.calibration import Calibration
-from normalcy.scoring.model import ScoringModel
+from normalcy.scoring.model import Found, ScoringModel
 from normalcy.scoring.settings import ScoringSettings
 from normalcy.scoring.track import ScoreTrack
-from normalcy.scoring.types import Clip, Event, FrameScore
+from normalcy.scoring.types import Clip, ClipScores, Event, FrameScore
 from normalcy.scoring.window import ClipWindow
 from normalcy.video.frame import Frame
 
@@ -36,6 +36,7 @@ class SourceScorer:
         self._source_id = source_id
         self._batch_clips = batch_clips
         self._window = ClipWindow(model.spec, hop_frames=settings.hop_frames)
+        self._camera = model.camera(source_id)
         self._track = ScoreTrack(model.spec, source_id=source_id, settings=settings, calibration=calibration)
         self.events: list[Event] = []
 
@@ -71,8 +72,15 @@ class SourceScorer:
     def _score(self, batch: list[Clip]) -> Iterator[FrameScore]:
         if not batch:
             return
-        scores = self._model.infer([clip.clip_TCHW for clip in batch])
-        for clip, clip_scores in zip(batch, scores, strict=True):
-            update = self._track.update(clip, clip_scores)
+        found = self._model.infer([clip.clip_TCHW for clip in batch])
+        for clip, each in zip(batch, found, strict=True):
+            update = self._track.update(clip, self._scores(clip, each))
             self.events += update.events
             yield from update.frames
+
+    def _scores(self, clip: Clip, found: Found) -> ClipScores:
+        if self._camera is None:
+            assert isinstance(found, ClipScores)
+            return found
+        assert not isinstance(found, ClipScores)
+        return self._camera.scores(clip.stamps, found)

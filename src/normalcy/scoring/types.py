@@ -8,16 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from normalcy.methods.contract import ClipScores, FrameStamp
+
 FloatArray = npt.NDArray[np.float32]
 UInt8Array = npt.NDArray[np.uint8]
 
-
-@dataclass(frozen=True)
-class FrameStamp:
-    """A frame's place in its source."""
-
-    index: int
-    pts_seconds: float
+__all__ = ["Clip", "ClipScores", "Event", "FloatArray", "FrameScore", "FrameStamp", "UInt8Array"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,15 +31,6 @@ class Clip:
     stamps: tuple[FrameStamp, ...]
     due: tuple[FrameStamp, ...]
     source_id: str
-
-
-@dataclass(frozen=True, eq=False)
-class ClipScores:
-    """Scores of one clip; T counts the scored frames only."""
-
-    score_T: FloatArray
-    map_THW: FloatArray
-    parts: dict[str, FloatArray]
 
 
 @dataclass(frozen=True, eq=False)

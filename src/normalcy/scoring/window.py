@@ -45,8 +45,10 @@ class ClipWindow:
         self._check(frame)
         stamp = FrameStamp(frame.index, frame.pts_seconds)
         self._source_id = frame.source_id
-        self._frames.append((stamp, frame.image_HWC))
         self._due.append(stamp)
+        if self._too_soon(stamp):
+            return None
+        self._frames.append((stamp, frame.image_HWC))
         self._since_clip += 1
         full = len(self._frames) == self.spec.span_frames
         return self._clip(flush=False) if full and self._since_clip >= self.hop_frames else None
@@ -66,6 +68,13 @@ class ClipWindow:
         self._since_clip = 0
         clip_TCHW = np.stack([image_HWC.transpose(2, 0, 1) for _, image_HWC in chosen])
         return Clip(clip_TCHW, stamps, due, self._source_id)
+
+    def _too_soon(self, stamp: FrameStamp) -> bool:
+        """Whether the frame follows the last one by less than the spacing; a clock that jumped back takes it."""
+        if not self._frames or self.spec.spacing_seconds == 0:
+            return False
+        elapsed = stamp.pts_seconds - self._frames[-1][0].pts_seconds
+        return 0 <= elapsed < self.spec.spacing_seconds
 
     def _check(self, frame: Frame) -> None:
         expected = (*self.spec.size_px, self.spec.channels)

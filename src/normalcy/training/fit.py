@@ -76,8 +76,12 @@ def _fit_claimed(
             normal_parts(TorchModel(method), footage.held_out, settings=config.scoring, progress=progress)
         )
     result = calibrate(TorchModel(method), footage.held_out, settings=config.scoring, progress=progress)
-    # Training counts whole, with what earlier sessions did of it.
-    train_seconds = summary.train_seconds if summary else 0.0
+    if method_definition(config.method).training == "memory":
+        from normalcy.training.memory import remember
+
+        remember(method, footage.held_out, settings=config.scoring, progress=progress)
+    # Training by gradients counts whole, with what earlier sessions did of it.
+    train_seconds = summary.train_seconds if summary else trained - before
     record = FitRecord(
         data=config.data.name,
         preset=config.preset,
@@ -137,6 +141,11 @@ def _train(
 ) -> "TrainingSummary | None":
     kind = method_definition(config.method).training
     if kind == "none":
+        return None
+    if kind == "memory":
+        from normalcy.training.memory import train_memory
+
+        train_memory(method, footage, settings=config.scoring, progress=progress)
         return None
     if kind == "adversarial":
         from normalcy.training.adversarial import train_adversarial as train

@@ -1,0 +1,1 @@
+"""Scene memory, a method of this project: see `method.py`."""

@@ -1,0 +1,125 @@
+"""What one camera keeps between its frames.
+
+Letters: T frames, R rows and C columns of cells, H and W height and width.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from normalcy.methods.base import Look
+from normalcy.methods.contract import ClipScores, FrameStamp
+from normalcy.methods.scene_memory.scenes import Background
+from normalcy.methods.scene_memory.smoothing import Smoother
+from normalcy.methods.scene_memory.view import View
+
+if TYPE_CHECKING:
+    from normalcy.methods.scene_memory.method import SceneMemory
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass
+class _Verdict:
+    score: float
+    map_RC: FloatArray
+    parts: dict[str, float]
+
+
+@dataclass
+class Camera:
+    """State of one camera: its scene, its background, and what each stream keeps.
+
+    Attributes:
+        method: Whose memory it is judged by; many cameras share it.
+        source: Which video, for the record of what is remembered.
+    """
+
+    method: "SceneMemory"
+    source: str = ""
+    _background: Background | None = None
+    _states: dict[str, Any] = field(default_factory=dict)
+    _smoothers: dict[str, Smoother] = field(default_factory=dict)
+    _seen: int = -1
+    _last: _Verdict | None = None
+
+    def scores(self, stamps: tuple[FrameStamp, ...], look: Look) -> ClipScores:
+        """Scores of a clip's scored frames; those that were scored before keep their score.
+
+        No stream says much of a camera's first frames: they take the score of the last of their clip.
+        """
+        verdicts: list[_Verdict | None] = []
+        for view in self._views(stamps, look):
+            if view is not None:
+                maps = self._maps(view)
+                if self._last or view.is_last:
+                    self._last = self._judge(maps, view.seconds)
+            verdicts.append(self._last)
+        assert self._last is not None
+        return self._clip_scores([verdict or self._last for verdict in verdicts])
+
+    def _clip_scores(self, verdicts: Sequence[_Verdict]) -> ClipScores:
+        height, width = self.method.config.size_px
+        maps = [cv2.resize(each.map_RC, (width, height), interpolation=cv2.INTER_LINEAR) for each in verdicts]
+        parts = {
+            name: np.array([each.parts[name] for each in verdicts], np.float32) for name in verdicts[0].parts
+        }
+        return ClipScores(np.array([each.score for each in verdicts], np.float32), np.stack(maps), parts)
+
+    def remember(self, stamps: tuple[FrameStamp, ...], look: Look) -> None:
+        """Takes a clip of normal footage into the memory."""
+        for view in self._views(stamps, look):
+            if view is not None:
+                for name, stream in self.method.watched():
+                    stream.remember(view, self._states[name])
+
+    def _views(self, stamps: tuple[FrameStamp, ...], look: Look) -> Iterator[View | None]:
+        """Views of the scored frames, None where one was seen already."""
+        for t, place in enumerate(self.method.clip.scored):
+            stamp, before = stamps[place], stamps[place - 1]
+            if stamp.index <= self._seen:
+                yield None
+                continue
+            self._seen = stamp.index
+            yield self._view(stamp, look, t, seconds=_elapsed(before, stamp), last=place == len(stamps) - 1)
+
+    def _view(self, stamp: FrameStamp, look: Look, t: int, *, seconds: float, last: bool) -> View:
+        thumb_HW3 = look["thumb_THW3"][t]
+        if self._background is None:
+            self._background = Background(self.method.scenes, self.method.scenes.nearest(thumb_HW3))
+            self._states = {name: stream.begin() for name, stream in self.method.watched()}
+            self._smoothers = {name: stream.smoother() for name, stream in self.method.watched()}
+        compared = self._background.compare(thumb_HW3, seconds=seconds)
+        movement = self.method.motion.movement(look["flow_Thw2"][t], seconds)
+        return View(
+            scene=self._background.scene,
+            seconds=seconds,
+            velocity_RC2=movement.velocity_RC2,
+            moving_RC=movement.moving_RC,
+            thumb_HW3=compared.image_HW3,
+            strange_HW=compared.strange_HW,
+            new_HW=compared.new_HW,
+            deviation_HW=self._background.deviation_HW,
+            look_RCF=look["look_RCF"] if last and "look_RCF" in look else None,
+            is_last=last,
+            where=(self.source, stamp.index, stamp.pts_seconds),
+        )
+
+    def _maps(self, view: View) -> dict[str, FloatArray]:
+        return {name: stream.judge(view, self._states[name]) for name, stream in self.method.watched()}
+
+    def _judge(self, maps: dict[str, FloatArray], seconds: float) -> _Verdict:
+        parts = {name: self._smoothers[name](float(map_RC.max()), seconds) for name, map_RC in maps.items()}
+        return _Verdict(*self.method.fuse(parts, maps), parts)
+
+
+_LEAST_SECONDS = 1e-3
+
+
+def _elapsed(before: FrameStamp, after: FrameStamp) -> float:
+    """Seconds between two frames, never none: clocks of cameras stand still at times."""
+    return max(after.pts_seconds - before.pts_seconds, _LEAST_SECONDS)

@@ -1,0 +1,179 @@
+"""The memory of looks: examples of what normal things look like, each with where it comes from.
+
+Letters: N examples, D channels of a look, F of a whitened one, Q queries.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.cluster import MiniBatchKMeans
+from torch import Tensor, nn
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+
+_LEAST_VARIANCE = 1e-3
+
+
+class Origin(NamedTuple):
+    """Where an example comes from.
+
+    Attributes:
+        video: Name.
+        frame: Number in the video.
+        seconds: Its time.
+        row, column: Cell.
+    """
+
+    video: str
+    frame: int
+    seconds: float
+    row: int
+    column: int
+
+
+class Candidates:
+    """An even draw of looks from footage of any length, in bounded memory (Vitter's reservoir, 1985)."""
+
+    def __init__(self, limit: int, *, seed: int = 0) -> None:
+        self._limit, self._random = limit, np.random.default_rng(seed)
+        self._looks: list[FloatArray] = []
+        self._origins: list[Origin] = []
+        self._seen = 0
+
+    def add(self, looks_ND: FloatArray, origins: Sequence[Origin]) -> None:
+        """Offers looks; each that was ever offered is kept with the same chance."""
+        for look_D, origin in zip(looks_ND, origins, strict=True):
+            self._seen += 1
+            if len(self._looks) < self._limit:
+                self._looks.append(look_D.astype(np.float32))
+                self._origins.append(origin)
+            elif (place := int(self._random.integers(self._seen))) < self._limit:
+                self._looks[place], self._origins[place] = look_D.astype(np.float32), origin
+
+    def __len__(self) -> int:
+        return len(self._looks)
+
+    @property
+    def kept(self) -> FloatArray:
+        """What was kept."""
+        return np.stack(self._looks)
+
+    @property
+    def origins(self) -> list[Origin]:
+        """Where each comes from."""
+        return list(self._origins)
+
+
+class Examples(nn.Module):
+    """Examples, and how far a look is from the nearest: 1 where it is as far as normal looks get.
+
+    Args:
+        width: D.
+        dims: F.
+        count: N at most.
+    """
+
+    mean_D: Tensor
+    whitening_DF: Tensor
+    example_NF: Tensor
+    origin_N5: Tensor
+    videos_U: Tensor
+
+    def __init__(self, width: int, *, dims: int, count: int) -> None:
+        super().__init__()
+        self.dims, self.limit = dims, count
+        self.register_buffer("mean_D", torch.zeros(width))
+        self.register_buffer("whitening_DF", torch.eye(width, dims))
+        self.register_buffer("example_NF", torch.zeros(1, dims))
+        self.register_buffer("origin_N5", torch.zeros(1, 5, dtype=torch.float64))
+        self.register_buffer("videos_U", _as_bytes([""]))
+
+    def learn(self, candidates: Candidates, *, seed: int = 0) -> None:
+        """Whitens, and keeps of each cluster the candidate nearest to its centre."""
+        looks_ND = candidates.kept
+        mean_D = looks_ND.mean(axis=0)
+        variance_D, axes_DD = np.linalg.eigh(np.cov((looks_ND - mean_D).T))
+        # A direction in which normal footage never varies must not weigh without end.
+        kept = np.argsort(variance_D)[::-1][: self.dims]
+        scale_F = np.sqrt(np.maximum(variance_D[kept], 0) + _LEAST_VARIANCE * variance_D.mean())
+        self.mean_D = torch.from_numpy(mean_D)
+        self.whitening_DF = torch.from_numpy((axes_DD[:, kept] / scale_F).astype(np.float32))
+        whitened_NF = self.whiten(looks_ND)
+        example_NF, chosen = _representatives(whitened_NF, self.limit, seed)
+        self.example_NF = torch.from_numpy(example_NF)
+        self._set_origins([candidates.origins[place] for place in chosen])
+
+    def whiten(self, looks_QD: FloatArray) -> FloatArray:
+        """Looks in which normal footage varies alike in all directions, (Q, F)."""
+        return np.asarray((looks_QD - self.mean_D.numpy()) @ self.whitening_DF.numpy(), np.float32)
+
+    def distance(self, whitened_QF: FloatArray) -> FloatArray:
+        """Distance to the nearest example, over the root of the number of directions, (Q,)."""
+        return np.asarray(
+            np.sqrt(np.maximum(self._squares(whitened_QF).min(axis=1), 0) / self.dims), np.float32
+        )
+
+    def nearest(self, whitened_QF: FloatArray) -> list[Origin]:
+        """Where the nearest example of each look comes from."""
+        names = _from_bytes(self.videos_U)
+        rows = self.origin_N5.numpy()[self._squares(whitened_QF).argmin(axis=1)]
+        return [Origin(names[int(v)], int(f), float(t), int(r), int(c)) for v, f, t, r, c in rows]
+
+    @property
+    def origins(self) -> list[Origin]:
+        """Where each example comes from."""
+        names = _from_bytes(self.videos_U)
+        rows = self.origin_N5.numpy()
+        return [Origin(names[int(v)], int(f), float(t), int(r), int(c)) for v, f, t, r, c in rows]
+
+    def add(self, whitened_NF: FloatArray, origins: Sequence[Origin]) -> None:
+        """More examples, such as an operator's "this is normal"."""
+        before = self.origins
+        self.example_NF = torch.cat([self.example_NF, torch.from_numpy(whitened_NF)])
+        self._set_origins([*before, *origins])
+
+    def forget(self, keep_N: npt.NDArray[np.bool_]) -> None:
+        """Drops the examples that are not to be kept; one must stay."""
+        kept = [origin for origin, keep in zip(self.origins, keep_N, strict=True) if keep]
+        self.example_NF = self.example_NF[torch.from_numpy(keep_N)]
+        self._set_origins(kept)
+
+    def _squares(self, whitened_QF: FloatArray) -> FloatArray:
+        example_NF = self.example_NF.numpy()
+        cross_QN = whitened_QF @ example_NF.T
+        own_Q1 = np.square(whitened_QF).sum(axis=1, keepdims=True)
+        return np.asarray(own_Q1 + np.square(example_NF).sum(axis=1) - 2 * cross_QN, np.float32)
+
+    def _set_origins(self, origins: Sequence[Origin]) -> None:
+        names = sorted({origin.video for origin in origins})
+        number = {name: place for place, name in enumerate(names)}
+        rows = [(number[o.video], o.frame, o.seconds, o.row, o.column) for o in origins]
+        self.origin_N5 = torch.tensor(rows, dtype=torch.float64)
+        self.videos_U = _as_bytes(names)
+
+
+def _representatives(whitened_NF: FloatArray, count: int, seed: int) -> tuple[FloatArray, IntArray]:
+    """The centre of each cluster, and the place of the look nearest to it."""
+    if len(whitened_NF) <= count:
+        return whitened_NF, np.arange(len(whitened_NF))
+    clusters = MiniBatchKMeans(count, batch_size=4096, n_init=1, max_iter=15, random_state=seed).fit(
+        whitened_NF
+    )
+    away_N = np.square(whitened_NF - clusters.cluster_centers_[clusters.labels_]).sum(axis=1)
+    order = np.lexsort((away_N, clusters.labels_))
+    labels, first = np.unique(clusters.labels_[order], return_index=True)
+    return clusters.cluster_centers_[labels].astype(np.float32), order[first]
+
+
+def _as_bytes(names: Sequence[str]) -> Tensor:
+    return torch.tensor(list(json.dumps(list(names)).encode()), dtype=torch.uint8)
+
+
+def _from_bytes(tensor: Tensor) -> list[str]:
+    names: list[str] = json.loads(bytes(tensor.tolist()).decode())
+    return names

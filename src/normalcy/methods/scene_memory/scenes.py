@@ -1,0 +1,149 @@
+"""Which scene a camera shows, and what of a frame is not its background.
+
+Letters: S scenes, T frames, H and W height and width of the thumbnails.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from normalcy.methods.scene_memory.settings import THUMB_PX, SceneMemoryConfig
+
+FloatArray = npt.NDArray[np.float32]
+UInt8Array = npt.NDArray[np.uint8]
+
+_MAD_TO_DEVIATION = 1.4826
+_LEAST_DEVIATION = 3.0
+_MOST_THUMBS = 400
+_MEDIAN_OF_NORMAL = 0.6745
+_STRANGE = 3.0
+
+
+def thumbnail(image_HW3: UInt8Array) -> UInt8Array:
+    """The picture in squares of 4 pixels."""
+    height, width = image_HW3.shape[:2]
+    small = cv2.resize(image_HW3, (width // THUMB_PX, height // THUMB_PX), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8)
+
+
+class Scenes(nn.Module):
+    """Backgrounds of the scenes that normal footage shows, each with how far its pixels usually stray."""
+
+    background_SHW3: Tensor
+    deviation_SHW: Tensor
+
+    def __init__(self, config: SceneMemoryConfig, *, count: int = 1) -> None:
+        super().__init__()
+        self.config = config
+        height, width = config.thumb_px
+        self.register_buffer("background_SHW3", torch.zeros(count, height, width, 3))
+        self.register_buffer("deviation_SHW", torch.full((count, height, width), _LEAST_DEVIATION))
+
+    @property
+    def count(self) -> int:
+        """How many scenes there are."""
+        return len(self.background_SHW3)
+
+    def survey(self, videos: Sequence[npt.NDArray[np.uint8]]) -> None:
+        """Tells the scenes apart from thumbnails of each stretch of footage, each uint8 (T, H, W, 3)."""
+        groups: list[list[UInt8Array]] = []
+        means: list[FloatArray] = []
+        for thumbs_THW3 in videos:
+            median_HW3 = np.median(thumbs_THW3, axis=0).astype(np.float32)
+            away = [_difference(median_HW3, known) for known in means]
+            if away and min(away) <= self.config.scene_difference:
+                groups[int(np.argmin(away))].append(thumbs_THW3)
+            else:
+                groups.append([thumbs_THW3])
+                means.append(median_HW3)
+        found = [_background(np.concatenate(group)) for group in groups]
+        self.background_SHW3 = torch.from_numpy(np.stack([background for background, _ in found]))
+        self.deviation_SHW = torch.from_numpy(np.stack([deviation for _, deviation in found]))
+
+    def nearest(self, thumb_HW3: UInt8Array) -> int:
+        """The scene whose background is most alike."""
+        away = [_difference(thumb_HW3.astype(np.float32), known) for known in self.background_SHW3.numpy()]
+        return int(np.argmin(away))
+
+
+class Comparison(NamedTuple):
+    """A frame against the background. Brightness of the whole picture is light, noise all over it is the camera's.
+
+    Attributes:
+        image_HW3: The thumbnail in the background's light.
+        strange_HW: How many usual deviations each pixel lies from the background.
+        new_HW: The same, 0 for what was found there when watching began and has not changed since, such as a parked
+            car: only what came meanwhile can be left behind.
+    """
+
+    image_HW3: FloatArray
+    strange_HW: FloatArray
+    new_HW: FloatArray
+
+
+class Background:
+    """The background that one camera shows at present: of its scene, and moving slowly with the light.
+
+    Attributes:
+        scene: Which.
+        deviation_HW: How far pixels of it usually stray, in grey levels.
+    """
+
+    def __init__(self, scenes: Scenes, scene: int) -> None:
+        self.scene = scene
+        self._seconds = scenes.config.dwell.background_seconds
+        self._background_HW3 = scenes.background_SHW3[scene].numpy().copy()
+        self.deviation_HW = scenes.deviation_SHW[scene].numpy()
+        self._found: _Found | None = None
+
+    def compare(self, thumb_HW3: UInt8Array, *, seconds: float) -> Comparison:
+        """Compares a frame with the background, which then follows a little."""
+        image_HW3 = thumb_HW3.astype(np.float32)
+        image_HW3 /= _gain(image_HW3, self._background_HW3)
+        strange_HW = self._strange(image_HW3, self._background_HW3)
+        if self._found is None:
+            self._found = _Found(image_HW3.copy(), strange_HW > _STRANGE)
+        self._found.held_HW &= self._strange(image_HW3, self._found.image_HW3) <= _STRANGE
+        reach_HW1 = self.deviation_HW[..., None]
+        away_HW3 = np.clip(image_HW3 - self._background_HW3, -reach_HW1, reach_HW1)
+        self._background_HW3 += away_HW3 * (seconds / self._seconds)
+        # The largest of three channels strays by more than one; twice as much is noise that training has not seen.
+        noise = float(np.median(strange_HW)) / (2 * _MEDIAN_OF_NORMAL)
+        strange_HW /= max(1.0, noise)
+        return Comparison(image_HW3, strange_HW, np.where(self._found.held_HW, np.float32(0), strange_HW))
+
+    def _strange(self, image_HW3: FloatArray, known_HW3: FloatArray) -> FloatArray:
+        return np.asarray(np.abs(image_HW3 - known_HW3).max(axis=-1) / self.deviation_HW, np.float32)
+
+
+@dataclass
+class _Found:
+    """The first frame, and which of its pixels are still as they were found, unlike the scene's background."""
+
+    image_HW3: FloatArray
+    held_HW: npt.NDArray[np.bool_]
+
+
+def _difference(image_HW3: FloatArray, known_HW3: FloatArray) -> float:
+    """Grey levels by which most pixels differ, light apart."""
+    away_HW = np.abs(image_HW3 / _gain(image_HW3, known_HW3) - known_HW3).max(axis=-1)
+    return float(np.quantile(away_HW, 0.6))
+
+
+def _gain(image_HW3: FloatArray, known_HW3: FloatArray) -> np.float32:
+    return np.float32(np.clip(np.median((image_HW3 + 1) / (known_HW3 + 1)), 0.2, 5.0))
+
+
+def _background(thumbs_THW3: UInt8Array) -> tuple[FloatArray, FloatArray]:
+    """Median and usual deviation of each pixel."""
+    stride = -(-len(thumbs_THW3) // _MOST_THUMBS)
+    images_THW3 = thumbs_THW3[::stride].astype(np.float32)
+    median_HW3 = np.median(images_THW3, axis=0)
+    deviation_HW3 = _MAD_TO_DEVIATION * np.median(np.abs(images_THW3 - median_HW3), axis=0)
+    return median_HW3, np.maximum(deviation_HW3.max(axis=-1), _LEAST_DEVIATION)

@@ -1,0 +1,1 @@
+"""The streams of scene memory: each watches one thing."""

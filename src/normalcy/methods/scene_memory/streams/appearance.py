@@ -1,0 +1,93 @@
+"""Appearance: whether what is there looks like nothing that was there before.
+
+Letters: R rows and C columns of cells, F channels of a look, Q cells.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from torch import nn
+
+from normalcy.layers.efficientnet_lite import WIDTH
+from normalcy.methods.scene_memory.examples import Candidates, Examples, Origin
+from normalcy.methods.scene_memory.settings import SceneMemoryConfig
+from normalcy.methods.scene_memory.smoothing import Average
+from normalcy.methods.scene_memory.view import View
+
+FloatArray = npt.NDArray[np.float32]
+
+_BLUR_CELLS = 5
+_REACH_CELLS = 3
+_FOREGROUND = 2.0
+_FAR = 8.0
+_CELLS_A_FRAME = 60
+_SETTLES_SECONDS = 0.14
+
+
+@dataclass
+class LastLook:
+    """The map of the last frame whose look was taken."""
+
+    map_RC: FloatArray
+
+
+class Appearance(nn.Module):
+    """Distance of the look of each cell of the foreground to the nearest remembered one."""
+
+    def __init__(self, config: SceneMemoryConfig, *, seed: int = 0) -> None:
+        super().__init__()
+        self.config = config
+        settings = config.appearance
+        self.examples = Examples(WIDTH, dims=settings.dims, count=settings.examples)
+        self._candidates: Candidates | None = None
+        self._random = np.random.default_rng(seed)
+
+    def begin(self) -> LastLook:
+        """Nothing was seen."""
+        return LastLook(np.zeros(self.config.grid_RC, np.float32))
+
+    def smoother(self) -> Average:
+        """How the frame score settles."""
+        return Average(_SETTLES_SECONDS)
+
+    def remember(self, view: View, state: LastLook) -> None:
+        """Keeps looks of the foreground as candidates for examples."""
+        if view.look_RCF is None:
+            return
+        if self._candidates is None:
+            self._candidates = Candidates(self.config.appearance.candidates)
+        rows, columns = np.nonzero(self._foreground(view))
+        if len(rows) > _CELLS_A_FRAME:
+            some = np.sort(self._random.choice(len(rows), _CELLS_A_FRAME, replace=False))
+            rows, columns = rows[some], columns[some]
+        origins = [
+            Origin(*view.where, int(row), int(column)) for row, column in zip(rows, columns, strict=True)
+        ]
+        self._candidates.add(view.look_RCF[rows, columns], origins)
+
+    def settle(self) -> None:
+        """Chooses the examples; candidates stay, in case that more footage follows."""
+        if self._candidates:
+            self.examples.learn(self._candidates)
+
+    def judge(self, view: View, state: LastLook) -> FloatArray:
+        """Mean distance of the foreground around each cell; between looks, the last one."""
+        if view.look_RCF is not None:
+            foreground_RC = self._foreground(view)
+            distance_RC = np.zeros(self.config.grid_RC, np.float32)
+            if foreground_RC.any():
+                whitened_QF = self.examples.whiten(view.look_RCF[foreground_RC])
+                distance_RC[foreground_RC] = self.examples.distance(whitened_QF)
+            state.map_RC = np.asarray(cv2.blur(distance_RC, (_BLUR_CELLS, _BLUR_CELLS)), np.float32)
+        return state.map_RC
+
+    def _foreground(self, view: View) -> npt.NDArray[np.bool_]:
+        """Cells that are not background, and their neighbours: thin things leave much of a cell free."""
+        rows, columns = self.config.grid_RC
+        strange_RC = cv2.resize(
+            np.minimum(view.strange_HW, _FAR), (columns, rows), interpolation=cv2.INTER_AREA
+        )
+        kernel = np.ones((_REACH_CELLS, _REACH_CELLS), np.uint8)
+        return np.asarray(cv2.dilate((strange_RC >= _FOREGROUND).astype(np.uint8), kernel), np.bool_)

