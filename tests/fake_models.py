@@ -26,6 +26,9 @@ class BrightnessModel:
         self.batches.append(len(clips_TCHW))
         return [self._score(clip_TCHW) for clip_TCHW in clips_TCHW]
 
+    def camera(self, source_id: str) -> None:
+        """Nothing is kept from clip to clip."""
+
     def _score(self, clip_TCHW: np.ndarray) -> ClipScores:
         levels = [float(clip_TCHW[t].mean()) for t in self.spec.scored]
         score_T = np.array([self._of(level) for level in levels], np.float32)

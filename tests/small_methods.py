@@ -37,6 +37,11 @@ SMALL: dict[str, dict[str, Any]] = {
         "discriminator_strides": (2, 2),
         "loss": {"flow": 0.0},
     },
+    "scene-memory": {
+        "size_px": (64, 96),
+        "trunk": "torch",
+        "appearance": {"examples": 20, "candidates": 200, "dims": 8},
+    },
     "flow-magnitude": {"size_px": (32, 48), "blur_fraction": 0.1},
 }
 

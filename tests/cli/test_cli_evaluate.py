@@ -6,6 +6,8 @@ import shutil
 import pytest
 from cli_footage import damaged
 
+from normalcy.cli.console import say_table
+from normalcy.cli.evaluate import kinds_table
 from normalcy.workflows.judge import judge_run
 
 
@@ -47,6 +49,22 @@ def test_json_is_all_there_is_and_knows_the_command(normalcy, run, scene, tmp_pa
     assert result["metrics"]["micro_auc"] > 0.9
     assert result["files"]["metrics"] == str(tmp_path / "out" / "metrics.json")
     assert not (run / "metrics.json").exists()
+
+
+def test_kinds_are_a_table_of_parts_by_kind(capsys):
+    kinds = {
+        "score": {"against_flow": 0.7654, "runner": 1.0},
+        "motion": {"against_flow": None, "runner": 0.5},
+    }
+    say_table(kinds_table(kinds))
+    head, below, *rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert (head, below) == (["micro", "AUC", "against"], ["by", "kind", "flow", "runner"])
+    assert rows == [["score", "0.765", "1.000"], ["motion", "-", "0.500"]]
+
+
+def test_without_kinds_there_is_no_such_table(normalcy, run, scene):
+    outcome = normalcy("evaluate", run, "--data", "folder", "--root", scene, "--no-report")
+    assert "by kind" not in outcome.out
 
 
 def test_results_are_published(normalcy, run, scene, tmp_path):

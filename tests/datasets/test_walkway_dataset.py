@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from normalcy.datasets import open_dataset
+from normalcy.datasets.base import KnowsKinds
 from normalcy.datasets.walkway import contact_sheet
 from normalcy.datasets.walkway import synthesize as synthesis
 from normalcy.datasets.walkway.actors import ANOMALY_KINDS
@@ -60,6 +61,18 @@ def test_it_is_a_dataset_like_the_others(made):
         assert len(masks) == FRAMES
         assert {mask_HW.shape for mask_HW in masks} == {(48, 64)}
         assert all(label or not mask_HW.any() for label, mask_HW in zip(label_T, masks, strict=True))
+
+
+def test_it_knows_the_kinds_of_its_frames(made):
+    dataset = open_dataset("walkway", made[0])
+    assert isinstance(dataset, KnowsKinds)
+    assert dataset.frame_kinds(dataset.videos("train")[0]) == {}
+    for video, entry in zip(dataset.videos("test"), dataset.manifest.of("test"), strict=True):
+        kinds = dataset.frame_kinds(video)
+        assert set(kinds) == {event.kind for event in entry.events}
+        assert np.array_equal(np.any([*kinds.values()], axis=0), dataset.frame_labels(video))
+        for event in entry.events:
+            assert kinds[event.kind][event.first_frame : event.last_frame + 1].all()
 
 
 def test_training_videos_know_their_tracks_and_have_nothing_abnormal(made):

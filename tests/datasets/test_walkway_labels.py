@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from normalcy.datasets.walkway.actors import ANOMALY_KINDS
-from normalcy.datasets.walkway.annotations import load, packed, save, unpacked
+from normalcy.datasets.walkway.annotations import Annotations, load, packed, save, unpacked
 from normalcy.datasets.walkway.behaviours import LEFT_BEHIND_M, LOITER_AFTER_SECONDS
 from normalcy.datasets.walkway.render import LEAST_IN_VIEW, render_video
 from normalcy.datasets.walkway.script import make_script
@@ -70,6 +70,20 @@ def test_the_abnormal_track_carries_its_kind_and_the_start_is_normal(kind):
     assert sum(span.last_frame - span.first_frame + 1 for span in spans) >= 10
     for span in spans:
         assert video.labels_T[span.first_frame : span.last_frame + 1].all()
+
+
+def test_frames_of_each_kind_by_hand():
+    abnormal_TK = np.array([[0, 0, 0, 0, 0], [0, 1, 0, 0, 0], [0, 1, 1, 1, 0], [0, 0, 1, 0, 0]], np.bool_)
+    annotations = Annotations(
+        size_px=(2, 4),
+        track_ids_K=np.arange(1, 6, dtype=np.uint16),
+        kinds_K=("walker", "runner", "cart", "runner", "loiterer"),
+        boxes_TK4=np.zeros((4, 5, 4), np.int16),
+        abnormal_TK=abnormal_TK,
+        packed_TP=np.zeros((4, 1), np.uint8),
+    )
+    kinds = {kind: kind_T.tolist() for kind, kind_T in annotations.kinds().items()}
+    assert kinds == {"cart": [False, False, True, True], "runner": [False, True, True, False]}
 
 
 @pytest.mark.parametrize("kind", ANOMALY_KINDS)

@@ -94,6 +94,9 @@ class Oracle:
     def infer(self, clips_TCHW):
         return [self._score(index_of(float(clip_TCHW[1].mean()))) for clip_TCHW in clips_TCHW]
 
+    def camera(self, source_id: str) -> None:
+        """Nothing is kept from clip to clip."""
+
     def _score(self, index: int) -> ClipScores:
         score_T = np.array([float(index in self._abnormal)], np.float32)
         map_THW = np.zeros((1, *SIZE_PX), np.float32)

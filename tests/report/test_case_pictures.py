@@ -29,6 +29,9 @@ class BrightnessModel:
     def infer(self, clips_TCHW):
         return [self._score(clip_TCHW[list(self.spec.scored), 0]) for clip_TCHW in clips_TCHW]
 
+    def camera(self, source_id: str) -> None:
+        """Nothing is kept from clip to clip."""
+
     def _score(self, picture_THW) -> ClipScores:
         score_T = picture_THW.mean(axis=(1, 2)).astype(np.float32)
         return ClipScores(score_T, picture_THW.astype(np.float32), {"brightness": score_T})

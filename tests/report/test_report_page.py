@@ -134,6 +134,7 @@ def test_everything_a_user_names_is_escaped():
         metric_notes={evil: evil},
         floors={evil: {"micro_auc": 0.1}},
         parts={evil: 0.5},
+        kinds={evil: {evil: 0.5}},
         videos=(invented_video(evil, seed=0),),
         cases=(case,),
         fitted_on_text=evil,
@@ -210,6 +211,17 @@ def test_a_run_with_nothing_in_it_still_makes_a_page():
     page = Structure(render_report(data))
     assert "No videos." in page.text
     assert page.all("img") == []
+
+
+def test_kinds_of_anomaly_have_a_table_where_they_are_known():
+    kinds = {
+        "score": {"against_flow": 0.7654, "runner": 0.9},
+        "motion": {"against_flow": 0.5, "runner": None},
+    }
+    page = Structure(render_report(invented_report(kinds=kinds)))
+    ids = [attrs["id"] for attrs in page.all("section")]
+    assert ids == ["numbers", "threshold", "parts", "kinds", "videos", "cases", "setting", "again"]
+    assert "Score or part against flow runner score 0.765 0.900 motion 0.500 —" in page.text
 
 
 def test_the_same_data_gives_the_same_page(html):

@@ -20,7 +20,7 @@ import pytest
 from normalcy.methods import METHODS
 from normalcy.scoring.calibration import SECONDS_PER_DAY, Calibration
 from normalcy.scoring.model import ScoringModel, TorchModel
-from normalcy.scoring.pipeline import SourceScorer
+from normalcy.scoring.pipeline import SourceScorer, clip_scores
 from normalcy.scoring.settings import ScoringSettings
 from normalcy.scoring.track import ScoreTrack
 from normalcy.scoring.types import Event, FrameScore
@@ -236,17 +236,18 @@ def test_whatever_the_batch(camera, expected, batch_clips):
 
 
 class ByHand:
-    """One source on the three pieces alone, as a live engine holds them."""
+    """One source on the pieces alone, as a live engine holds them."""
 
     def __init__(self, camera: Camera, settings: ScoringSettings) -> None:
+        self.camera = camera.model.camera("cam")
         self.window = ClipWindow(camera.model.spec, hop_frames=settings.hop_frames)
         self.track = ScoreTrack(
             camera.model.spec, source_id="cam", settings=settings, calibration=camera.calibration
         )
         self.verdicts = Verdicts([], [])
 
-    def take(self, clip, scores) -> None:
-        update = self.track.update(clip, scores)
+    def take(self, clip, found) -> None:
+        update = self.track.update(clip, clip_scores(found, clip=clip, camera=self.camera))
         self.verdicts.frames.extend(update.frames)
         self.verdicts.events.extend(update.events)
 
@@ -256,8 +257,7 @@ def test_pushed_by_hand(camera, expected):
     clips = (source.window.push(frame) for frame in camera.frames)
     for clip in (*clips, source.window.flush()):
         if clip:
-            (scores,) = camera.model.infer([clip.clip_TCHW])
-            source.take(clip, scores)
+            source.take(clip, *camera.model.infer([clip.clip_TCHW]))
     source.verdicts.events.extend(source.track.flush())
     assert_same(source.verdicts, expected)
 
@@ -278,9 +278,9 @@ def test_cameras_that_share_their_batches(camera, hop_frames):
             if place == len(frames) and (clip := source.window.flush()):
                 ready.append((source, clip))
         if ready:
-            scores = camera.model.infer([clip.clip_TCHW for _, clip in ready])
-            for (source, clip), clip_scores in zip(ready, scores, strict=True):
-                source.take(clip, clip_scores)
+            found = camera.model.infer([clip.clip_TCHW for _, clip in ready])
+            for (source, clip), each in zip(ready, found, strict=True):
+                source.take(clip, each)
     for source, frames in zip(sources, streams, strict=True):
         source.verdicts.events.extend(source.track.flush())
         assert_same(source.verdicts, camera.score(frames, settings=settings))

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from normalcy.cli.console import out, plural, progress_bar, say, say_table, say_text, show_result
@@ -12,6 +13,7 @@ from normalcy.cli.options import AsJson, BundlePath, DataName, DataRoot, flag
 
 if TYPE_CHECKING:
     from normalcy.evaluation.event_metrics import EventSummary
+    from normalcy.evaluation.kind_metrics import KindAucs
     from normalcy.workflows.judge import JudgedRun
 
 # Narrower than this, a third column of sentences is hard to read; report.html has them.
@@ -74,6 +76,8 @@ def _say_judgement(judged: "JudgedRun") -> None:
             say("[dim]The report says what each of them means.[/]")
     else:
         say("There are no labels, so there is nothing to measure the scores by.")
+    if evaluation.kinds:
+        say_table(kinds_table(evaluation.kinds))
     if evaluation.events:
         say_text(_events_line(evaluation.events))
 
@@ -106,6 +110,17 @@ def metrics_table(
             cells = [_number(floor.get(name)) for floor in floors.values()]
             notes = [METRIC_NOTES.get(name, "")] if meaning else []
             table.add_row(name, f"[bold]{_number(value)}[/]", *cells, *notes)
+    return table
+
+
+def kinds_table(kinds: "KindAucs") -> Table:
+    """Micro AUC by kind of anomaly: a row for the score and each part of it, a column for each kind."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("micro AUC\nby kind", no_wrap=True)
+    for kind in next(iter(kinds.values()), {}):
+        table.add_column(escape(kind.replace("_", "\n")), justify="right")
+    for part, aucs in kinds.items():
+        table.add_row(escape(part), *map(_number, aucs.values()))
     return table
 
 

@@ -6,7 +6,7 @@ Letters: T frames of a video, H height, W width.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -95,4 +95,13 @@ class Dataset(Protocol):
 
     def check(self) -> CheckReport:
         """Compares the folder with the official counts and label checksums; never raises for missing files."""
+        ...
+
+
+@runtime_checkable
+class KnowsKinds(Protocol):
+    """A dataset that can also tell which kinds of anomaly a frame holds."""
+
+    def frame_kinds(self, video: LabelledVideo) -> dict[str, BoolArray]:
+        """Where each kind is abnormal, bool (T,) by kind; kinds may overlap; empty where none is known."""
         ...

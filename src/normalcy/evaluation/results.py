@@ -12,7 +12,7 @@ import math
 import os
 import statistics
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from normalcy.errors import InputError, OutputError
 from normalcy.evaluation.protocols import METRIC_NOTES
 from normalcy.run_folder import write_json, writing_to
 
-_LEFT_OUT_WHEN_EMPTY = frozenset({"parts", "variants"})
+_LEFT_OUT_WHEN_EMPTY = frozenset({"parts", "kinds", "variants"})
 
 
 class _Record(BaseModel):
@@ -31,7 +31,7 @@ class _Record(BaseModel):
 
     @model_serializer(mode="wrap")
     def _without_what_is_empty(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Files from before there were parts and variants stay as they are, to the byte."""
+        """Files from before there were parts, kinds and variants stay as they are, to the byte."""
         values: dict[str, Any] = serialise(self)
         return {name: value for name, value in values.items() if value or name not in _LEFT_OUT_WHEN_EMPTY}
 
@@ -52,6 +52,7 @@ class RunResult(_Record):
         hardware: What it ran on.
         settings_sha256: Of all settings but the seed; runs of different settings are not averaged.
         parts: Micro AUC of each term of the score alone, as in `Evaluation.parts`.
+        kinds: Micro AUC of each kind of anomaly, by the score and by each term of it, as in `Evaluation.kinds`.
     """
 
     method: str
@@ -66,6 +67,7 @@ class RunResult(_Record):
     hardware: str
     settings_sha256: str = ""
     parts: dict[str, float | None] = {}
+    kinds: dict[str, dict[str, float | None]] = {}
 
 
 class Spread(_Record):
@@ -99,6 +101,7 @@ class Result(_Record):
     hardware: str
     runs: list[RunResult]
     parts: dict[str, Spread] = {}
+    kinds: dict[str, dict[str, Spread]] = {}
     variants: dict[str, "Result"] = {}
 
     @property
@@ -135,22 +138,28 @@ def aggregate(runs: Sequence[RunResult]) -> Result:
         raise OutputError(
             f"the seeds {seeds} repeat themselves", where=f"{latest.method} on {latest.dataset}"
         )
-    names = dict.fromkeys([*METRIC_NOTES, *(name for run in runs for name in run.metrics)])
-    parts = dict.fromkeys(name for run in runs for name in run.parts)
+    kinds = dict.fromkeys(part for run in runs for part in run.kinds)
     return Result(
         method=latest.method,
         dataset=latest.dataset,
         preset=latest.preset,
         seeds=sorted(seeds),
-        metrics={name: spread([run.metrics.get(name) for run in runs]) for name in names},
+        metrics=_spreads([run.metrics for run in runs], first=METRIC_NOTES),
         fit_seconds=spread([run.fit_seconds for run in runs]),
         frames_per_second=spread([run.frames_per_second for run in runs]),
         command=latest.command,
         versions=latest.versions,
         hardware=latest.hardware,
         runs=list(runs),
-        parts={name: spread([run.parts.get(name) for run in runs]) for name in parts},
+        parts=_spreads([run.parts for run in runs]),
+        kinds={part: _spreads([run.kinds.get(part, {}) for run in runs]) for part in kinds},
     )
+
+
+def _spreads(by_run: Sequence[Mapping[str, float | None]], *, first: Iterable[str] = ()) -> dict[str, Spread]:
+    """The spread of every value that any run has, by name, some names first."""
+    names = dict.fromkeys([*first, *(name for values in by_run for name in values)])
+    return {name: spread([values.get(name) for values in by_run]) for name in names}
 
 
 def spread(values: Sequence[float | None]) -> Spread:

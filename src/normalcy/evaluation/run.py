@@ -1,7 +1,7 @@
 """Judging a bundle on a dataset: its metrics, with the floors that every method must beat beside them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from normalcy.datasets.base import Dataset
@@ -10,9 +10,10 @@ from normalcy.evaluation.event_sweep import recall_at_false_alarms
 from normalcy.evaluation.floors import NOISE_METHOD, noise_floor
 from normalcy.evaluation.flow_floor import FLOW_METHOD, flow_floor
 from normalcy.evaluation.frame_metrics import VideoScores, micro_auc
+from normalcy.evaluation.kind_metrics import KindAucs, kind_aucs_by_part
 from normalcy.evaluation.labelled import labels_of
 from normalcy.evaluation.protocols import evaluate_frames
-from normalcy.evaluation.scored_dataset import ScoredDataset, score_dataset
+from normalcy.evaluation.scored_dataset import ScoredDataset, kinds_of_frames, score_dataset
 from normalcy.methods import method_definition
 from normalcy.progress import Progress
 from normalcy.scoring.bundle import Bundle
@@ -43,6 +44,7 @@ class Evaluation:
             chosen on the test labels, so it compares methods and promises nothing.
         frames_per_second: Decoding and scoring together.
         left_out: What was wrong with each test video that could not be scored; the figures are without it.
+        kinds: Micro AUC of each kind of anomaly, by the score and by each part of it; empty where no kind is known.
     """
 
     videos: tuple[ScoredVideo, ...]
@@ -54,6 +56,7 @@ class Evaluation:
     recall_at: dict[str, float | None]
     frames_per_second: float
     left_out: tuple[str, ...] = ()
+    kinds: KindAucs = field(default_factory=dict)
 
 
 def evaluate(
@@ -91,6 +94,7 @@ def evaluate(
         recall_at=_recall_at(bundle, labelled) if labelled else {},
         frames_per_second=scored.frames_per_second,
         left_out=scored.left_out,
+        kinds=kind_aucs_by_part(labelled, kinds_of_frames(dataset, labelled)),
     )
 
 

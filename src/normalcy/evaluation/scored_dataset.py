@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
-from normalcy.datasets.base import BoolArray, Dataset, LabelledVideo
+from normalcy.datasets.base import BoolArray, Dataset, KnowsKinds, LabelledVideo
 from normalcy.errors import InputError, LabelError, SkippedVideoWarning
 from normalcy.evaluation.pixel_metrics import PixelCriterion, PixelRoc
 from normalcy.methods.contract import ClipSpec
@@ -145,6 +146,28 @@ def score_dataset(
     return ScoredDataset(tuple(scored), pixels, frames / max(watch.seconds, 1e-9), tuple(left_out))
 
 
+def kinds_of_frames(dataset: Dataset, videos: Sequence[ScoredVideo]) -> list[dict[str, BoolArray]]:
+    """Where each kind is abnormal, (T,) by kind, for each scored video; aligned by frame index as labels are.
+
+    Without a dataset that knows kinds, there are none.
+
+    Raises:
+        LabelError: What is known of the kinds does not fit its video.
+    """
+    if not isinstance(dataset, KnowsKinds):
+        return [{} for _ in videos]
+    sources = {video.name: video for video in dataset.videos("test")}
+    return [_kinds_of_frames(dataset, sources[video.name], video.index_T) for video in videos]
+
+
+def _kinds_of_frames(
+    dataset: KnowsKinds, video: LabelledVideo, index_T: npt.NDArray[np.int64]
+) -> dict[str, BoolArray]:
+    return {
+        kind: _labels_of_frames(kind_T, index_T, video) for kind, kind_T in dataset.frame_kinds(video).items()
+    }
+
+
 def read_options(spec: ClipSpec, video: LabelledVideo) -> ReadOptions:
     """How a test video is read for a method."""
     return ReadOptions(size_px=spec.size_px, grey=spec.channels == 1, fps=video.fps)
@@ -162,16 +185,16 @@ def _score(
         verdicts = list(pixels.follow(watch.timed(scorer.run(reader)), dataset.pixel_masks(video)))
     label_T = dataset.frame_labels(video)
     if label_T is not None:
-        label_T = _labels_of_frames(label_T, verdicts, video)
+        index_T = np.array([verdict.index for verdict in verdicts], np.int64)
+        label_T = _labels_of_frames(label_T, index_T, video)
     return as_columns(video.name, verdicts, events=scorer.events, label_T=label_T)
 
 
-def _labels_of_frames(label_T: BoolArray, verdicts: Sequence[FrameScore], video: LabelledVideo) -> BoolArray:
-    indices = np.array([verdict.index for verdict in verdicts])
-    if indices[-1] >= len(label_T):
+def _labels_of_frames(label_T: BoolArray, index_T: npt.NDArray[np.int64], video: LabelledVideo) -> BoolArray:
+    if index_T[-1] >= len(label_T):
         raise LabelError(
-            f"has a frame {indices[-1]}, but only {len(label_T)} labels",
+            f"has a frame {index_T[-1]}, but only {len(label_T)} labels",
             where=video.path,
             hint="Labels and frames must be of the same version of the dataset",
         )
-    return np.asarray(label_T[indices], np.bool_)
+    return np.asarray(label_T[index_T], np.bool_)

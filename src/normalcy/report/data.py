@@ -120,6 +120,7 @@ class ReportData:
         metric_notes: A mark to show beside a metric, by its name.
         floors: Metrics of what needs no training, by name.
         parts: AUC of each term of the score alone.
+        kinds: AUC of each kind of anomaly, by the score and by each term of it; all have the same kinds.
         videos: In the order to show them.
         threshold: On the smoothed score.
         fitted_on_text: What it was fitted on, in words.
@@ -151,6 +152,7 @@ class ReportData:
     metric_notes: Mapping[str, str] = field(default_factory=dict)
     floors: Mapping[str, Metrics] = field(default_factory=dict)
     parts: Metrics = field(default_factory=dict)
+    kinds: Mapping[str, Metrics] = field(default_factory=dict)
     cases: tuple[Case, ...] = ()
     map_range: tuple[float, float] | None = None
     config_yaml: str = ""

@@ -52,6 +52,7 @@ def report_data(
         events=_events(evaluation),
         floors=evaluation.floors,
         parts=evaluation.parts,
+        kinds=evaluation.kinds,
         cases=_cases(bundle, dataset, evaluation, timelines, progress),
         map_range=header.map_scale,
         config_yaml=record["settings"],

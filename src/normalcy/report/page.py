@@ -78,6 +78,7 @@ def _sections(data: ReportData) -> list[tuple[str, str]]:
         ("numbers", "All the numbers", bool(data.metrics)),
         ("threshold", "The threshold", True),
         ("parts", "Parts of the score", bool(data.parts)),
+        ("kinds", "Kinds of anomaly", bool(data.kinds)),
         ("videos", "Every video", True),
         ("cases", "Worth a look", bool(data.cases)),
         ("training", "Training", data.training is not None),

@@ -1,6 +1,7 @@
 """Window, model and track in a row: the one way from frames to verdicts, for files and for streams."""
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from normalcy.errors import VideoTooShort
 from normalcy.scoring.calibration import Calibration
@@ -10,6 +11,9 @@ from normalcy.scoring.track import ScoreTrack
 from normalcy.scoring.types import Clip, ClipScores, Event, FrameScore
 from normalcy.scoring.window import ClipWindow
 from normalcy.video.frame import Frame
+
+if TYPE_CHECKING:
+    from normalcy.methods.base import Camera
 
 
 class SourceScorer:
@@ -74,13 +78,15 @@ class SourceScorer:
             return
         found = self._model.infer([clip.clip_TCHW for clip in batch])
         for clip, each in zip(batch, found, strict=True):
-            update = self._track.update(clip, self._scores(clip, each))
+            update = self._track.update(clip, clip_scores(each, clip=clip, camera=self._camera))
             self.events += update.events
             yield from update.frames
 
-    def _scores(self, clip: Clip, found: Found) -> ClipScores:
-        if self._camera is None:
-            assert isinstance(found, ClipScores)
-            return found
-        assert not isinstance(found, ClipScores)
-        return self._camera.scores(clip.stamps, found)
+
+def clip_scores(found: Found, *, clip: Clip, camera: "Camera | None") -> ClipScores:
+    """The scores of a clip: what was found where a model keeps nothing of a source, else what its camera makes of it."""
+    if camera is None:
+        assert isinstance(found, ClipScores)
+        return found
+    assert not isinstance(found, ClipScores)
+    return camera.scores(clip.stamps, found)

@@ -15,7 +15,7 @@ calibrate on, which can tell no rate below one in that minute."""
 
 
 def run_demo(folder: Path, *, seed: int, command: str, progress: Progress | None = None) -> JudgedRun:
-    """Makes the scene `folder/walkway`, fits a small autoencoder on it, judges it and writes everything to `folder`.
+    """Makes the scene `folder/walkway`, fits `scene-memory` on it, judges it and writes everything to `folder`.
 
     A folder that holds a demo already is made anew; its scene is used again.
 
@@ -36,8 +36,7 @@ def run_demo(folder: Path, *, seed: int, command: str, progress: Progress | None
         on_video=lambda done, total: progress("drawing the scene", done, total) if progress else None,
     )
     config = resolve_config(
-        "stae",
-        preset="small",
+        "scene-memory",
         data={"name": "walkway", "root": str(scene), "cache": str(folder / "cache")},
         overrides=[f"seed={seed}", f"scoring.false_alarms_per_day={FALSE_ALARMS_PER_DAY}"],
     )

@@ -105,6 +105,7 @@ def metrics_record(bundle: Bundle, data: str, evaluation: Evaluation, command: s
         "metrics": evaluation.metrics,
         "floors": evaluation.floors,
         "parts": evaluation.parts,
+        "kinds": evaluation.kinds,
         "pixel_criterion_auc": evaluation.pixel_criterion_auc,
         "events": asdict(evaluation.events) if evaluation.events else None,
         "recall_at_false_alarms": evaluation.recall_at,
@@ -151,6 +152,7 @@ def publish_noise(
         "frames_per_second": None,
         "settings_sha256": "",
         "parts": {},
+        "kinds": {},
     }
     alpha = bundle.header.scoring.smoothing_alpha
     known = {run.seed: run.metrics for run in read_result(path).runs} if path.exists() else {}

@@ -55,6 +55,12 @@ class Annotations:
         """Whether each frame is abnormal, (T,)."""
         return np.asarray(self.abnormal_TK.any(axis=1))
 
+    def kinds(self) -> dict[str, BoolArray]:
+        """Whether each kind of anomaly is abnormal in each frame, (T,) by kind, in order of name."""
+        kind_K = np.array(self.kinds_K)
+        abnormal_kinds = sorted(set(kind_K[self.abnormal_TK.any(axis=0)].tolist()))
+        return {kind: np.asarray(self.abnormal_TK[:, kind_K == kind].any(axis=1)) for kind in abnormal_kinds}
+
     def masks(self) -> Iterator[BoolArray]:
         """Mask of each frame in order, (H, W)."""
         for packed_P in self.packed_TP:

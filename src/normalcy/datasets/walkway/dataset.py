@@ -47,6 +47,10 @@ class Walkway:
         """Labels of a test video, (T,); None for training videos. Raises LabelError when damaged."""
         return None if video.split == "train" else self.annotations(video).labels()
 
+    def frame_kinds(self, video: LabelledVideo) -> dict[str, BoolArray]:
+        """Where each kind is abnormal, (T,) by kind; empty for training videos. Raises LabelError when damaged."""
+        return {} if video.split == "train" else self.annotations(video).kinds()
+
     def pixel_masks(self, video: LabelledVideo) -> Iterator[BoolArray] | None:
         """Visible pixels of the abnormal in each frame, (H, W); None for training videos."""
         return None if video.split == "train" else self.annotations(video).masks()

@@ -100,7 +100,7 @@ def _torch_run(network: nn.Module, shape: tuple[int, ...]) -> Run:
 
 
 def _openvino_run(network: nn.Module, shape: tuple[int, ...]) -> Run:
-    import openvino  # type: ignore[import-untyped]
+    import openvino
 
     height, width, channels = shape
     model = openvino.convert_model(

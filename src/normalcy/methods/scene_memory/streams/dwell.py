@@ -23,7 +23,8 @@ _PERSON_CELLS = 3  # about the width of somebody in the middle of the picture
 _LEAST_USUAL = 0.08
 _REACH_CELLS = (2, 2)
 _QUANTILE = 0.995
-_ALIKE = 100.0  # neighbouring cells and frames that tell of the same visitor
+
+_ALIKE = 20.0  # neighbouring cells and frames that tell of the same visitor
 _SETTLES_SECONDS = 0.45
 
 

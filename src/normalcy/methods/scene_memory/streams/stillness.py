@@ -24,7 +24,8 @@ _BLUR_PX = 5
 _LEAST_USUAL_SECONDS = 0.15
 _REACH_CELLS = (2, 2)
 _QUANTILE = 0.995
-_ALIKE = 100.0  # neighbouring cells and frames that tell of the same visitor
+
+_ALIKE = 20.0  # neighbouring cells and frames that tell of the same visitor
 _SETTLES_SECONDS = 0.45
 
 

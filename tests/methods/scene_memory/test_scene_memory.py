@@ -1,0 +1,172 @@
+import copy
+
+import numpy as np
+import pytest
+import torch
+from scene_memory_views import COLUMNS, CONFIG, ROWS, fitted, scored, stamps, walk
+
+from normalcy.methods.scene_memory.examples import Origin
+from normalcy.methods.scene_memory.method import SceneMemory
+
+
+def fused(method: SceneMemory, **values: float) -> float:
+    every = dict.fromkeys(CONFIG.streams, 1.0) | values
+    maps = {name: np.full((ROWS, COLUMNS), value, np.float32) for name, value in every.items()}
+    score, map_RC = method.fuse(every, maps)
+    np.testing.assert_allclose(map_RC, score, rtol=1e-4)
+    return score
+
+
+def restored(method: SceneMemory) -> SceneMemory:
+    """The method as it comes back from its bundle."""
+    other, weights = SceneMemory(method.config).eval(), method.state_dict()
+    other.make_room({name: tuple(tensor.shape) for name, tensor in weights.items()})
+    other.load_state_dict(weights)
+    return other
+
+
+def clips(count: int) -> list[np.ndarray]:
+    film = walk(count + 2, seed=5)
+    return [np.stack(film[start : start + 3]) for start in range(count)]
+
+
+def test_looks_of_a_batch_are_those_of_each_clip():
+    together = fitted().look(clips(3))
+    assert len(together) == 3
+    for found, clip in zip(together, clips(3), strict=True):
+        (alone,) = fitted().look([clip])
+        assert set(found) == set(alone) == {"thumb_THW3", "flow_Thw2", "look_RCF"}
+        for name in alone:
+            np.testing.assert_array_equal(found[name], alone[name])
+
+
+def test_without_appearance_no_look_is_taken():
+    method = SceneMemory(CONFIG.model_copy(update={"streams": ("speed", "dwell")}))
+    (look,) = method.look(clips(1))
+    assert set(look) == {"thumb_THW3", "flow_Thw2"}
+    method.begin_training()
+    assert set(method.camera().scores(stamps(0), look).parts) == {"speed", "dwell"}
+
+
+def test_the_score_is_the_sum_of_surprises_over_the_streams():
+    """With a usual of 1 and a deviation of one power of e: the logistic tail of the logarithm."""
+    method = SceneMemory(CONFIG)
+    values = {"speed": 3.0, "velocity": 0.2, "appearance": 1.0, "dwell": 10.0, "stillness": 0.5}
+    expected = sum(np.log1p(value ** (np.pi / np.sqrt(3))) for value in values.values())
+    assert fused(method, **values) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", CONFIG.streams)
+def test_the_score_rises_with_each_part(name):
+    method = fitted()
+    centre, spread = method.fusion.scale(name)
+    scores = [fused(method, **{name: np.exp(centre + spread * z)}) for z in (0, 1, 3, 10)]
+    assert (np.diff(scores) > 0).all()
+
+
+def test_parts_without_anything_in_them_have_a_finite_score():
+    assert np.isfinite(fused(fitted(), **dict.fromkeys(CONFIG.streams, 0.0)))
+
+
+def test_a_stream_that_says_nothing_as_on_held_out_video_adds_no_more_than_its_usual_surprise():
+    method = SceneMemory(CONFIG)
+    method.observe_parts({"stillness": np.zeros(100, np.float32)})
+    assert fused(method, stillness=0.0) == pytest.approx(5 * np.log(2), abs=0.1)
+
+
+def test_one_part_far_out_outweighs_all_that_are_a_little_high():
+    """Five deviations of one against one of each."""
+    method = SceneMemory(CONFIG)
+    little = fused(method, **dict.fromkeys(CONFIG.streams, np.e))
+    assert fused(method, speed=np.exp(5)) > little
+
+
+def test_parts_are_in_deviations_of_held_out_video():
+    method = SceneMemory(CONFIG)
+    normal = np.exp(np.random.default_rng(0).normal(3, 0.5, 1000))
+    method.observe_parts(dict.fromkeys(CONFIG.streams, normal))
+    plain = SceneMemory(CONFIG)
+    for deviations in (-1, 0, 2):
+        shifted = dict.fromkeys(CONFIG.streams, np.exp(3 + 0.5 * deviations))
+        assert fused(method, **shifted) == pytest.approx(
+            fused(plain, **dict.fromkeys(CONFIG.streams, np.exp(deviations))), rel=0.1
+        )
+
+
+def test_footage_of_two_scenes_makes_room_for_both_in_every_stream():
+    method = SceneMemory(CONFIG)
+    times = np.arange(9) / 10
+    method.survey([(np.stack(walk(9, ground=ground)), times) for ground in (0, 8)])
+    assert method.scenes.count == 2
+    assert len(method.streams["dwell"].usual_SRC) == 2
+    assert len(method.streams["velocity"].count_SKRC) == 2
+    for ground, scene in ((0, 0), (8, 1)):
+        camera = method.camera()
+        scored(method, walk(3, ground=ground), camera=camera)
+        assert camera._background.scene == scene
+
+
+def test_a_survey_gives_velocity_the_pace_of_the_rows():
+    method = fitted()
+    assert torch.equal(method.streams["velocity"].pace_R, method.motion.pace_R)
+    assert not torch.equal(method.motion.pace_R, SceneMemory(CONFIG).motion.pace_R)
+
+
+def test_a_method_comes_back_from_its_weights_with_other_numbers_of_scenes_and_examples():
+    method = SceneMemory(CONFIG)
+    times = np.arange(9) / 10
+    method.survey([(np.stack(walk(9, ground=ground)), times) for ground in (0, 8, 9)])
+    examples = method.streams["appearance"].examples
+    examples.add(torch.randn(6, 8).numpy(), [Origin("somewhere", n, 0.0, 0, n) for n in range(6)])
+    other = restored(method)
+    assert other.scenes.count == 3
+    assert other.streams["appearance"].examples.origins == examples.origins
+    for name, tensor in method.state_dict().items():
+        assert torch.equal(other.state_dict()[name], tensor)
+
+
+def test_a_method_that_came_back_scores_as_before():
+    before, after = (scored(method, walk(9, seed=4)) for method in (fitted(), restored(fitted())))
+    for one, other in zip(before, after, strict=True):
+        np.testing.assert_array_equal(one.score_T, other.score_T)
+        np.testing.assert_array_equal(one.map_THW, other.map_THW)
+
+
+def test_what_was_added_and_forgotten_stays_so_once_it_comes_back():
+    method = copy.deepcopy(fitted())
+    examples = method.streams["appearance"].examples
+    strange_1F = np.full((1, 8), 40, np.float32)
+    examples.add(strange_1F, [Origin("told", 3, 0.3, 1, 2)])
+    back = restored(method).streams["appearance"].examples
+    assert back.distance(strange_1F)[0] < 0.05
+    assert back.nearest(strange_1F) == [Origin("told", 3, 0.3, 1, 2)]
+    back.forget(np.array([origin.video != "told" for origin in back.origins]))
+    method.streams["appearance"].examples = back
+    again = restored(method).streams["appearance"].examples
+    assert again.distance(strange_1F)[0] > 5
+    assert "told" not in {origin.video for origin in again.origins}
+
+
+def test_a_batch_of_clips_is_scored_as_the_first_of_as_many_cameras():
+    method, batch = fitted(), clips(2)
+    found = method(torch.from_numpy(np.stack(batch)).float() / 255)
+    assert found.map_BTHW.shape == (2, 2, *CONFIG.size_px)
+    for b, clip in enumerate(batch):
+        (look,) = method.look([clip])
+        expected = method.camera().scores(stamps(0), look)
+        np.testing.assert_array_equal(found.score_BT[b], expected.score_T)
+        np.testing.assert_array_equal(found.map_BTHW[b], expected.map_THW)
+        for name, part_BT in found.parts.items():
+            np.testing.assert_array_equal(part_BT[b], expected.parts[name])
+
+
+def test_a_copy_scores_alike_and_remembers_for_itself():
+    method = fitted()
+    copied = copy.deepcopy(method)
+    for one, other in zip(scored(method, walk(5)), scored(copied, walk(5)), strict=True):
+        np.testing.assert_array_equal(one.score_T, other.score_T)
+    before = method.streams["velocity"].count_SKRC.clone()
+    (look,) = copied.look(clips(1))
+    copied.camera().remember(stamps(0), look)
+    assert torch.equal(method.streams["velocity"].count_SKRC, before)
+    assert not torch.equal(copied.streams["velocity"].count_SKRC, before)

