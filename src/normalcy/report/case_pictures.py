@@ -18,7 +18,7 @@ from normalcy.video.frame import Frame
 from normalcy.video.reader import open_video
 
 PICTURE_HEIGHT_PX = 200
-CAMERA_LEAD_SECONDS = 30.0
+CAMERA_LEAD_SECONDS = 6.0
 
 
 def picture_case(model: ScoringModel, video: LabelledVideo, scored: ScoredVideo, pick: CasePick) -> Case:

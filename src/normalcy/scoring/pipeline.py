@@ -84,7 +84,7 @@ class SourceScorer:
 
 
 def clip_scores(found: Found, *, clip: Clip, camera: "Camera | None") -> ClipScores:
-    """The scores of a clip: what was found where a model keeps nothing of a source, else what its camera makes of it."""
+    """Scores of a clip: what was found where a model keeps nothing of a source, else what its camera makes of it."""
     if camera is None:
         assert isinstance(found, ClipScores)
         return found

@@ -135,7 +135,7 @@ def resolve_config(
     if given.get("method", method) != method:
         raise ConfigError(f"method is {given['method']!r}, but {method!r} was asked for", where=where)
     name, start = _preset(definition, preset or given.get("preset"))
-    layers = {"model": start.model, "training": start.training, "scoring": start.scoring}
+    layers = {"data": start.data, "model": start.model, "training": start.training, "scoring": start.scoring}
     merged = _overlay(layers, given) | {"method": method, "preset": name}
     model = build_config(definition.config, merged["model"], where=f"{where}, section model")
     return build_config(FitConfig, merged | {"model": model.model_dump(mode="json")}, where=where)

@@ -121,9 +121,6 @@ def test_noise_all_over_the_picture_makes_little_strange_and_an_object_still_sta
     assert (elsewhere(visited.new_HW) > CONFIG.dwell.foreground).mean() < 0.05
 
 
-@pytest.mark.xfail(
-    strict=True, reason="what was found is compared with one noisy frame; a pixel lets go for good"
-)
 def test_what_was_found_at_the_start_is_not_new_for_noise_that_training_has_seen():
     """Noise of one usual deviation, for three seconds."""
     rng, known = np.random.default_rng(0), background()

@@ -51,7 +51,7 @@ def test_without_appearance_no_look_is_taken():
 def test_the_score_is_the_sum_of_surprises_over_the_streams():
     """With a usual of 1 and a deviation of one power of e: the logistic tail of the logarithm."""
     method = SceneMemory(CONFIG)
-    values = {"speed": 3.0, "velocity": 0.2, "appearance": 1.0, "dwell": 10.0, "stillness": 0.5}
+    values = {"speed": 3.0, "velocity": 0.4, "appearance": 1.0, "dwell": 10.0, "stillness": 0.5}
     expected = sum(np.log1p(value ** (np.pi / np.sqrt(3))) for value in values.values())
     assert fused(method, **values) == pytest.approx(expected, rel=1e-5)
 

@@ -85,7 +85,13 @@ class Camera:
                 yield None
                 continue
             self._seen = stamp.index
-            yield self._view(stamp, look, t, seconds=_elapsed(before, stamp), last=place == len(stamps) - 1)
+            yield self._view(
+                stamp,
+                look,
+                t,
+                seconds=_elapsed(before, stamp, usual=self.method.config.spacing_seconds),
+                last=place == len(stamps) - 1,
+            )
 
     def _view(self, stamp: FrameStamp, look: Look, t: int, *, seconds: float, last: bool) -> View:
         thumb_HW3 = look["thumb_THW3"][t]
@@ -117,9 +123,10 @@ class Camera:
         return _Verdict(*self.method.fuse(parts, maps), parts)
 
 
-_LEAST_SECONDS = 1e-3
+_LEAST_SECONDS = 0.02
 
 
-def _elapsed(before: FrameStamp, after: FrameStamp) -> float:
-    """Seconds between two frames, never none: clocks of cameras stand still at times."""
-    return max(after.pts_seconds - before.pts_seconds, _LEAST_SECONDS)
+def _elapsed(before: FrameStamp, after: FrameStamp, *, usual: float) -> float:
+    """Seconds between two frames, the usual ones where a camera's clock stood still or jumped back."""
+    elapsed = after.pts_seconds - before.pts_seconds
+    return elapsed if elapsed > 0 else max(usual, _LEAST_SECONDS)

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 
-_LEAST_VARIANCE = 1e-3
+_LEAST_VARIANCE = 1e-3  # of the mean
+_TINY = 1e-6
 
 
 class Origin(NamedTuple):
@@ -94,13 +95,14 @@ class Examples(nn.Module):
         self.register_buffer("videos_U", _as_bytes([""]))
 
     def learn(self, candidates: Candidates, *, seed: int = 0) -> None:
-        """Whitens, and keeps of each cluster the candidate nearest to its centre."""
+        """Whitens, and keeps the centre of each cluster, with where the candidate nearest to it comes from."""
         looks_ND = candidates.kept
         mean_D = looks_ND.mean(axis=0)
-        variance_D, axes_DD = np.linalg.eigh(np.cov((looks_ND - mean_D).T))
+        away_ND = looks_ND - mean_D
+        variance_D, axes_DD = np.linalg.eigh(away_ND.T @ away_ND / len(away_ND))
         # A direction in which normal footage never varies must not weigh without end.
         kept = np.argsort(variance_D)[::-1][: self.dims]
-        scale_F = np.sqrt(np.maximum(variance_D[kept], 0) + _LEAST_VARIANCE * variance_D.mean())
+        scale_F = np.sqrt(np.maximum(variance_D[kept], 0) + _LEAST_VARIANCE * variance_D.mean() + _TINY)
         self.mean_D = torch.from_numpy(mean_D)
         self.whitening_DF = torch.from_numpy((axes_DD[:, kept] / scale_F).astype(np.float32))
         whitened_NF = self.whiten(looks_ND)
@@ -161,9 +163,9 @@ def _representatives(whitened_NF: FloatArray, count: int, seed: int) -> tuple[Fl
     """The centre of each cluster, and the place of the look nearest to it."""
     if len(whitened_NF) <= count:
         return whitened_NF, np.arange(len(whitened_NF))
-    clusters = MiniBatchKMeans(count, batch_size=4096, n_init=1, max_iter=15, random_state=seed).fit(
-        whitened_NF
-    )
+    clusters = MiniBatchKMeans(
+        count, init="random", batch_size=4096, n_init=1, max_iter=10, random_state=seed
+    ).fit(whitened_NF)
     away_N = np.square(whitened_NF - clusters.cluster_centers_[clusters.labels_]).sum(axis=1)
     order = np.lexsort((away_N, clusters.labels_))
     labels, first = np.unique(clusters.labels_[order], return_index=True)

@@ -23,6 +23,7 @@ Letters: B clips, T frames, C channels, H height, W width, h and w half of them,
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 from typing import Any, cast
@@ -51,7 +52,8 @@ from normalcy.methods.scene_memory.view import Stream
 FloatArray = npt.NDArray[np.float32]
 UInt8Array = npt.NDArray[np.uint8]
 
-_LEAST = 1e-4
+_LEAST = 0.3  # of the usual: less is as good as nothing
+_LEAST_SPREAD = 0.05  # of the logarithm: a stream that said nothing on held-out video has none of its own
 _LOGISTIC = np.pi / np.sqrt(3)  # from deviations to the scale of the logistic distribution
 
 
@@ -64,7 +66,11 @@ class SceneMemory(Method):
         super().__init__()
         self.config = config
         self.clip = ClipSpec(
-            3, config.size_px, channels=3, scored_frames=(1, 2), spacing_seconds=config.spacing_seconds
+            config.look_every_frames + 1,
+            config.size_px,
+            channels=3,
+            scored_frames=tuple(range(1, config.look_every_frames + 1)),
+            spacing_seconds=config.spacing_seconds,
         )
         self.motion = Motion(config)
         self.fusion = ScoreFusion(
@@ -137,6 +143,7 @@ class SceneMemory(Method):
         score, fused_RC = 0.0, np.zeros(self.config.grid_RC, np.float32)
         for name in self.config.streams:
             centre, spread = self.fusion.scale(name)
+            spread = max(spread, _LEAST_SPREAD)
             score += float(_surprise((np.log(max(values[name], _LEAST)) - centre) / spread))
             fused_RC += _surprise((np.log(np.maximum(maps[name], _LEAST)) - centre) / spread)
         return score, fused_RC
@@ -177,7 +184,7 @@ class SceneMemory(Method):
 
     def observe_parts(self, parts: Mapping[str, npt.NDArray[np.floating]]) -> None:
         """Takes mean and deviation of each stream on held-out normal video."""
-        self.fusion.observe(parts)
+        self.fusion.observe({name: np.maximum(part, _LEAST) for name, part in parts.items()})
 
 
 def _surprise(z: npt.ArrayLike) -> FloatArray:
@@ -193,6 +200,9 @@ def _flow_thread() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, thread_name_prefix="flow")
 
 
+# What is held out is remembered in the end, so that it may be much; the more, the surer the fusion and the calibration.
+_PRESET = Preset(data={"held_out_fraction": 0.4}, scoring={"hop_frames": 3})
+
 METHOD = MethodDefinition(
     name="scene-memory",
     title="Scene memory",
@@ -201,11 +211,9 @@ METHOD = MethodDefinition(
     build=SceneMemory,
     training="memory",
     presets={
-        "full": Preset(scoring={"hop_frames": 2}),
-        "motion-and-looks": Preset(
-            "speed and appearance alone",
-            model={"streams": ("speed", "appearance")},
-            scoring={"hop_frames": 2},
+        "full": _PRESET,
+        "speed-appearance": replace(
+            _PRESET, variant="speed and appearance alone", model={"streams": ("speed", "appearance")}
         ),
     },
 )

