@@ -142,11 +142,19 @@ class SceneMemory(Method):
         """Score and map: sums over the streams of how surprising each is for what held-out normal video shows."""
         score, fused_RC = 0.0, np.zeros(self.config.grid_RC, np.float32)
         for name in self.config.streams:
-            centre, spread = self.fusion.scale(name)
-            spread = max(spread, _LEAST_SPREAD)
-            score += float(_surprise((np.log(max(values[name], _LEAST)) - centre) / spread))
-            fused_RC += _surprise((np.log(np.maximum(maps[name], _LEAST)) - centre) / spread)
+            score += float(self.surprise(name, values[name]))
+            fused_RC += self.surprise(name, maps[name])
         return score, fused_RC
+
+    def surprise(self, stream: str, value: npt.ArrayLike) -> FloatArray:
+        """Negative logarithm of the chance of a higher value of a stream, of a logistic distribution.
+
+        What is normal adds up to little, and the tail is straight, so that one stream that is far out outweighs four
+        that are a little high.
+        """
+        centre, spread = self.fusion.scale(stream)
+        z = (np.log(np.maximum(value, _LEAST)) - centre) / max(spread, _LEAST_SPREAD)
+        return np.asarray(np.logaddexp(0, _LOGISTIC * z), np.float32)
 
     def forward(self, clip_BTCHW: Tensor) -> Scores:
         """Scores each clip as if it were the first that a camera shows, at ten frames a second."""
@@ -185,14 +193,6 @@ class SceneMemory(Method):
     def observe_parts(self, parts: Mapping[str, npt.NDArray[np.floating]]) -> None:
         """Takes mean and deviation of each stream on held-out normal video."""
         self.fusion.observe({name: np.maximum(part, _LEAST) for name, part in parts.items()})
-
-
-def _surprise(z: npt.ArrayLike) -> FloatArray:
-    """Negative logarithm of the chance to lie higher, of a logistic distribution: what normal streams add up to little.
-
-    Its tail is straight, so that one stream that is far out outweighs four that are a little high.
-    """
-    return np.asarray(np.logaddexp(0, _LOGISTIC * np.asarray(z)), np.float32)
 
 
 @cache

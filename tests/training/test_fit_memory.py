@@ -1,0 +1,103 @@
+"""Fitting by memory from end to end: footage in, a bundle that remembers it out."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from normalcy.methods.scene_memory.method import SceneMemory
+from normalcy.run_folder import RunFolder
+from normalcy.scoring.bundle import Bundle
+from normalcy.scoring.pipeline import SourceScorer
+from normalcy.training.config import FitConfig
+from normalcy.training.fit import fit
+from normalcy.video.frame import Frame
+from tiny_scene import FPS, RUNS, scene, tiny_config
+
+SIZE_PX = (64, 88)
+SETTINGS = (
+    f"model.size_px={list(SIZE_PX)}",
+    "model.trunk=torch",
+    "model.appearance.examples=50",
+    "model.appearance.dims=16",
+)
+
+
+@pytest.fixture(scope="module")
+def configure(tiny_root, tiny_cache):
+    def build(*overrides: str) -> FitConfig:
+        return tiny_config(tiny_root, tiny_cache, method="scene-memory", overrides=(*SETTINGS, *overrides))
+
+    return build
+
+
+@pytest.fixture(scope="module")
+def fitted(configure, tmp_path_factory) -> tuple[RunFolder, Bundle]:
+    """A run, read only, and the bundle that it made."""
+    run = RunFolder(tmp_path_factory.mktemp("memory"))
+    return run, fit(configure(), run=run)
+
+
+def memory(bundle: Bundle) -> SceneMemory:
+    method = bundle.method()
+    assert isinstance(method, SceneMemory)
+    return method
+
+
+def scores_of(bundle: Bundle, frames: list[Frame]) -> np.ndarray:
+    scorer = SourceScorer(
+        bundle.scoring_model(), settings=bundle.header.scoring, calibration=None, source_id="x"
+    )
+    return np.array([verdict.raw for verdict in scorer.run(frames)])
+
+
+def frames_of(runs: range | tuple[int, ...]) -> list[Frame]:
+    import cv2
+
+    images_THWC, _ = scene(30, seed=7, runs=runs)
+    large = [cv2.resize(image[..., 0], SIZE_PX[::-1]) for image in images_THWC]
+    return [Frame(np.stack([grey] * 3, -1), t, t / FPS, "x") for t, grey in enumerate(large)]
+
+
+def test_held_out_video_is_remembered_in_the_end(fitted):
+    _, bundle = fitted
+    seen = {origin.video for origin in memory(bundle).streams["appearance"].examples.origins}
+    assert bundle.header.fit.held_out_videos
+    assert set(bundle.header.fit.held_out_videos) <= seen
+    assert len(seen) == 3
+
+
+def test_a_bundle_from_disk_scores_the_same(fitted):
+    run, bundle = fitted
+    frames = frames_of(RUNS)
+    np.testing.assert_allclose(
+        scores_of(Bundle.load(run.path), frames), scores_of(bundle, frames), rtol=1e-5, atol=1e-5
+    )
+
+
+def test_a_runner_is_more_surprising_than_a_walk(fitted):
+    _, bundle = fitted
+    calm, running = scores_of(bundle, frames_of(())), scores_of(bundle, frames_of(RUNS))
+    inside = slice(RUNS.start + 2, RUNS.stop)
+    assert np.median(running[inside]) > calm[inside].max()
+
+
+def test_a_preset_sets_what_is_held_out_and_a_user_overrides_it(configure):
+    assert configure().data.held_out_fraction == 0.4
+    assert configure("data.held_out_fraction=0.5").data.held_out_fraction == 0.5
+
+
+def test_streams_that_are_left_out_are_not_in_the_bundle(configure, tmp_path):
+    bundle = fit(configure('model.streams=["speed"]'), run=RunFolder(tmp_path / "run"))
+    assert set(memory(bundle).streams) == {"speed"}
+    assert not any(name.startswith("trunk.") for name in bundle.weights)
+    assert memory(bundle).fusion.scale("speed")[1] > 0
+
+
+def test_missing_weights_cost_no_run_folder(configure, tmp_path):
+    from normalcy.errors import ConfigError
+
+    folder = tmp_path / "run"
+    with pytest.raises(ConfigError, match=r"nowhere\.pth"):
+        fit(configure(f"model.trunk_weights={Path('nowhere.pth')}"), run=RunFolder(folder))
+    assert not (folder / "config.yaml").exists()
