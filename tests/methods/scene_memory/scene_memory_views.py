@@ -18,7 +18,10 @@ from normalcy.methods.scene_memory.settings import SceneMemoryConfig
 from normalcy.methods.scene_memory.view import View
 
 CONFIG = SceneMemoryConfig(
-    size_px=(64, 96), trunk="torch", appearance={"examples": 20, "candidates": 200, "dims": 8}
+    look_every_frames=2,
+    size_px=(64, 96),
+    trunk="torch",
+    appearance={"examples": 20, "candidates": 200, "dims": 8},
 )
 ROWS, COLUMNS = CONFIG.grid_RC
 THUMB_HEIGHT, THUMB_WIDTH = CONFIG.thumb_px
