@@ -22,8 +22,9 @@ Letters: B clips, T frames, C channels, H height, W width, h and w half of them,
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import cache
 from itertools import pairwise
 from typing import Any, cast
 
@@ -37,7 +38,6 @@ from normalcy.methods.base import Look, Method, MethodDefinition, Preset
 from normalcy.methods.contract import ClipSpec, FrameStamp, Scores
 from normalcy.methods.scene_memory.camera import Camera
 from normalcy.methods.scene_memory.motion import Motion
-from normalcy.methods.scene_memory.pending import PendingLook, worker
 from normalcy.methods.scene_memory.scenes import Scenes, thumbnail
 from normalcy.methods.scene_memory.settings import SceneMemoryConfig, StreamName
 from normalcy.methods.scene_memory.streams.appearance import Appearance
@@ -115,21 +115,21 @@ class SceneMemory(Method):
     def look(self, clips_TCHW: Sequence[UInt8Array]) -> list[Look]:
         """What later steps need of each clip (uint8, (T, 3, H, W)).
 
-        Flow and trunk have threads of their own: who reads a look waits for it, and goes on while later ones are made.
+        Flow is computed on a thread of its own beside the trunk.
         """
-        if self.trunk:
-            self.trunk.prepare(self.config.size_px)
         pictures = [[np.ascontiguousarray(frame.transpose(1, 2, 0)) for frame in clip] for clip in clips_TCHW]
-        return [PendingLook(self._parts_of_look(frames)) for frames in pictures]
-
-    def _parts_of_look(self, frames: Sequence[UInt8Array]) -> dict[str, Future[npt.NDArray[Any]]]:
-        parts: dict[str, Future[npt.NDArray[Any]]] = {
-            "flow_Thw2": worker("flow").submit(self._flows, frames),
-            "thumb_THW3": worker("flow").submit(lambda: np.stack([thumbnail(each) for each in frames[1:]])),
-        }
-        if self.trunk:
-            parts["look_RCF"] = worker("trunk").submit(self.trunk.look, frames[-1])
-        return parts
+        flows = [_flow_thread().submit(self._flows, frames) for frames in pictures]
+        looks = []
+        for frames in pictures:
+            look: dict[str, npt.NDArray[Any]] = {
+                "thumb_THW3": np.stack([thumbnail(frame) for frame in frames[1:]])
+            }
+            if self.trunk:
+                look["look_RCF"] = self.trunk.look(frames[-1])
+            looks.append(look)
+        for look, flow in zip(looks, flows, strict=True):
+            look["flow_Thw2"] = flow.result()
+        return list(looks)
 
     def _flows(self, frames: Sequence[UInt8Array]) -> FloatArray:
         return np.stack([self.motion.flow(*pair) for pair in pairwise(grey(frame) for frame in frames)])
@@ -193,6 +193,11 @@ class SceneMemory(Method):
     def observe_parts(self, parts: Mapping[str, npt.NDArray[np.floating]]) -> None:
         """Takes mean and deviation of each stream on held-out normal video."""
         self.fusion.observe({name: np.maximum(part, _LEAST) for name, part in parts.items()})
+
+
+@cache
+def _flow_thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="flow")
 
 
 # What is held out is remembered in the end, so that it may be much; the more, the surer the fusion and the calibration.

@@ -63,21 +63,15 @@ class Trunk(nn.Module):
         """What was compiled holds other weights."""
         self._run = None
 
-    def prepare(self, size_px: tuple[int, int]) -> None:
-        """Makes the network ready for pictures of a size; the first look does it too, but threads may disturb that."""
-        if self._run is None:
-            height, width = size_px
-            self._run = _RUNNERS[self.backend](self.network, (_ENLARGE * height, _ENLARGE * width, 3))
-
     def look(self, image_HW3: UInt8Array) -> FloatArray:
-        """From a picture, always of the same size, to the looks of its cells, (R, C, D)."""
+        """From a picture to the looks of its cells, (R, C, D)."""
         height, width = image_HW3.shape[:2]
-        self.prepare((height, width))
-        assert self._run is not None
         large_HW3 = cv2.resize(
             image_HW3, (_ENLARGE * width, _ENLARGE * height), interpolation=cv2.INTER_LINEAR
         )
-        return self._run(np.asarray(large_HW3, np.uint8))
+        if self._run is None:
+            self._run = _RUNNERS[self.backend](self.network, large_HW3.shape)
+        return self._run(large_HW3)  # type: ignore[arg-type]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Trunk":
         """A copy that compiles for itself: what runs the network is not copied."""
