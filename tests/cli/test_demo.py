@@ -10,9 +10,9 @@ from normalcy.training.config import resolve_config
 
 @pytest.fixture
 def short_demo(monkeypatch):
-    """The same demo on a shorter scene, with less training."""
+    """The same demo on a shorter scene, with smaller frames."""
     monkeypatch.setattr(demo, "synthesize", partial(_shortened, demo.synthesize))
-    monkeypatch.setattr(demo, "resolve_config", _one_epoch)
+    monkeypatch.setattr(demo, "resolve_config", _small)
 
 
 def _shortened(synthesize, root, **settings):
@@ -20,9 +20,8 @@ def _shortened(synthesize, root, **settings):
     synthesize(root, **{**settings, **short})
 
 
-def _one_epoch(method, *, overrides, **settings):
-    few = ["training.epochs=1", "training.clips_per_epoch=8", "model.size_px=[43, 67]"]
-    return resolve_config(method, overrides=[*overrides, *few], **settings)
+def _small(method, *, overrides, **settings):
+    return resolve_config(method, overrides=[*overrides, "model.size_px=[64, 96]"], **settings)
 
 
 def test_demo_writes_everything_it_names(short_demo, tmp_path, capsys):
