@@ -3,7 +3,7 @@
     python benchmarks/stream_combinations.py runs/seed0 runs/seed1 runs/seed2 --out results/studies/NAME.json
 
 Each run folder holds a bundle with all the streams and the `scores.parquet` of `normalcy evaluate`. A combination is
-the sum of its streams' surprises, each by its own scale on held-out normal video: what a fit with these streams alone
+its streams' surprises, each by its own scale on held-out normal video, fused: what a fit with these streams alone
 scores. Micro AUC on raw causal scores; mean and deviation over the runs. A table stands beside the JSON (`.md`).
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from sklearn.metrics import roc_auc_score
 
-from normalcy.methods.scene_memory.method import SceneMemory
+from normalcy.methods.scene_memory.method import SceneMemory, fused
 from normalcy.scoring.bundle import Bundle
 
 
@@ -31,7 +31,7 @@ def combination_aucs(run: Path) -> dict[str, float]:
         name: method.surprise(name, np.array(table[f"part.{name}"])) for name in method.config.streams
     }
     return {
-        " + ".join(names): float(roc_auc_score(label_T, sum(surprises[name] for name in names)))
+        " + ".join(names): float(roc_auc_score(label_T, fused({name: surprises[name] for name in names})))
         for size in range(1, len(surprises) + 1)
         for names in combinations(surprises, size)
     }

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from normalcy.run_folder import RunFolder
+from normalcy.scoring.bundle import Bundle
 from normalcy.training.fit import fit
 from tiny_scene import tiny_config
 
@@ -22,10 +23,11 @@ def run(tiny_root, tiny_cache, tmp_path) -> Path:
     folder = RunFolder(tmp_path / "run")
     fit(tiny_config(tiny_root, tiny_cache, method="scene-memory", overrides=settings), run=folder)
     label_T = np.arange(40) >= 20
-    columns = {
-        "label": label_T,
-        "part.speed": np.where(label_T, 5.0, 1.0),
-        "part.dwell": np.random.default_rng(0).uniform(0.5, 1.5, 40),
+    deviations = {"speed": np.where(label_T, 3.0, 0.0), "dwell": np.random.default_rng(0).uniform(-1, 1, 40)}
+    fusion = Bundle.load(folder.path).method().fusion
+    columns = {"label": label_T} | {
+        f"part.{name}": np.exp(fusion.scale(name)[0] + max(fusion.scale(name)[1], 0.05) * z)
+        for name, z in deviations.items()
     }
     pq.write_table(pa.table(columns), folder.path / "scores.parquet")
     return folder.path

@@ -14,6 +14,7 @@ import torch
 from normalcy.methods.contract import ClipScores, FrameStamp
 from normalcy.methods.scene_memory.camera import Camera
 from normalcy.methods.scene_memory.method import SceneMemory
+from normalcy.methods.scene_memory.scenes import foreground_cells
 from normalcy.methods.scene_memory.settings import SceneMemoryConfig
 from normalcy.methods.scene_memory.view import View
 
@@ -41,9 +42,11 @@ def view(**changes: Any) -> View:
         "strange_HW": np.zeros((THUMB_HEIGHT, THUMB_WIDTH), np.float32),
         "new_HW": np.zeros((THUMB_HEIGHT, THUMB_WIDTH), np.float32),
         "deviation_HW": np.full((THUMB_HEIGHT, THUMB_WIDTH), 3, np.float32),
+        "residual_RC2": np.zeros((ROWS, COLUMNS, 2), np.float32),
         "look_RCF": None,
     }
-    return View(**(nothing | changes))
+    seen = nothing | changes
+    return View(**({"foreground_RC": foreground_cells(seen["strange_HW"], CONFIG.grid_RC)} | seen))
 
 
 def going(x: float, y: float = 0.0, *, where: Any = ...) -> View:

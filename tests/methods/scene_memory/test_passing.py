@@ -16,7 +16,7 @@ def learned_speed(*speed_of_rows: tuple[int, float], times: float = 1e5) -> Spee
     for row, speed in speed_of_rows:
         velocity_RC2[row, :, 1] = speed
     stream.remember(view(velocity_RC2=velocity_RC2), None)
-    stream.seen.count_SRCB *= times
+    stream.usual.seen.count_SRCB *= times
     stream.settle()
     return stream
 
@@ -30,8 +30,8 @@ def test_speed_is_a_multiple_of_what_is_usual_in_the_row():
 
 def test_the_usual_of_a_row_is_also_that_of_its_neighbours():
     stream = learned_speed((1, 10), (5, 40))
-    np.testing.assert_allclose(stream.usual_R[:3], 10, rtol=0.06)
-    np.testing.assert_allclose(stream.usual_R[4:7], 40, rtol=0.06)
+    np.testing.assert_allclose(stream.usual.usual_SR[0, :3], 10, rtol=0.06)
+    np.testing.assert_allclose(stream.usual.usual_SR[0, 4:7], 40, rtol=0.06)
 
 
 def test_usual_is_what_all_but_the_fastest_stay_below():
@@ -39,20 +39,31 @@ def test_usual_is_what_all_but_the_fastest_stay_below():
     for speed in np.linspace(1, 100, 200):
         stream.remember(going(speed), None)
     stream.settle()
-    np.testing.assert_allclose(stream.usual_R, 98, rtol=0.06)
+    np.testing.assert_allclose(stream.usual.usual_SR, 98, rtol=0.06)
 
 
 def test_what_stands_still_is_not_counted_among_the_speeds():
     stream = Speed(CONFIG, scenes=1)
     stream.remember(view(), None)
-    assert stream.seen.count_SRCB.sum() == 0
+    assert stream.usual.seen.count_SRCB.sum() == 0
     stream.remember(going(5, where=np.s_[3, 4]), None)
-    assert stream.seen.count_SRCB.nonzero()[:, 1].tolist() == [3]
+    assert stream.usual.seen.count_SRCB.nonzero()[:, 1].tolist() == [3]
 
 
 def test_a_row_in_which_nothing_is_fast_is_not_believed_beyond_a_tenth_of_the_fastest():
     stream = learned_speed((1, 1), (5, 200), times=1e7)
-    assert stream.usual_R[1].item() == pytest.approx(20, rel=0.06)
+    assert stream.usual.usual_SR[0, 1].item() == pytest.approx(20, rel=0.06)
+
+
+def test_each_scene_has_a_usual_speed_of_its_own():
+    stream = Speed(CONFIG, scenes=2)
+    for scene, speed in ((0, 10), (1, 40)):
+        velocity_RC2 = np.full((ROWS, COLUMNS, 2), (speed, 0), np.float32)
+        stream.remember(view(scene=scene, velocity_RC2=velocity_RC2), None)
+    stream.settle()
+    for scene, multiple in ((0, 2.0), (1, 0.5)):
+        seen = view(scene=scene, velocity_RC2=np.full((ROWS, COLUMNS, 2), (20, 0), np.float32))
+        np.testing.assert_allclose(stream.judge(seen, None), multiple, rtol=0.06)
 
 
 def learned_velocity(*views, times: float = 1e5) -> Velocity:

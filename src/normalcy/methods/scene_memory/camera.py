@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from normalcy.methods.base import Look
 from normalcy.methods.contract import ClipScores, FrameStamp
-from normalcy.methods.scene_memory.scenes import Background
+from normalcy.methods.scene_memory.scenes import Background, foreground_cells
 from normalcy.methods.scene_memory.smoothing import Smoother
 from normalcy.methods.scene_memory.view import View
 
@@ -109,6 +109,8 @@ class Camera:
             thumb_HW3=compared.image_HW3,
             strange_HW=compared.strange_HW,
             new_HW=compared.new_HW,
+            foreground_RC=foreground_cells(compared.strange_HW, self.method.config.grid_RC),
+            residual_RC2=look["residual_TRC2"][t],
             deviation_HW=self._background.deviation_HW,
             look_RCF=look["look_RCF"] if last and "look_RCF" in look else None,
             is_last=last,

@@ -8,11 +8,14 @@ A method of this project. Nothing is trained by gradients; what it rests on:
 - fusion of per-object velocity and deep features as separate densities: Tal Reiss and Yedid Hoshen, "Attribute-based
   Representations for Accurate and Interpretable Video Anomaly Detection", 2022, https://arxiv.org/abs/2212.00789
 
-    frame pair --> flow --> windowed velocity ---> speed, velocity --+
-        |                                                            |
-        +--> thumbnail --> against the background -> dwell, stillness +--> z-scores on held-out normal video --> sum
-        |                            |                               |
-        +--> trunk --> looks --------+------------> appearance ------+
+    frame pair --> flow --> windowed velocity ---------> speed, velocity --+
+        |            |                                                     |
+        |            +----> what it leaves unexplained -> residual --------+
+        |                                                                  |
+        +--> thumbnail --> against the background -> dwell, stillness -----+--> surprise, by held-out normal video,
+        |                            |            -> shape ----------------+    of each --> fused
+        |                            |                                     |
+        +--> trunk --> looks --------+------------> appearance ------------+
 
 Deviations: none, as it is no reproduction. No detector of objects is used: all of it works on a grid of cells. The
 window of the flow, its thresholds and the percentile of speeds come from prototypes that were judged with the labels
@@ -21,6 +24,7 @@ of Ped2's test videos in sight.
 Letters: B clips, T frames, C channels, H height, W width, h and w half of them, R rows and C columns of cells.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -37,11 +41,14 @@ from normalcy.layers.score_fusion import ScoreFusion
 from normalcy.methods.base import Look, Method, MethodDefinition, Preset
 from normalcy.methods.contract import ClipSpec, FrameStamp, Scores
 from normalcy.methods.scene_memory.camera import Camera
+from normalcy.methods.scene_memory.compensation import residual_energy
 from normalcy.methods.scene_memory.motion import Motion
 from normalcy.methods.scene_memory.scenes import Scenes, thumbnail
 from normalcy.methods.scene_memory.settings import SceneMemoryConfig, StreamName
 from normalcy.methods.scene_memory.streams.appearance import Appearance
 from normalcy.methods.scene_memory.streams.dwell import Dwell
+from normalcy.methods.scene_memory.streams.residual import Residual
+from normalcy.methods.scene_memory.streams.shape import Shape
 from normalcy.methods.scene_memory.streams.speed import Speed
 from normalcy.methods.scene_memory.streams.stillness import Stillness
 from normalcy.methods.scene_memory.streams.velocity import Velocity
@@ -54,6 +61,8 @@ UInt8Array = npt.NDArray[np.uint8]
 
 _LEAST = 0.3  # of the usual: less is as good as nothing
 _LEAST_SPREAD = 0.05  # of the logarithm: a stream that said nothing on held-out video has none of its own
+_WITNESSES: tuple[StreamName, ...] = ("speed", "appearance")
+_NO_LIMIT = 1e9  # seconds: before any held-out video was seen
 _LOGISTIC = np.pi / np.sqrt(3)  # from deviations to the scale of the logistic distribution
 
 
@@ -61,6 +70,7 @@ class SceneMemory(Method):
     """Score of each frame but the first of a clip; looks are taken of the last one."""
 
     fuses_parts = True
+    held_out_seconds: Tensor
 
     def __init__(self, config: SceneMemoryConfig) -> None:
         super().__init__()
@@ -76,6 +86,7 @@ class SceneMemory(Method):
         self.fusion = ScoreFusion(
             "z-scores", weights=dict.fromkeys(config.streams, 1.0), terms=config.streams
         )
+        self.register_buffer("held_out_seconds", torch.tensor(_NO_LIMIT))
         self.trunk = Trunk(config.trunk) if "appearance" in config.streams else None
         self._make_room(scenes=1)
 
@@ -86,6 +97,8 @@ class SceneMemory(Method):
             "speed": Speed(config, scenes=scenes),
             "velocity": Velocity(config, scenes=scenes),
             "appearance": Appearance(config),
+            "residual": Residual(config, scenes=scenes),
+            "shape": Shape(config, scenes=scenes),
             "dwell": Dwell(config, scenes=scenes),
             "stillness": Stillness(config, scenes=scenes),
         }
@@ -118,7 +131,7 @@ class SceneMemory(Method):
         Flow is computed on a thread of its own beside the trunk.
         """
         pictures = [[np.ascontiguousarray(frame.transpose(1, 2, 0)) for frame in clip] for clip in clips_TCHW]
-        flows = [_flow_thread().submit(self._flows, frames) for frames in pictures]
+        moves = [_flow_thread().submit(self._moves, frames) for frames in pictures]
         looks = []
         for frames in pictures:
             look: dict[str, npt.NDArray[Any]] = {
@@ -127,34 +140,38 @@ class SceneMemory(Method):
             if self.trunk:
                 look["look_RCF"] = self.trunk.look(frames[-1])
             looks.append(look)
-        for look, flow in zip(looks, flows, strict=True):
-            look["flow_Thw2"] = flow.result()
+        for look, move in zip(looks, moves, strict=True):
+            look |= move.result()
         return list(looks)
 
-    def _flows(self, frames: Sequence[UInt8Array]) -> FloatArray:
-        return np.stack([self.motion.flow(*pair) for pair in pairwise(grey(frame) for frame in frames)])
+    def _moves(self, frames: Sequence[UInt8Array]) -> dict[str, FloatArray]:
+        """Flow between neighbouring frames, and what it leaves unexplained."""
+        pairs = list(pairwise(grey(frame) for frame in frames))
+        flows = [self.motion.flow(*pair) for pair in pairs]
+        left = [residual_energy(*pair, flow) for pair, flow in zip(pairs, flows, strict=True)]
+        return {"flow_Thw2": np.stack(flows), "residual_TRC2": np.stack(left)}
 
     def camera(self, source: str = "") -> Camera:
         """State of a camera that is judged by this memory."""
         return Camera(self, source)
 
     def fuse(self, values: Mapping[str, float], maps: Mapping[str, FloatArray]) -> tuple[float, FloatArray]:
-        """Score and map: sums over the streams of how surprising each is for what held-out normal video shows."""
-        score, fused_RC = 0.0, np.zeros(self.config.grid_RC, np.float32)
-        for name in self.config.streams:
-            score += float(self.surprise(name, values[name]))
-            fused_RC += self.surprise(name, maps[name])
-        return score, fused_RC
+        """Score and map: how surprising the streams are for what held-out normal video shows."""
+        surprises = {name: self.surprise(name, values[name]) for name in self.config.streams}
+        fused_RC = fused({name: self.surprise(name, maps[name]) for name in self.config.streams})
+        return float(fused(surprises)), fused_RC
 
     def surprise(self, stream: str, value: npt.ArrayLike) -> FloatArray:
         """Negative logarithm of the chance of a higher value of a stream, of a logistic distribution.
 
-        What is normal adds up to little, and the tail is straight, so that one stream that is far out outweighs four
-        that are a little high.
+        So many independent pieces of evidence as the held-out video holds cannot tell how rare something is beyond one
+        in as many; from there on it grows as the logarithm alone.
         """
         centre, spread = self.fusion.scale(stream)
         z = (np.log(np.maximum(value, _LEAST)) - centre) / max(spread, _LEAST_SPREAD)
-        return np.asarray(np.logaddexp(0, _LOGISTIC * z), np.float32)
+        surprise = np.logaddexp(0, _LOGISTIC * z)
+        known = math.log1p(float(self.held_out_seconds) / cast("Stream", self.streams[stream]).renews_seconds)
+        return np.asarray(np.minimum(surprise, known) + np.log1p(np.maximum(surprise - known, 0)), np.float32)
 
     def forward(self, clip_BTCHW: Tensor) -> Scores:
         """Scores each clip as if it were the first that a camera shows, at ten frames a second."""
@@ -193,6 +210,21 @@ class SceneMemory(Method):
     def observe_parts(self, parts: Mapping[str, npt.NDArray[np.floating]]) -> None:
         """Takes mean and deviation of each stream on held-out normal video."""
         self.fusion.observe({name: np.maximum(part, _LEAST) for name, part in parts.items()})
+        frames = len(next(iter(parts.values())))
+        self.held_out_seconds.fill_(frames * self.config.spacing_seconds)
+
+
+def fused(surprises: Mapping[StreamName, FloatArray]) -> FloatArray:
+    """All streams in one: the root of the sum of squares, speed and appearance added first.
+
+    Each stream alone is reason enough, and those that have nothing to say hardly count: in a plain sum their ordinary
+    ups and downs would hide the one that has. How something moves and what it looks like, though, are two witnesses of
+    the same thing.
+    """
+    together = [surprises[name] for name in _WITNESSES if name in surprises]
+    apart = [surprise for name, surprise in surprises.items() if name not in _WITNESSES]
+    terms = [np.sum(together, axis=0), *apart] if together else apart
+    return np.asarray(np.sqrt(np.sum(np.square(terms), axis=0)), np.float32)
 
 
 @cache

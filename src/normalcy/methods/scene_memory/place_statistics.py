@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 FloatArray = npt.NDArray[np.float32]
 
+_ROW_BINS = 160
+
 
 class PlaceHistogram(nn.Module):
     """Histograms of a value in each cell of each scene.
@@ -62,6 +64,51 @@ class PlaceHistogram(nn.Module):
         before = np.take_along_axis(cumulated, place, -1) - inside
         part = np.where(inside > 0, (q * total - before) / np.maximum(inside, 1), 0.0)
         return np.asarray(self.low + (place + part)[..., 0] / self.bins * (self.high - self.low), np.float32)
+
+
+class RowUsual(nn.Module):
+    """What normal footage stays below in each row of each scene, of a value that is above 0 where there is anything.
+
+    Args:
+        scenes: How many, S.
+        rows: How many, R.
+        low, high: Range of values that are told apart.
+        quantile: The part of the values that counts as usual.
+        alike: So many neighbouring cells and frames tell of the same visitor.
+        least_of_highest: No row's usual is less than that part of the highest.
+    """
+
+    usual_SR: Tensor
+
+    def __init__(
+        self,
+        scenes: int,
+        rows: int,
+        *,
+        low: float,
+        high: float,
+        quantile: float,
+        alike: float,
+        least_of_highest: float,
+    ) -> None:
+        super().__init__()
+        self.low, self.quantile, self.alike, self.least_of_highest = low, quantile, alike, least_of_highest
+        self.seen = PlaceHistogram(scenes, (rows, 1), low=np.log(low), high=np.log(high), bins=_ROW_BINS)
+        self.register_buffer("usual_SR", torch.ones(scenes, rows))
+
+    def add(self, value_RC: FloatArray, *, scene: int) -> None:
+        """Counts the values above 0, on a logarithmic scale."""
+        self.seen.add(np.log(np.maximum(value_RC, self.low)), scene=scene, where_RC=value_RC > 0)
+
+    def settle(self) -> None:
+        """Takes the usual from what was counted in each row and right beside it."""
+        usual_SR = np.exp(self.seen.quantile(self.quantile, reach=(1, 0), alike=self.alike)[..., 0])
+        least_S1 = self.least_of_highest * usual_SR.max(axis=1, keepdims=True)
+        self.usual_SR.copy_(torch.from_numpy(np.maximum(usual_SR, least_S1)))
+
+    def multiple(self, value_RC: FloatArray, *, scene: int) -> FloatArray:
+        """The value in units of the usual."""
+        return np.asarray(value_RC / self.usual_SR.numpy()[scene][:, None], np.float32)
 
 
 def _box_sum(values: FloatArray, reach: int, *, axis: int) -> FloatArray:

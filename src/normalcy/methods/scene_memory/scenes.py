@@ -25,6 +25,9 @@ _MEDIAN_OF_NORMAL = 0.6745
 _STRANGE = 3.0
 _NEIGHBOURS_PX = 3
 _FOLLOW = 0.1
+_REACH_CELLS = 3
+_FOREGROUND = 2.0
+_FAR = 8.0
 
 
 def thumbnail(image_HW3: UInt8Array) -> UInt8Array:
@@ -72,6 +75,14 @@ class Scenes(nn.Module):
         """The scene whose background is most alike."""
         away = [_difference(thumb_HW3.astype(np.float32), known) for known in self.background_SHW3.numpy()]
         return int(np.argmin(away))
+
+
+def foreground_cells(strange_HW: FloatArray, grid_RC: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """Cells that are not background, and their neighbours: thin things leave much of a cell free."""
+    capped_HW = np.minimum(strange_HW, _FAR)
+    strange_RC = cv2.resize(capped_HW, grid_RC[::-1], interpolation=cv2.INTER_AREA)
+    kernel = np.ones((_REACH_CELLS, _REACH_CELLS), np.uint8)
+    return np.asarray(cv2.dilate((strange_RC >= _FOREGROUND).astype(np.uint8), kernel), np.bool_)
 
 
 class Comparison(NamedTuple):

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from normalcy.config import StrictConfig
 
-StreamName = Literal["speed", "velocity", "appearance", "dwell", "stillness"]
+StreamName = Literal["speed", "velocity", "appearance", "residual", "shape", "dwell", "stillness"]
 TrunkBackend = Literal["auto", "openvino", "torch"]
 STREAMS: tuple[StreamName, ...] = get_args(StreamName)
 

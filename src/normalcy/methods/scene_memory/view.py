@@ -26,7 +26,9 @@ class View:
         thumb_HW3: Thumbnail, light made even, float32 grey levels.
         strange_HW: How many usual deviations each pixel lies from the background.
         new_HW: The same, 0 for what has been there since watching began.
+        foreground_RC: Cells that are not background, and their neighbours.
         deviation_HW: Of the background, in grey levels.
+        residual_RC2: What motion compensation leaves and the picture's gradient, in squared grey levels.
         look_RCF: Look of each cell, as the trunk gives it; None for frames whose look is not taken.
         is_last: Whether it is the last of its clip.
         where: Name of the video, number of the frame and its time, for the record.
@@ -39,14 +41,22 @@ class View:
     thumb_HW3: FloatArray
     strange_HW: FloatArray
     new_HW: FloatArray
+    foreground_RC: npt.NDArray[np.bool_]
     deviation_HW: FloatArray
+    residual_RC2: FloatArray
     look_RCF: FloatArray | None
     is_last: bool = True
     where: tuple[str, int, float] = ("", 0, 0.0)
 
 
 class Stream(Protocol):
-    """One thing that is watched. What it keeps between the frames of a camera is the camera's: `begin` makes it."""
+    """One thing that is watched. What it keeps between the frames of a camera is the camera's: `begin` makes it.
+
+    Attributes:
+        renews_seconds: After so long it tells of something else: one piece of evidence.
+    """
+
+    renews_seconds: float
 
     def begin(self) -> Any:
         """State of a camera before its first frame."""

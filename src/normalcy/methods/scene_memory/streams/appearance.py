@@ -19,9 +19,6 @@ from normalcy.methods.scene_memory.view import View
 FloatArray = npt.NDArray[np.float32]
 
 _BLUR_CELLS = 5
-_REACH_CELLS = 3
-_FOREGROUND = 2.0
-_FAR = 8.0
 _CELLS_A_FRAME = 60
 _SETTLES_SECONDS = 0.14
 
@@ -35,6 +32,8 @@ class LastLook:
 
 class Appearance(nn.Module):
     """Distance of the look of each cell of the foreground to the nearest remembered one."""
+
+    renews_seconds = 0.4
 
     def __init__(self, config: SceneMemoryConfig, *, seed: int = 0) -> None:
         super().__init__()
@@ -58,7 +57,7 @@ class Appearance(nn.Module):
             return
         if self._candidates is None:
             self._candidates = Candidates(self.config.appearance.candidates)
-        rows, columns = np.nonzero(self._foreground(view))
+        rows, columns = np.nonzero(view.foreground_RC)
         if len(rows) > _CELLS_A_FRAME:
             some = np.sort(self._random.choice(len(rows), _CELLS_A_FRAME, replace=False))
             rows, columns = rows[some], columns[some]
@@ -75,19 +74,10 @@ class Appearance(nn.Module):
     def judge(self, view: View, state: LastLook) -> FloatArray:
         """Mean distance of the foreground around each cell; between looks, the last one."""
         if view.look_RCF is not None:
-            foreground_RC = self._foreground(view)
+            foreground_RC = view.foreground_RC
             distance_RC = np.zeros(self.config.grid_RC, np.float32)
             if foreground_RC.any():
                 whitened_QF = self.examples.whiten(view.look_RCF[foreground_RC])
                 distance_RC[foreground_RC] = self.examples.distance(whitened_QF)
             state.map_RC = np.asarray(cv2.blur(distance_RC, (_BLUR_CELLS, _BLUR_CELLS)), np.float32)
         return state.map_RC
-
-    def _foreground(self, view: View) -> npt.NDArray[np.bool_]:
-        """Cells that are not background, and their neighbours: thin things leave much of a cell free."""
-        rows, columns = self.config.grid_RC
-        strange_RC = cv2.resize(
-            np.minimum(view.strange_HW, _FAR), (columns, rows), interpolation=cv2.INTER_AREA
-        )
-        kernel = np.ones((_REACH_CELLS, _REACH_CELLS), np.uint8)
-        return np.asarray(cv2.dilate((strange_RC >= _FOREGROUND).astype(np.uint8), kernel), np.bool_)

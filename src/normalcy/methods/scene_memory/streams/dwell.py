@@ -39,6 +39,7 @@ class Presence:
 class Dwell(nn.Module):
     """Presence averaged over time, over what is usual at the place, scenes S."""
 
+    renews_seconds = 2.0
     usual_SRC: Tensor
 
     def __init__(self, config: SceneMemoryConfig, *, scenes: int) -> None:

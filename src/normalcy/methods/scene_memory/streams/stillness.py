@@ -41,6 +41,7 @@ class Rest:
 class Stillness(nn.Module):
     """Seconds for which foreground has not changed, over what is usual at the place, scenes S."""
 
+    renews_seconds = 2.0
     usual_SRC: Tensor
 
     def __init__(self, config: SceneMemoryConfig, *, scenes: int) -> None:

@@ -34,6 +34,7 @@ class Velocity(nn.Module):
     The chance comes from counts at the place, backed by those of its row, and those by the whole scene's.
     """
 
+    renews_seconds = 0.4
     count_SKRC: Tensor
     pace_R: Tensor
 
