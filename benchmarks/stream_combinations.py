@@ -3,8 +3,8 @@
     python benchmarks/stream_combinations.py runs/seed0 runs/seed1 runs/seed2 --out results/studies/NAME.json
 
 Each run folder holds a bundle with all the streams and the `scores.parquet` of `normalcy evaluate`. A combination is
-its streams' surprises, each by its own scale on held-out normal video, fused: what a fit with these streams alone
-scores. Micro AUC on raw causal scores; mean and deviation over the runs. A table stands beside the JSON (`.md`).
+its streams fused, each by its own scale on held-out normal video: what a fit with these streams alone scores. Micro AUC
+on raw causal scores; mean and deviation over the runs. A table stands beside the JSON (`.md`).
 """
 
 import argparse
@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from sklearn.metrics import roc_auc_score
 
-from normalcy.methods.scene_memory.method import SceneMemory, fused
+from normalcy.methods.scene_memory.method import SceneMemory
 from normalcy.scoring.bundle import Bundle
 
 
@@ -27,13 +27,15 @@ def combination_aucs(run: Path) -> dict[str, float]:
     assert isinstance(method, SceneMemory), f"{run} holds another method"
     table = pq.read_table(run / "scores.parquet").to_pydict()
     label_T = np.array(table["label"], np.bool_)
-    surprises = {
-        name: method.surprise(name, np.array(table[f"part.{name}"])) for name in method.config.streams
+    deviations = {
+        name: method.fusion.deviation(name, np.array(table[f"part.{name}"])) for name in method.config.streams
     }
     return {
-        " + ".join(names): float(roc_auc_score(label_T, fused({name: surprises[name] for name in names})))
-        for size in range(1, len(surprises) + 1)
-        for names in combinations(surprises, size)
+        " + ".join(names): float(
+            roc_auc_score(label_T, method.fusion.fused({name: deviations[name] for name in names}))
+        )
+        for size in range(1, len(deviations) + 1)
+        for names in combinations(deviations, size)
     }
 
 

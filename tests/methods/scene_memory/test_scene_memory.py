@@ -48,41 +48,10 @@ def test_without_appearance_no_look_is_taken():
     assert set(method.camera().scores(stamps(0), look).parts) == {"speed", "dwell"}
 
 
-def test_speed_and_appearance_add_up_and_the_rest_is_added_in_squares():
-    """With a usual of 1 and a deviation of one power of e: the logistic tail of the logarithm."""
-    method = SceneMemory(CONFIG)
-    values = {"speed": 3.0, "velocity": 0.4, "appearance": 1.5, "residual": 2.0, "shape": 1.0}
-    values |= {"dwell": 10.0, "stillness": 0.5}
-    surprise = {name: np.log1p(value ** (np.pi / np.sqrt(3))) for name, value in values.items()}
-    together = surprise.pop("speed") + surprise.pop("appearance")
-    expected = np.sqrt(together**2 + sum(value**2 for value in surprise.values()))
-    assert fused(method, **values) == pytest.approx(expected, rel=1e-5)
-
-
-@pytest.mark.parametrize("seconds", [30.0, 3600.0])
-def test_little_held_out_video_cannot_tell_how_rare_something_is(seconds):
-    """Beyond one in as many as there were pieces of evidence, surprise grows as its logarithm."""
-    method = SceneMemory(CONFIG)
-    method.held_out_seconds.fill_(seconds)
-    for name, renews_seconds in (("speed", 0.4), ("stillness", 2.0)):
-        known = np.log1p(seconds / renews_seconds)
-        value = np.exp((known + 10) / (np.pi / np.sqrt(3)))
-        assert method.surprise(name, value) == pytest.approx(known + np.log1p(10), abs=1e-3)
-        at_most = np.exp(0.5 * known / (np.pi / np.sqrt(3)))
-        assert method.surprise(name, at_most) == pytest.approx(np.log1p(np.exp(0.5 * known)), abs=1e-3)
-
-
-def test_seconds_of_held_out_video_are_kept():
-    method = SceneMemory(CONFIG)
-    method.observe_parts(dict.fromkeys(CONFIG.streams, np.ones(200, np.float32)))
-    assert method.held_out_seconds == pytest.approx(200 * CONFIG.spacing_seconds)
-    assert restored(method).held_out_seconds == method.held_out_seconds
-
-
 @pytest.mark.parametrize("name", CONFIG.streams)
 def test_the_score_rises_with_each_part(name):
     method = fitted()
-    centre, spread = method.fusion.scale(name)
+    centre, spread = method.fusion.terms.scale(name)
     scores = [fused(method, **{name: np.exp(centre + spread * z)}) for z in (0, 1, 3, 10)]
     assert (np.diff(scores) > 0).all()
 
@@ -94,8 +63,8 @@ def test_parts_without_anything_in_them_have_a_finite_score():
 def test_a_stream_that_says_nothing_as_on_held_out_video_adds_no_more_than_its_usual_surprise():
     method = SceneMemory(CONFIG)
     method.observe_parts({"stillness": np.zeros(100, np.float32)})
-    # Two witnesses that add up, and five others.
-    assert fused(method, stillness=0.0) == pytest.approx(np.sqrt(4 + 5) * np.log(2), abs=0.1)
+    # Two pairs of witnesses and three others.
+    assert fused(method, stillness=0.0) == pytest.approx(np.cbrt(5) * np.log(2), abs=0.1)
 
 
 def test_one_part_far_out_outweighs_all_that_are_a_little_high():

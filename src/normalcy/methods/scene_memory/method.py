@@ -12,8 +12,8 @@ A method of this project. Nothing is trained by gradients; what it rests on:
         |            |                                                     |
         |            +----> what it leaves unexplained -> residual --------+
         |                                                                  |
-        +--> thumbnail --> against the background -> dwell, stillness -----+--> surprise, by held-out normal video,
-        |                            |            -> shape ----------------+    of each --> fused
+        +--> thumbnail --> against the background -> dwell, stillness -----+--> fused, by held-out normal video
+        |                            |            -> shape ----------------+
         |                            |                                     |
         +--> trunk --> looks --------+------------> appearance ------------+
 
@@ -24,7 +24,6 @@ of Ped2's test videos in sight.
 Letters: B clips, T frames, C channels, H height, W width, h and w half of them, R rows and C columns of cells.
 """
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -37,11 +36,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from normalcy.layers.score_fusion import ScoreFusion
 from normalcy.methods.base import Look, Method, MethodDefinition, Preset
 from normalcy.methods.contract import ClipSpec, FrameStamp, Scores
 from normalcy.methods.scene_memory.camera import Camera
 from normalcy.methods.scene_memory.compensation import residual_energy
+from normalcy.methods.scene_memory.fusion import StreamFusion
 from normalcy.methods.scene_memory.motion import Motion
 from normalcy.methods.scene_memory.scenes import Scenes, thumbnail
 from normalcy.methods.scene_memory.settings import SceneMemoryConfig, StreamName
@@ -59,18 +58,11 @@ from normalcy.methods.scene_memory.view import Stream
 FloatArray = npt.NDArray[np.float32]
 UInt8Array = npt.NDArray[np.uint8]
 
-_LEAST = 0.3  # of the usual: less is as good as nothing
-_LEAST_SPREAD = 0.05  # of the logarithm: a stream that said nothing on held-out video has none of its own
-_WITNESSES: tuple[StreamName, ...] = ("speed", "appearance")
-_NO_LIMIT = 1e9  # seconds: before any held-out video was seen
-_LOGISTIC = np.pi / np.sqrt(3)  # from deviations to the scale of the logistic distribution
-
 
 class SceneMemory(Method):
     """Score of each frame but the first of a clip; looks are taken of the last one."""
 
     fuses_parts = True
-    held_out_seconds: Tensor
 
     def __init__(self, config: SceneMemoryConfig) -> None:
         super().__init__()
@@ -83,12 +75,9 @@ class SceneMemory(Method):
             spacing_seconds=config.spacing_seconds,
         )
         self.motion = Motion(config)
-        self.fusion = ScoreFusion(
-            "z-scores", weights=dict.fromkeys(config.streams, 1.0), terms=config.streams
-        )
-        self.register_buffer("held_out_seconds", torch.tensor(_NO_LIMIT))
         self.trunk = Trunk(config.trunk) if "appearance" in config.streams else None
         self._make_room(scenes=1)
+        self.fusion = StreamFusion({name: stream.renews_seconds for name, stream in self.watched()})
 
     def _make_room(self, *, scenes: int) -> None:
         config = self.config
@@ -157,21 +146,9 @@ class SceneMemory(Method):
 
     def fuse(self, values: Mapping[str, float], maps: Mapping[str, FloatArray]) -> tuple[float, FloatArray]:
         """Score and map: how surprising the streams are for what held-out normal video shows."""
-        surprises = {name: self.surprise(name, values[name]) for name in self.config.streams}
-        fused_RC = fused({name: self.surprise(name, maps[name]) for name in self.config.streams})
-        return float(fused(surprises)), fused_RC
-
-    def surprise(self, stream: str, value: npt.ArrayLike) -> FloatArray:
-        """Negative logarithm of the chance of a higher value of a stream, of a logistic distribution.
-
-        So many independent pieces of evidence as the held-out video holds cannot tell how rare something is beyond one
-        in as many; from there on it grows as the logarithm alone.
-        """
-        centre, spread = self.fusion.scale(stream)
-        z = (np.log(np.maximum(value, _LEAST)) - centre) / max(spread, _LEAST_SPREAD)
-        surprise = np.logaddexp(0, _LOGISTIC * z)
-        known = math.log1p(float(self.held_out_seconds) / cast("Stream", self.streams[stream]).renews_seconds)
-        return np.asarray(np.minimum(surprise, known) + np.log1p(np.maximum(surprise - known, 0)), np.float32)
+        score = self.fusion.fused({name: self.fusion.deviation(name, values[name]) for name in values})
+        map_RC = self.fusion.fused({name: self.fusion.deviation(name, maps[name]) for name in maps})
+        return float(score), map_RC
 
     def forward(self, clip_BTCHW: Tensor) -> Scores:
         """Scores each clip as if it were the first that a camera shows, at ten frames a second."""
@@ -209,22 +186,8 @@ class SceneMemory(Method):
 
     def observe_parts(self, parts: Mapping[str, npt.NDArray[np.floating]]) -> None:
         """Takes mean and deviation of each stream on held-out normal video."""
-        self.fusion.observe({name: np.maximum(part, _LEAST) for name, part in parts.items()})
         frames = len(next(iter(parts.values())))
-        self.held_out_seconds.fill_(frames * self.config.spacing_seconds)
-
-
-def fused(surprises: Mapping[StreamName, FloatArray]) -> FloatArray:
-    """All streams in one: the root of the sum of squares, speed and appearance added first.
-
-    Each stream alone is reason enough, and those that have nothing to say hardly count: in a plain sum their ordinary
-    ups and downs would hide the one that has. How something moves and what it looks like, though, are two witnesses of
-    the same thing.
-    """
-    together = [surprises[name] for name in _WITNESSES if name in surprises]
-    apart = [surprise for name, surprise in surprises.items() if name not in _WITNESSES]
-    terms = [np.sum(together, axis=0), *apart] if together else apart
-    return np.asarray(np.sqrt(np.sum(np.square(terms), axis=0)), np.float32)
+        self.fusion.observe(parts, seconds=frames * self.config.spacing_seconds)
 
 
 @cache

@@ -1,0 +1,88 @@
+"""From what each stream says to one score: how surprising it is for held-out normal video.
+
+1. The logarithm of each stream's value, in deviations of held-out normal video.
+2. Streams that are two witnesses of the same thing are one: their deviations are added, over the root of their number
+   (Samuel Stouffer et al., "The American Soldier", volume 1, 1949).
+3. The surprise of each: the negative logarithm of the chance of a higher value, of a logistic distribution, as far as
+   there is evidence for it.
+4. The cube root of the sum of their cubes. Each is reason enough alone, and those that have nothing to say hardly
+   count: in a plain sum, their ordinary ups and downs would hide the one that has.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from normalcy.layers.score_fusion import ScoreFusion
+
+FloatArray = npt.NDArray[np.float32]
+NameT = TypeVar("NameT", bound=str)
+
+WITNESSES = (("speed", "appearance"), ("dwell", "stillness"))
+"""How fast it goes and what it looks like; that something stays, and that it does not move."""
+
+_LEAST = 0.3  # of the usual: less is as good as nothing
+_LEAST_SPREAD = 0.05  # of the logarithm: a stream that said nothing on held-out video has none of its own
+_LOGISTIC = math.pi / math.sqrt(3)  # from deviations to the scale of the logistic distribution
+_POWER = 3
+_NO_LIMIT = 1e9  # seconds: before any held-out video was seen
+
+
+class StreamFusion(nn.Module):
+    """Fuses the values of streams.
+
+    Args:
+        renews_seconds: By stream, the time after which it tells of something else.
+    """
+
+    held_out_seconds: Tensor
+
+    def __init__(self, renews_seconds: Mapping[str, float]) -> None:
+        super().__init__()
+        self.renews_seconds = dict(renews_seconds)
+        self.terms = ScoreFusion(
+            "z-scores", weights=dict.fromkeys(renews_seconds, 1.0), terms=tuple(renews_seconds)
+        )
+        self.register_buffer("held_out_seconds", torch.tensor(_NO_LIMIT))
+
+    def observe(self, parts: Mapping[str, npt.NDArray[np.floating]], *, seconds: float) -> None:
+        """Takes mean and deviation of each stream on so many seconds of held-out normal video."""
+        self.terms.observe({name: np.maximum(part, _LEAST) for name, part in parts.items()})
+        self.held_out_seconds.fill_(seconds)
+
+    def deviation(self, stream: str, value: npt.ArrayLike) -> FloatArray:
+        """The logarithm of a value of a stream, in deviations of held-out normal video from its mean."""
+        centre, spread = self.terms.scale(stream)
+        away = np.log(np.maximum(np.asarray(value, np.float32), np.float32(_LEAST))) - np.float32(centre)
+        return np.asarray(away / np.float32(max(spread, _LEAST_SPREAD)), np.float32)
+
+    def fused(self, deviations: Mapping[NameT, FloatArray]) -> FloatArray:
+        """The score of all streams that deviations are given of; arrays of any shape."""
+        cubes = [self._surprise(group, deviations) ** _POWER for group in _groups(deviations)]
+        return np.asarray(np.sum(cubes, axis=0) ** np.float32(1 / _POWER), np.float32)
+
+    def _surprise(self, group: tuple[NameT, ...], deviations: Mapping[NameT, FloatArray]) -> FloatArray:
+        """How surprising what witnesses of the same thing say is.
+
+        Held-out video that holds so many pieces of evidence cannot tell how rare something is beyond one in as many;
+        from there on, surprise grows as its own logarithm alone.
+        """
+        joint = np.sum([deviations[name] for name in group], axis=0) * np.float32(
+            _LOGISTIC / math.sqrt(len(group))
+        )
+        surprise = np.logaddexp(np.float32(0), joint)
+        renews_seconds = max(self.renews_seconds[name] for name in group)
+        known = np.float32(math.log1p(float(self.held_out_seconds) / renews_seconds))
+        return np.asarray(np.minimum(surprise, known) + np.log1p(np.maximum(surprise - known, 0)), np.float32)
+
+
+def _groups(streams: Mapping[NameT, FloatArray]) -> list[tuple[NameT, ...]]:
+    """The streams, witnesses of the same thing together, in a fixed order."""
+    together = [tuple(name for name in streams if name in pair) for pair in WITNESSES]
+    paired = {name for pair in WITNESSES for name in pair}
+    return [group for group in together if group] + [(name,) for name in streams if name not in paired]
