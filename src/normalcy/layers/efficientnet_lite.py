@@ -51,8 +51,13 @@ class EfficientNetLite0Features(nn.Module):
 
     def forward(self, image_B3HW: Tensor) -> Tensor:
         """Returns the features of each patch of 16 x 16 pixels."""
-        features: Tensor = self.blocks(self.stem(image_B3HW * (255 / 128) - 127 / 128))
+        features: Tensor = self.blocks(self.begin(image_B3HW))
         return features
+
+    def begin(self, image_B3HW: Tensor) -> Tensor:
+        """What the first block is given."""
+        begun: Tensor = self.stem(image_B3HW * (255 / 128) - 127 / 128)
+        return begun
 
 
 class _Block(nn.Module):

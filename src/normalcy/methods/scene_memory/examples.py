@@ -146,10 +146,12 @@ class Examples(nn.Module):
         self._set_origins(kept)
 
     def _squares(self, whitened_QF: FloatArray) -> FloatArray:
+        """Squared distances to all examples, (Q, N), by one matrix product."""
         example_NF = self.example_NF.numpy()
-        cross_QN = whitened_QF @ example_NF.T
-        own_Q1 = np.square(whitened_QF).sum(axis=1, keepdims=True)
-        return np.asarray(own_Q1 + np.square(example_NF).sum(axis=1) - 2 * cross_QN, np.float32)
+        squares_QN = whitened_QF @ (-2 * example_NF).T
+        squares_QN += np.einsum("nf,nf->n", example_NF, example_NF)
+        squares_QN += np.einsum("qf,qf->q", whitened_QF, whitened_QF)[:, None]
+        return np.asarray(squares_QN, np.float32)
 
     def _set_origins(self, origins: Sequence[Origin]) -> None:
         names = sorted({origin.video for origin in origins})

@@ -51,7 +51,13 @@ from normalcy.methods.scene_memory.streams.shape import Shape
 from normalcy.methods.scene_memory.streams.speed import Speed
 from normalcy.methods.scene_memory.streams.stillness import Stillness
 from normalcy.methods.scene_memory.streams.velocity import Velocity
-from normalcy.methods.scene_memory.survey import Footage, grey, sampled_flows, sampled_thumbs
+from normalcy.methods.scene_memory.survey import (
+    Footage,
+    grey,
+    sampled_flows,
+    sampled_pictures,
+    sampled_thumbs,
+)
 from normalcy.methods.scene_memory.trunk import Trunk
 from normalcy.methods.scene_memory.view import Stream
 
@@ -165,7 +171,7 @@ class SceneMemory(Method):
     # Learning: a survey of all footage, then all of it once more, clip by clip.
 
     def survey(self, videos: Sequence[Footage]) -> None:
-        """Takes perspective and scenes from samples of normal videos.
+        """Takes perspective, scenes and the range of the trunk's integers from samples of normal videos.
 
         Args:
             videos: Frames, uint8 (T, 3, H, W), and their times in seconds.
@@ -178,6 +184,12 @@ class SceneMemory(Method):
         self.scenes = scenes
         if "velocity" in self.streams:
             self.get_buffer("streams.velocity.pace_R").copy_(pace_R)
+        if self.trunk and self._in_integers(self.trunk):
+            self.trunk.calibrate(sampled_pictures(videos))
+
+    def _in_integers(self, trunk: Trunk) -> bool:
+        precision = self.config.trunk_precision
+        return trunk.backend == "openvino" if precision == "auto" else precision == "int8"
 
     def settle(self) -> None:
         """After all footage was remembered."""
@@ -196,7 +208,7 @@ def _flow_thread() -> ThreadPoolExecutor:
 
 
 # What is held out is remembered in the end, so that it may be much; the more, the surer the fusion and the calibration.
-_PRESET = Preset(data={"held_out_fraction": 0.4}, scoring={"hop_frames": 3})
+_PRESET = Preset(data={"held_out_fraction": 0.4}, scoring={"hop_frames": 4})
 
 METHOD = MethodDefinition(
     name="scene-memory",

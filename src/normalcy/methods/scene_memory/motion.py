@@ -18,6 +18,12 @@ FloatArray = npt.NDArray[np.float32]
 UInt8Array = npt.NDArray[np.uint8]
 
 _HALF = 2  # flow is averaged over squares of 2 pixels before windows are laid on it
+_NOISE_PX = 5
+_NOISE_GREY_LEVELS = 3
+_MARGIN_PX = 48
+_GRID_PX = 16
+_PATCHES_PX = 48  # a multiple of 3 x 8, where patches start at the coarsest scale, and of the grid
+_LEAST_PART_PX = 144
 _SURVEY_WINDOW_PX = 26
 _SURVEY_SPEED = 3.0  # pixels a second
 _LEAST_SPEEDS = 50
@@ -36,6 +42,43 @@ class Movement(NamedTuple):
     moving_RC: FloatArray
 
 
+class Part(NamedTuple):
+    """A part of a picture, in pixels; bottom and right are no longer in it."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
+def changed_part(first_HW: UInt8Array, second_HW: UInt8Array) -> Part | None:
+    """The part of the picture outside of which two frames are alike but for noise; None where they are everywhere.
+
+    >>> frame_HW = np.zeros((240, 360), np.uint8)
+    >>> changed_part(frame_HW, frame_HW) is None
+    True
+    """
+    away_HW = cv2.blur(cv2.absdiff(first_HW, second_HW), (_NOISE_PX, _NOISE_PX))
+    changed_HW = np.asarray(cv2.threshold(away_HW, _NOISE_GREY_LEVELS, 1, cv2.THRESH_BINARY)[1])
+    left, top, width, height = cv2.boundingRect(changed_HW)
+    if width == 0:
+        return None
+    rows = _widened(top, top + height, least=_LEAST_PART_PX, limit=first_HW.shape[0])
+    columns = _widened(left, left + width, least=_LEAST_PART_PX, limit=first_HW.shape[1])
+    return Part(*rows, *columns)
+
+
+def _widened(start: int, end: int, *, least: int, limit: int) -> tuple[int, int]:
+    """The span with a margin, as long as the coarsest flow needs, within the picture.
+
+    It starts where patches of the whole picture start at every scale, so that the flow is as of the whole picture.
+    """
+    missing = max(2 * _MARGIN_PX, least - (end - start))
+    start, end = start - missing // 2, end + missing // 2
+    start = max(0, min(start, limit - least)) // _PATCHES_PX * _PATCHES_PX
+    return start, min(limit, -(-max(end, start + least) // _GRID_PX) * _GRID_PX)
+
+
 class Motion(nn.Module):
     """Flow between two frames, and its windowed mean; windows and thresholds follow the perspective.
 
@@ -51,7 +94,21 @@ class Motion(nn.Module):
         self.register_buffer("pace_R", torch.full((config.grid_RC[0],), _PACE_WITHOUT_MOTION))
 
     def flow(self, first_HW: UInt8Array, second_HW: UInt8Array) -> FloatArray:
-        """Displacement from the first grey picture to the second, in their pixels: (h, w, 2)."""
+        """Displacement from the first grey picture to the second, in their pixels: (h, w, 2).
+
+        It is looked for in the part of the picture that changes, and is nothing elsewhere.
+        """
+        height, width = first_HW.shape
+        flow_hw2 = np.zeros((height // _HALF, width // _HALF, 2), np.float32)
+        if changed := changed_part(first_HW, second_HW):
+            part = (slice(changed.top, changed.bottom), slice(changed.left, changed.right))
+            half = tuple(slice(side.start // _HALF, side.stop // _HALF) for side in part)
+            flow_hw2[half] = self._flow_of(
+                np.ascontiguousarray(first_HW[part]), np.ascontiguousarray(second_HW[part])
+            )
+        return flow_hw2
+
+    def _flow_of(self, first_HW: UInt8Array, second_HW: UInt8Array) -> FloatArray:
         estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         estimator.setGradientDescentIterations(self.config.flow.iterations)
         estimator.setVariationalRefinementIterations(self.config.flow.refinements)
@@ -108,7 +165,10 @@ def _windowed(
     rows, columns = h // cell, w // cell
     threshold_h = np.repeat(threshold_R, cell)[:, None]
     moving_hw = (np.hypot(velocity_hw2[..., 0], velocity_hw2[..., 1]) > threshold_h).astype(np.float32)
-    sums_hw3 = cv2.integral(np.dstack([velocity_hw2 * moving_hw[..., None], moving_hw]), sdepth=cv2.CV_64F)
+    moved_hw3 = np.empty((h, w, 3), np.float32)
+    np.multiply(velocity_hw2, moving_hw[..., None], out=moved_hw3[..., :2])
+    moved_hw3[..., 2] = moving_hw
+    sums_hw3 = cv2.integral(moved_hw3, sdepth=cv2.CV_64F)
     y_R, x_C = np.arange(rows) * cell + cell // 2, np.arange(columns) * cell + cell // 2
     top_R1, bottom_R1 = (np.clip(edge, 0, h)[:, None] for edge in (y_R - radius_R, y_R + radius_R + 1))
     left_RC, right_RC = (

@@ -132,7 +132,7 @@ class Background:
         return Comparison(image_HW3, strange_HW, np.where(self._found.held_HW, np.float32(0), strange_HW))
 
     def _strange(self, image_HW3: FloatArray, known_HW3: FloatArray) -> FloatArray:
-        return np.asarray(np.abs(image_HW3 - known_HW3).max(axis=-1) / self.deviation_HW, np.float32)
+        return np.asarray(largest_channel(np.abs(image_HW3 - known_HW3)) / self.deviation_HW, np.float32)
 
 
 @dataclass
@@ -148,9 +148,14 @@ class _Found:
         self.image_HW3 += _FOLLOW * (image_HW3 - self.image_HW3)
 
 
+def largest_channel(image_HW3: FloatArray) -> FloatArray:
+    """The largest of three channels; along the last axis NumPy would take ten times as long."""
+    return np.maximum(np.maximum(image_HW3[..., 0], image_HW3[..., 1]), image_HW3[..., 2])
+
+
 def _difference(image_HW3: FloatArray, known_HW3: FloatArray) -> float:
     """Grey levels by which most pixels differ, light apart."""
-    away_HW = np.abs(image_HW3 / _gain(image_HW3, known_HW3) - known_HW3).max(axis=-1)
+    away_HW = largest_channel(np.abs(image_HW3 / _gain(image_HW3, known_HW3) - known_HW3))
     return float(np.quantile(away_HW, 0.6))
 
 

@@ -9,6 +9,7 @@ from normalcy.config import StrictConfig
 
 StreamName = Literal["speed", "velocity", "appearance", "residual", "shape", "dwell", "stillness"]
 TrunkBackend = Literal["auto", "openvino", "torch"]
+TrunkPrecision = Literal["auto", "int8", "float"]
 STREAMS: tuple[StreamName, ...] = get_args(StreamName)
 
 CELL_PX = 8
@@ -79,13 +80,14 @@ class SceneMemoryConfig(StrictConfig):
         flow: Of the optical flow.
         appearance: Of the memory of looks.
         dwell: Of presence and stillness.
-        trunk: What runs the trunk: OpenVINO in bf16 where installed and PyTorch elsewhere, unless named.
+        trunk: What runs the trunk: OpenVINO where installed and PyTorch elsewhere, unless named.
+        trunk_precision: What it is fitted to compute in; 8-bit integers where OpenVINO runs it, unless named.
         trunk_weights: File of the trunk's public weights; those of the package that brings them without.
         scene_difference: Backgrounds that differ by no more grey levels at most pixels are of the same scene.
     """
 
     size_px: tuple[Side, Side] = (240, 360)
-    look_every_frames: int = Field(3, ge=1)
+    look_every_frames: int = Field(4, ge=1)
     spacing_seconds: float = Field(0.09, ge=0)
     streams: tuple[StreamName, ...] = Field(STREAMS, min_length=1)
     usual_percentile: float = Field(98.0, gt=50, lt=100)
@@ -93,6 +95,7 @@ class SceneMemoryConfig(StrictConfig):
     appearance: AppearanceSettings = AppearanceSettings()
     dwell: DwellSettings = DwellSettings()
     trunk: TrunkBackend = "auto"
+    trunk_precision: TrunkPrecision = "auto"
     trunk_weights: Path | None = None
     scene_difference: float = Field(12.0, gt=0)
 

@@ -20,6 +20,7 @@ Footage = tuple[UInt8Array, npt.NDArray[np.float64]]
 
 SURVEYED_PAIRS = 1000
 SURVEYED_THUMBS = 24
+SURVEYED_PICTURES = 16
 STRETCH_FRAMES = 3000
 
 
@@ -43,6 +44,14 @@ def sampled_thumbs(videos: Sequence[Footage]) -> list[UInt8Array]:
             chosen = np.linspace(0, len(stretch) - 1, min(SURVEYED_THUMBS, len(stretch))).astype(int)
             thumbs.append(np.stack([thumbnail(_picture(stretch[t])) for t in chosen]))
     return thumbs
+
+
+def sampled_pictures(videos: Sequence[Footage]) -> list[UInt8Array]:
+    """A few frames at even distances through all footage, each (H, W, 3)."""
+    starts = np.cumsum([0, *(len(frames_TCHW) for frames_TCHW, _ in videos)])
+    chosen = np.linspace(0, starts[-1] - 1, min(SURVEYED_PICTURES, starts[-1])).astype(int)
+    videos_N = np.searchsorted(starts, chosen, side="right") - 1
+    return [_picture(videos[v][0][t - starts[v]]) for v, t in zip(videos_N, chosen, strict=True)]
 
 
 def grey(image_HW3: UInt8Array) -> UInt8Array:

@@ -6,7 +6,7 @@ Letters: C channels, H height, W width, R rows and C columns of cells, D channel
 import importlib.util
 import pickle
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from normalcy.errors import ConfigError
 from normalcy.layers.efficientnet_lite import STRIDE_PX, EfficientNetLite0Features, from_public_names
 from normalcy.layers.folding import folded
+from normalcy.layers.quantised_efficientnet import calibrate, quantised
 from normalcy.methods.scene_memory.settings import CELL_PX, TrunkBackend
 
 FloatArray = npt.NDArray[np.float32]
@@ -48,14 +49,19 @@ Run = Callable[[UInt8Array], FloatArray]
 class Trunk(nn.Module):
     """Looks of the cells of a picture: EfficientNet-lite0 at twice the size of the frame.
 
+    Once it is calibrated it rounds as 8-bit integers do, whatever runs it: what is remembered was seen that way.
+
     Args:
-        backend: What runs it; "auto" takes OpenVINO in bf16 where that is installed, and PyTorch in float32 elsewhere.
+        backend: What runs it; "auto" takes OpenVINO where that is installed, and PyTorch elsewhere.
     """
+
+    range_N: Tensor
 
     def __init__(self, backend: TrunkBackend = "auto") -> None:
         super().__init__()
         self.backend: TrunkBackend = installed_backend() if backend == "auto" else backend
         self.network = EfficientNetLite0Features().requires_grad_(False).eval()
+        self.register_buffer("range_N", torch.zeros(len(self.network.blocks)))
         self._run: Run | None = None
         self.register_load_state_dict_post_hook(lambda *_: self._forget_run())  # type: ignore[no-untyped-call]
 
@@ -65,18 +71,28 @@ class Trunk(nn.Module):
 
     def look(self, image_HW3: UInt8Array) -> FloatArray:
         """From a picture to the looks of its cells, (R, C, D)."""
-        height, width = image_HW3.shape[:2]
-        large_HW3 = cv2.resize(
-            image_HW3, (_ENLARGE * width, _ENLARGE * height), interpolation=cv2.INTER_LINEAR
-        )
+        large_HW3 = _enlarged(image_HW3)
         if self._run is None:
-            self._run = _RUNNERS[self.backend](self.network, large_HW3.shape)
-        return self._run(large_HW3)  # type: ignore[arg-type]
+            self._run = _RUNNERS[self.backend](self._prepared(), large_HW3.shape)
+        return self._run(large_HW3)
+
+    def calibrate(self, images: Sequence[UInt8Array]) -> None:
+        """From now on in 8-bit integers, whose ranges come from these pictures of the scene, each (H, W, 3)."""
+        self._run = None
+        self.range_N.copy_(calibrate(self.network, [_as_input(_enlarged(image)) for image in images]))
+
+    @property
+    def quantised(self) -> bool:
+        """Whether it computes in 8-bit integers."""
+        return bool(self.range_N.any())
+
+    def _prepared(self) -> nn.Module:
+        return quantised(self.network, self.range_N) if self.quantised else folded(self.network)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Trunk":
         """A copy that compiles for itself: what runs the network is not copied."""
         copied = Trunk(self.backend)
-        copied.network.load_state_dict(self.network.state_dict())
+        copied.load_state_dict(self.state_dict())
         return copied
 
     def train(self, mode: bool = True) -> "Trunk":
@@ -91,6 +107,7 @@ class Trunk(nn.Module):
         """
         path = file or _packaged()
         self._run = None
+        self.range_N.zero_()
         try:
             self.network.load_state_dict(from_public_names(_read(path)))
         except _UNREADABLE as error:
@@ -107,12 +124,11 @@ def installed_backend() -> TrunkBackend:
 
 
 def _torch_run(network: nn.Module, shape: tuple[int, ...]) -> Run:
-    network = folded(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def run(image_HW3: UInt8Array) -> FloatArray:
         with torch.inference_mode():
-            image_13HW = torch.from_numpy(image_HW3)[None].permute(0, 3, 1, 2).float() / 255
-            look_1DRC: Tensor = network(image_13HW)
+            look_1DRC: Tensor = network(_as_input(image_HW3))
         return np.ascontiguousarray(look_1DRC[0].permute(1, 2, 0).numpy())
 
     return run
@@ -127,7 +143,7 @@ def _openvino_run(network: nn.Module, shape: tuple[int, ...]) -> Run:
             "ignore", DeprecationWarning
         )  # OpenVINO traces with what PyTorch is leaving behind
         model = openvino.convert_model(
-            folded(network),
+            network,
             example_input=torch.zeros(1, channels, height, width),
             input=[1, channels, height, width],
         )
@@ -137,9 +153,8 @@ def _openvino_run(network: nn.Module, shape: tuple[int, ...]) -> Run:
     steps.input().preprocess().convert_element_type(openvino.Type.f32).scale(255.0)
     steps.output().model().set_layout(openvino.Layout("NCHW"))
     steps.output().tensor().set_layout(openvino.Layout("NHWC")).set_element_type(openvino.Type.f32)
-    compiled = openvino.Core().compile_model(
-        steps.build(), "CPU", {"INFERENCE_PRECISION_HINT": "bf16", "PERFORMANCE_HINT": "LATENCY"}
-    )
+    # What is not rounded runs in what the processor is fastest in: bf16 where it multiplies that itself.
+    compiled = openvino.Core().compile_model(steps.build(), "CPU", {"PERFORMANCE_HINT": "LATENCY"})
     request = compiled.create_infer_request()
 
     def run(image_HW3: UInt8Array) -> FloatArray:
@@ -147,6 +162,16 @@ def _openvino_run(network: nn.Module, shape: tuple[int, ...]) -> Run:
         return np.array(look_1RCD[0], np.float32)
 
     return run
+
+
+def _enlarged(image_HW3: UInt8Array) -> UInt8Array:
+    height, width = image_HW3.shape[:2]
+    size = (_ENLARGE * width, _ENLARGE * height)
+    return np.asarray(cv2.resize(image_HW3, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def _as_input(image_HW3: UInt8Array) -> Tensor:
+    return torch.from_numpy(image_HW3)[None].permute(0, 3, 1, 2).float() / 255
 
 
 _RUNNERS: dict[TrunkBackend, Callable[[nn.Module, tuple[int, ...]], Run]] = {

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from normalcy.methods.scene_memory.place_statistics import PlaceHistogram
+from normalcy.methods.scene_memory.scenes import largest_channel
 from normalcy.methods.scene_memory.settings import SceneMemoryConfig
 from normalcy.methods.scene_memory.smoothing import Average
 from normalcy.methods.scene_memory.view import View
@@ -79,7 +80,7 @@ class Stillness(nn.Module):
             state.image_HW3 = view.thumb_HW3.copy()
             state.seconds_HW = np.zeros(view.strange_HW.shape, np.float32)
         away_HW3 = view.thumb_HW3 - state.image_HW3
-        same_HW = np.abs(away_HW3).max(axis=-1) < _SAME_DEVIATIONS * view.deviation_HW
+        same_HW = largest_channel(np.abs(away_HW3)) < _SAME_DEVIATIONS * view.deviation_HW
         rests_HW = same_HW & (view.new_HW > self.config.dwell.foreground)
         longer_HW = np.minimum(state.seconds_HW + view.seconds, self.config.dwell.still_seconds)
         state.seconds_HW = np.where(rests_HW, longer_HW, 0).astype(np.float32)
