@@ -43,6 +43,27 @@ def test_progress_is_told(made):
     assert progress == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
+def test_two_processes_draw_the_same_scene_in_the_same_order(made, tmp_path):
+    progress = []
+    synthesize(tmp_path / "shared", **SMALL, processes=2, on_video=lambda *args: progress.append(args))
+    assert progress == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    alone, shared = (open_dataset("walkway", root) for root in (made[0], tmp_path / "shared"))
+    for split in ("train", "test"):
+        for one, other in zip(alone.videos(split), shared.videos(split), strict=True):
+            np.testing.assert_array_equal(
+                alone.annotations(one).boxes_TK4, shared.annotations(other).boxes_TK4
+            )
+
+
+def test_an_error_of_another_process_is_told_as_it_is(tmp_path, monkeypatch):
+    too_long = synthesis.PlannedVideo("x" * 300, "train", 1, "wall", ())
+    monkeypatch.setattr(synthesis, "plan_videos", lambda **_: [too_long, too_long])
+    with pytest.raises(OutputError) as raised:
+        synthesize(tmp_path / "scene", **SMALL, processes=2)
+    assert raised.value.where == str(tmp_path / "scene")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_it_is_a_dataset_like_the_others(made):
     dataset = open_dataset("walkway", made[0])
     train, test = dataset.videos("train"), dataset.videos("test")

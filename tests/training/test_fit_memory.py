@@ -91,7 +91,7 @@ def test_streams_that_are_left_out_are_not_in_the_bundle(configure, tmp_path):
     bundle = fit(configure('model.streams=["speed"]'), run=RunFolder(tmp_path / "run"))
     assert set(memory(bundle).streams) == {"speed"}
     assert not any(name.startswith("trunk.") for name in bundle.weights)
-    assert memory(bundle).fusion.scale("speed")[1] > 0
+    assert memory(bundle).fusion.terms.scale("speed")[1] > 0
 
 
 def test_missing_weights_cost_no_run_folder(configure, tmp_path):

@@ -1,5 +1,6 @@
 """`normalcy data`: what is known, whether yours is complete, and the generated scene."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -103,6 +104,7 @@ def synthesize(
             seconds_per_video=seconds,
             settings=places,
             anomalies=kinds,
+            processes=os.cpu_count() or 1,
             on_video=lambda done, total: progress("drawing the walkway", done, total),
         )
     if not as_json:
@@ -111,7 +113,7 @@ def synthesize(
     result = {"dataset": "walkway", "train_videos": train_videos, "test_videos": test_videos}
     show_result(result, files={"walkway": root}, as_json=as_json)
     if not as_json:
-        say_next(f"normalcy fit stae --preset small --data walkway --root {shell_word(root)}")
+        say_next(f"normalcy fit scene-memory --data walkway --root {shell_word(root)}")
 
 
 def _places_and_kinds(

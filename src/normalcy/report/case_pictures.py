@@ -21,8 +21,18 @@ PICTURE_HEIGHT_PX = 200
 CAMERA_LEAD_SECONDS = 6.0
 
 
-def picture_case(model: ScoringModel, video: LabelledVideo, scored: ScoredVideo, pick: CasePick) -> Case:
+def picture_case(
+    model: ScoringModel, video: LabelledVideo, scored: ScoredVideo, pick: CasePick, *, hop_frames: int = 1
+) -> Case:
     """Reads the frames before a pick once more and scores them as they were scored.
+
+    Args:
+        model: What scored them.
+        video: The video.
+        scored: Its verdicts.
+        pick: The frame.
+        hop_frames: Frames between clips when they were scored; only a model that knows more of a camera than one
+            clip keeps to it, others show the clip that ends at the frame.
 
     Raises:
         InputError: The video cannot be read any more.
@@ -30,12 +40,11 @@ def picture_case(model: ScoringModel, video: LabelledVideo, scored: ScoredVideo,
     index = int(scored.index_T[pick.place])
     options = replace(
         read_options(model.spec, video),
-        start_seconds=_start_seconds(model, video, scored, pick),
+        start_seconds=_start_seconds(model, video, scored, pick, hop_frames),
         preview_height_px=PICTURE_HEIGHT_PX,
     )
-    scorer = SourceScorer(
-        model, settings=ScoringSettings(), calibration=None, source_id=video.name, batch_clips=1
-    )
+    settings = ScoringSettings(hop_frames=hop_frames if model.camera(video.name) else 1)
+    scorer = SourceScorer(model, settings=settings, calibration=None, source_id=video.name, batch_clips=1)
     pictures: dict[int, UInt8Array] = {}
     with open_video(video.path, options, source_id=video.name) as reader:
         verdicts = scorer.run(_keeping(reader, index, pictures))
@@ -52,11 +61,19 @@ def picture_case(model: ScoringModel, video: LabelledVideo, scored: ScoredVideo,
     )
 
 
-def _start_seconds(model: ScoringModel, video: LabelledVideo, scored: ScoredVideo, pick: CasePick) -> float:
-    """A clip before the frame, or where the model knows more of a camera than one clip, a while."""
+def _start_seconds(
+    model: ScoringModel, video: LabelledVideo, scored: ScoredVideo, pick: CasePick, hop_frames: int
+) -> float:
+    """A clip before the frame, or where the model knows more of a camera than one clip, a while.
+
+    Then it is where a clip began when it was judged, so that the same clips are seen again.
+    """
     first = max(0, pick.place - model.spec.span_frames - 1)
-    lead_seconds = CAMERA_LEAD_SECONDS if model.camera(video.name) else 0.0
-    return max(0.0, float(scored.pts_seconds_T[first]) - lead_seconds)
+    if model.camera(video.name) is None:
+        return max(0.0, float(scored.pts_seconds_T[first]))
+    lead = np.searchsorted(scored.pts_seconds_T, scored.pts_seconds_T[first] - CAMERA_LEAD_SECONDS)
+    start = int(lead) // hop_frames * hop_frames
+    return float(scored.pts_seconds_T[max(0, start - 1) : start + 1].mean()) if start else 0.0
 
 
 def _keeping(frames: Iterable[Frame], index: int, pictures: dict[int, UInt8Array]) -> Iterator[Frame]:

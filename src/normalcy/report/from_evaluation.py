@@ -12,6 +12,7 @@ from normalcy.report.case_pictures import picture_case
 from normalcy.report.cases import choose_cases
 from normalcy.report.data import Case, EventSummary, History, ReportData, TrainingLog, VideoTimeline
 from normalcy.scoring.bundle import Bundle, BundleHeader
+from normalcy.scoring.model import ScoringModel
 from normalcy.scoring.record import ScoredVideo
 from normalcy.scoring.track import alarm_rule
 from normalcy.training.card import full_title
@@ -23,6 +24,7 @@ def report_data(
     evaluation: Evaluation,
     record: dict[str, Any],
     *,
+    model: ScoringModel | None = None,
     history: History = MappingProxyType({}),
     progress: Progress | None = None,
 ) -> ReportData:
@@ -33,6 +35,7 @@ def report_data(
         dataset: On which videos.
         evaluation: What was measured.
         record: The same as `metrics.json` holds it.
+        model: What judged; the bundle's own by default.
         history: What the training logged, see `read_history`.
         progress: Called while pictures are made.
     """
@@ -53,7 +56,7 @@ def report_data(
         floors=evaluation.floors,
         parts=evaluation.parts,
         kinds=evaluation.kinds,
-        cases=_cases(bundle, dataset, evaluation, timelines, progress),
+        cases=_cases(bundle, model or bundle.scoring_model(), dataset, evaluation, timelines, progress),
         map_range=header.map_scale,
         config_yaml=record["settings"],
         commands=tuple(record["command"].split(" && ")),
@@ -103,19 +106,20 @@ def _events(evaluation: Evaluation) -> EventSummary:
 
 def _cases(
     bundle: Bundle,
+    model: ScoringModel,
     dataset: Dataset,
     evaluation: Evaluation,
     timelines: tuple[VideoTimeline, ...],
     progress: Progress | None,
 ) -> tuple[Case, ...]:
-    model = bundle.scoring_model()
     sources = {video.name: video for video in dataset.videos("test")}
     scored = {video.name: video for video in evaluation.videos}
     picks, cases = choose_cases(timelines), []
     for number, pick in enumerate(picks):
         if progress:
             progress("picturing the worst cases", number + 1, len(picks))
-        cases.append(picture_case(model, sources[pick.video], scored[pick.video], pick))
+        found, hop_frames = scored[pick.video], bundle.header.scoring.hop_frames
+        cases.append(picture_case(model, sources[pick.video], found, pick, hop_frames=hop_frames))
     return tuple(cases)
 
 

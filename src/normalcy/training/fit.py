@@ -14,6 +14,7 @@ from normalcy.methods.contract import ClipSpec
 from normalcy.progress import Progress
 from normalcy.run_folder import RunFolder, write_text
 from normalcy.scoring.bundle import Bundle, BundleHeader, FitRecord
+from normalcy.scoring.kept_looks import KeepingModel, KeptLooks
 from normalcy.scoring.model import TorchModel
 from normalcy.training.calibrate import CalibrationResult, calibrate, normal_parts
 from normalcy.training.card import model_card
@@ -71,15 +72,19 @@ def _fit_claimed(
     before = time.perf_counter()
     summary = _train(method, footage, config, run, resume, progress)
     trained = time.perf_counter()
+    # What is seen in held-out video does not depend on what is learned from it.
+    kept = KeptLooks()
     if method.fuses_parts:
+        model = KeepingModel(TorchModel(method), kept)
         method.observe_parts(
-            normal_parts(TorchModel(method), footage.held_out, settings=config.scoring, progress=progress)
+            normal_parts(model, footage.held_out, settings=config.scoring, progress=progress)
         )
-    result = calibrate(TorchModel(method), footage.held_out, settings=config.scoring, progress=progress)
+    model = KeepingModel(TorchModel(method), kept)
+    result = calibrate(model, footage.held_out, settings=config.scoring, progress=progress)
     if method_definition(config.method).training == "memory":
         from normalcy.training.memory import remember
 
-        remember(method, footage.held_out, settings=config.scoring, progress=progress)
+        remember(method, footage.held_out, settings=config.scoring, kept=kept, progress=progress)
     # Training by gradients counts whole, with what earlier sessions did of it.
     train_seconds = summary.train_seconds if summary else trained - before
     record = FitRecord(

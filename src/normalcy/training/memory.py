@@ -9,7 +9,8 @@ from typing import cast
 
 from normalcy.methods.base import Method, Remembering
 from normalcy.progress import Progress
-from normalcy.scoring.model import TorchModel
+from normalcy.scoring.kept_looks import KeepingModel, KeptLooks
+from normalcy.scoring.model import ScoringModel, TorchModel
 from normalcy.scoring.settings import ScoringSettings
 from normalcy.scoring.types import Clip, ClipScores
 from normalcy.scoring.window import ClipWindow
@@ -28,10 +29,23 @@ def train_memory(
 
 
 def remember(
-    method: Method, spans: Sequence[Footage], *, settings: ScoringSettings, progress: Progress | None = None
+    method: Method,
+    spans: Sequence[Footage],
+    *,
+    settings: ScoringSettings,
+    kept: KeptLooks | None = None,
+    progress: Progress | None = None,
 ) -> None:
-    """Adds footage to what is remembered."""
-    model = TorchModel(method)
+    """Adds footage to what is remembered.
+
+    Args:
+        method: Which remembers.
+        spans: The footage.
+        settings: How clips follow each other.
+        kept: What was seen in this footage before.
+        progress: Called with what is being done, how much is done and how much there is.
+    """
+    model = KeepingModel(TorchModel(method), kept or KeptLooks(budget_bytes=0))
     total, done = sum(len(span) for span in spans), 0
     for span in spans:
         camera = method.camera(span.name)
@@ -46,7 +60,7 @@ def remember(
     cast("Remembering", method).settle()
 
 
-def _batches(span: Footage, model: TorchModel, settings: ScoringSettings) -> Iterator[Sequence[Clip]]:
+def _batches(span: Footage, model: ScoringModel, settings: ScoringSettings) -> Iterator[Sequence[Clip]]:
     window = ClipWindow(model.spec, hop_frames=settings.hop_frames)
     batch: list[Clip] = []
     for frame in span.frames():

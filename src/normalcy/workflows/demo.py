@@ -1,5 +1,6 @@
 """The demo: scene, fit, verdict and pictures in one go."""
 
+import os
 from pathlib import Path
 
 from normalcy.datasets.walkway.synthesize import synthesize
@@ -29,10 +30,11 @@ def run_demo(folder: Path, *, seed: int, command: str, progress: Progress | None
     synthesize(
         scene,
         seed=seed,
-        train_videos=12,
-        test_videos=6,
+        train_videos=8,
+        test_videos=4,
         settings=("corridor",),
         anomalies=("runner", "cyclist", "cart"),
+        processes=os.cpu_count() or 1,
         on_video=lambda done, total: progress("drawing the scene", done, total) if progress else None,
     )
     config = resolve_config(

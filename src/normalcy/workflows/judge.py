@@ -21,6 +21,8 @@ from normalcy.report.from_evaluation import report_data
 from normalcy.report.page import write_report
 from normalcy.run_folder import RunFolder, write_json, writing_to
 from normalcy.scoring.bundle import Bundle, BundleHeader
+from normalcy.scoring.kept_looks import KeepingModel, KeptLooks
+from normalcy.scoring.model import ScoringModel
 from normalcy.scoring.record import write_scores
 from normalcy.scoring.track import describe_threshold
 from normalcy.training.history import read_history
@@ -69,18 +71,22 @@ def judge_run(
         progress: Called with what is being done, how much is done and how much there is.
     """
     bundle, dataset = Bundle.load(bundle_path), open_dataset(data, root)
+    # Pictures and videos look at what was judged once more.
+    model = KeepingModel(bundle.scoring_model(), KeptLooks()) if report or videos else bundle.scoring_model()
     run = RunFolder(folder or run_of(bundle_path))
     with run.claimed():
-        evaluation = evaluate(bundle, dataset, progress=progress)
+        evaluation = evaluate(bundle, dataset, model=model, progress=progress)
         record = metrics_record(bundle, data, evaluation, command)
         files = _write_tables(run, evaluation, record)
         if report:
             history = read_history(RunFolder(run_of(bundle_path)))
-            shown = report_data(bundle, dataset, evaluation, record, history=history, progress=progress)
+            shown = report_data(
+                bundle, dataset, evaluation, record, model=model, history=history, progress=progress
+            )
             write_report(run.report, shown)
             files["report"] = run.report
         if videos:
-            files |= _write_videos(bundle, dataset, evaluation, run, progress)
+            files |= _write_videos(bundle, model, dataset, evaluation, run, progress)
     if publish and evaluation.metrics:
         _require_publishable(bundle, dataset, evaluation)
         files["results"] = publish / data / f"{bundle.header.method}.json"
@@ -192,9 +198,13 @@ def _write_tables(run: RunFolder, evaluation: Evaluation, record: dict[str, Any]
 
 
 def _write_videos(
-    bundle: Bundle, dataset: Dataset, evaluation: Evaluation, run: RunFolder, progress: Progress | None
+    bundle: Bundle,
+    model: ScoringModel,
+    dataset: Dataset,
+    evaluation: Evaluation,
+    run: RunFolder,
+    progress: Progress | None,
 ) -> dict[str, Path]:
-    model = bundle.scoring_model()
     judged = {video.name for video in evaluation.videos}
     chosen = [video for video in dataset.videos("test") if video.name in judged]
     for number, video in enumerate(chosen):

@@ -1,10 +1,14 @@
 """Makes a set of videos with labels on disk."""
 
 import logging
+import multiprocessing
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from normalcy.config import build_config
@@ -49,6 +53,7 @@ def synthesize(
     seconds_per_video: float = 24.0,
     settings: Sequence[SettingName] = SETTING_NAMES,
     anomalies: Sequence[AnomalyKind] = ANOMALY_KINDS,
+    processes: int = 1,
     on_video: OnVideo | None = None,
 ) -> None:
     """Makes the scene in a folder, whole or not at all; a complete folder of the same settings is left as it is.
@@ -63,6 +68,7 @@ def synthesize(
         seconds_per_video: Length of each video.
         settings: Places, used in turn.
         anomalies: Kinds of anomaly, used in turn.
+        processes: How many videos are drawn at a time; a script that asks for more than one must be importable.
         on_video: Called after each video with how many are done and how many there are.
 
     Raises:
@@ -89,7 +95,7 @@ def synthesize(
         root.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f".{root.name}-", dir=root.parent))
         try:
-            _fill(draft, recipe, plan, on_video)
+            _fill(draft, recipe, plan, processes, on_video)
             _publish(draft, root, recipe)
         except OutputError as error:
             # The draft is gone by the time that anybody reads this.
@@ -153,14 +159,35 @@ def _differences(there: Recipe, wanted: Recipe) -> Iterator[str]:
             yield f"{name} {value} instead of {other}"
 
 
-def _fill(folder: Path, recipe: Recipe, plan: Sequence[PlannedVideo], on_video: OnVideo | None) -> None:
+def _fill(
+    folder: Path, recipe: Recipe, plan: Sequence[PlannedVideo], processes: int, on_video: OnVideo | None
+) -> None:
+    for split in sorted({planned.split for planned in plan}):
+        (folder / split).mkdir()
     entries: list[VideoEntry] = []
-    for planned in plan:
-        (folder / planned.split).mkdir(exist_ok=True)
-        entries.append(_make_video(folder, planned, recipe))
+    for entry in _made(folder, recipe, plan, processes):
+        entries.append(entry)
         if on_video is not None:
             on_video(len(entries), len(plan))
     write_manifest(folder, Manifest(recipe=recipe, videos=tuple(entries)))
+
+
+def _made(folder: Path, recipe: Recipe, plan: Sequence[PlannedVideo], processes: int) -> Iterator[VideoEntry]:
+    """Makes the videos, in order; drawing is the work of Python, so that only processes can share it."""
+    may_have_children = not multiprocessing.current_process().daemon
+    if min(processes, len(plan)) <= 1 or not may_have_children:
+        yield from (_make_video(folder, planned, recipe) for planned in plan)
+        return
+    # Ctrl-C is for the process that was asked; the others end with it.
+    quiet = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(processes, len(plan)), mp_context=context, initializer=quiet) as pool:
+        made = [pool.submit(_make_video, folder, planned, recipe) for planned in plan]
+        try:
+            yield from (each.result() for each in made)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def _make_video(folder: Path, planned: PlannedVideo, recipe: Recipe) -> VideoEntry:
