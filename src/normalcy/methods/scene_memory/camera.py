@@ -15,6 +15,7 @@ from normalcy.methods.base import Look
 from normalcy.methods.contract import ClipScores, FrameStamp
 from normalcy.methods.scene_memory.scenes import Background, foreground_cells
 from normalcy.methods.scene_memory.smoothing import Smoother
+from normalcy.methods.scene_memory.streams.appearance import Appearance, Neighbour
 from normalcy.methods.scene_memory.view import View
 
 if TYPE_CHECKING:
@@ -76,6 +77,22 @@ class Camera:
             if view is not None:
                 for name, stream in self.method.watched():
                     stream.remember(view, self._states[name])
+
+    def amend(self, stamps: tuple[FrameStamp, ...], look: Look, times: float) -> None:
+        """Takes a clip into a memory that is fitted, as if it had been seen so many times; below 0, out of it."""
+        for view in self._views(stamps, look):
+            if view is not None:
+                for name, stream in self.method.watched():
+                    stream.amend(view, self._states[name], times)
+
+    def nearest(self, stamps: tuple[FrameStamp, ...], look: Look, *, count: int) -> list[Neighbour]:
+        """What the strangest places of the last frame of a clip look most like; empty where no looks are watched."""
+        stream = dict(self.method.streams.items()).get("appearance")
+        found: list[Neighbour] = []
+        for view in self._views(stamps, look):
+            if view is not None and isinstance(stream, Appearance):
+                found = stream.nearest(view, count=count)
+        return found
 
     def _views(self, stamps: tuple[FrameStamp, ...], look: Look) -> Iterator[View | None]:
         """Views of the scored frames, None where one was seen already."""

@@ -18,6 +18,8 @@ IntArray = npt.NDArray[np.int64]
 
 _LEAST_VARIANCE = 1e-3  # of the mean
 _TINY = 1e-6
+_NEW = 0.5  # of how far normal looks get from the nearest example
+_SAME = 0.02
 
 
 class Origin(NamedTuple):
@@ -144,6 +146,42 @@ class Examples(nn.Module):
         kept = [origin for origin, keep in zip(self.origins, keep_N, strict=True) if keep]
         self.example_NF = self.example_NF[torch.from_numpy(keep_N)]
         self._set_origins(kept)
+
+    def add_new(self, whitened_NF: FloatArray, origins: Sequence[Origin]) -> int:
+        """Adds those that are far from every example and from each other, the strangest first; returns how many.
+
+        Memory stays bounded: where twice as many as were fitted are held, the one that says least that its neighbour
+        does not say gives way.
+        """
+        distance_N = self.distance(whitened_NF)
+        added = 0
+        while distance_N.max(initial=0.0) > _NEW:
+            strangest = int(distance_N.argmax())
+            self._make_place()
+            self.add(whitened_NF[strangest][None], [origins[strangest]])
+            away_N = np.sqrt(np.square(whitened_NF - whitened_NF[strangest]).mean(axis=1))
+            distance_N = np.minimum(distance_N, away_N)
+            added += 1
+        return added
+
+    def forget_near(self, whitened_QF: FloatArray) -> int:
+        """Drops the examples that are one of these looks; returns how many. One stays, whatever it is."""
+        squares_N = self._squares(whitened_QF).min(axis=0)
+        keep_N = np.sqrt(np.maximum(squares_N, 0) / self.dims) > _SAME
+        keep_N[np.argmax(squares_N)] |= not keep_N.any()
+        if keep_N.all():
+            return 0
+        self.forget(keep_N)
+        return int((~keep_N).sum())
+
+    def _make_place(self) -> None:
+        if len(self.example_NF) < 2 * self.limit:
+            return
+        squares_NN = self._squares(self.example_NF.numpy())
+        np.fill_diagonal(squares_NN, np.inf)
+        keep_N = np.ones(len(squares_NN), np.bool_)
+        keep_N[int(squares_NN.min(axis=1).argmin())] = False
+        self.forget(keep_N)
 
     def _squares(self, whitened_QF: FloatArray) -> FloatArray:
         """Squared distances to all examples, (Q, N), by one matrix product."""

@@ -32,14 +32,31 @@ class PlaceHistogram(nn.Module):
         self.low, self.high, self.bins = low, high, bins
         self.register_buffer("count_SRCB", torch.zeros(scenes, *grid_RC, bins))
 
-    def add(self, value_RC: FloatArray, *, scene: int, where_RC: npt.NDArray[np.bool_] | None = None) -> None:
-        """Counts a value in every cell, or in those asked for; histograms of rows take the values of all columns."""
+    def add(
+        self,
+        value_RC: FloatArray,
+        *,
+        scene: int,
+        where_RC: npt.NDArray[np.bool_] | None = None,
+        times: float = 1.0,
+    ) -> None:
+        """Counts a value in every cell, or in those asked for; histograms of rows take the values of all columns.
+
+        Args:
+            value_RC: The value of each cell.
+            scene: Of which scene.
+            where_RC: Cells that are asked for.
+            times: How often it counts; below 0 it is taken back, as far as it was counted.
+        """
         place_RC = np.clip((value_RC - self.low) / (self.high - self.low) * self.bins, 0, self.bins - 1)
         rows, columns = np.nonzero(np.ones(value_RC.shape, np.bool_) if where_RC is None else where_RC)
         place = place_RC[rows, columns].astype(np.int64)
         if self.count_SRCB.shape[2] == 1:
             columns = np.zeros_like(columns)
-        np.add.at(self.count_SRCB.numpy()[scene], (rows, columns, place), 1)
+        count_RCB = self.count_SRCB.numpy()[scene]
+        np.add.at(count_RCB, (rows, columns, place), np.float32(times))
+        if times < 0:
+            np.maximum(count_RCB, 0, out=count_RCB)
 
     def quantile(self, q: float, *, reach: tuple[int, int], alike: float = 1.0) -> FloatArray:
         """Value that a part `q` stays below, (S, R, C), over the cells up to `reach` rows and columns away.
@@ -96,9 +113,10 @@ class RowUsual(nn.Module):
         self.seen = PlaceHistogram(scenes, (rows, 1), low=np.log(low), high=np.log(high), bins=_ROW_BINS)
         self.register_buffer("usual_SR", torch.ones(scenes, rows))
 
-    def add(self, value_RC: FloatArray, *, scene: int) -> None:
+    def add(self, value_RC: FloatArray, *, scene: int, times: float = 1.0) -> None:
         """Counts the values above 0, on a logarithmic scale."""
-        self.seen.add(np.log(np.maximum(value_RC, self.low)), scene=scene, where_RC=value_RC > 0)
+        logs_RC = np.log(np.maximum(value_RC, self.low))
+        self.seen.add(logs_RC, scene=scene, where_RC=value_RC > 0, times=times)
 
     def settle(self) -> None:
         """Takes the usual from what was counted in each row and right beside it."""

@@ -70,6 +70,10 @@ class Stream(Protocol):
         """Takes a frame of normal footage in."""
         ...
 
+    def amend(self, view: View, state: Any, times: float) -> None:
+        """Takes a frame into what was fitted, as if seen so many times; below 0, out of it again."""
+        ...
+
     def settle(self) -> None:
         """After the last frame of normal footage."""
         ...

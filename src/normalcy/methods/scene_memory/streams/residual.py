@@ -50,7 +50,11 @@ class Residual(nn.Module):
 
     def remember(self, view: View, state: None) -> None:
         """Counts the residuals of the foreground."""
-        self.usual.add(_unexplained(view), scene=view.scene)
+        self.amend(view, state, 1.0)
+
+    def amend(self, view: View, state: None, times: float) -> None:
+        """Counts them so many times."""
+        self.usual.add(_unexplained(view), scene=view.scene, times=times)
 
     def settle(self) -> None:
         """Takes what is usual."""

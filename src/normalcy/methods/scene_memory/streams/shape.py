@@ -52,7 +52,11 @@ class Shape(nn.Module):
 
     def remember(self, view: View, state: None) -> None:
         """Counts the shapes of the foreground."""
-        self.usual.add(self._flatness(view), scene=view.scene)
+        self.amend(view, state, 1.0)
+
+    def amend(self, view: View, state: None, times: float) -> None:
+        """Counts them so many times."""
+        self.usual.add(self._flatness(view), scene=view.scene, times=times)
 
     def settle(self) -> None:
         """Takes what is usual."""

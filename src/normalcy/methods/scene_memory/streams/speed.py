@@ -41,7 +41,11 @@ class Speed(nn.Module):
 
     def remember(self, view: View, state: None) -> None:
         """Counts the speeds of all that moves; neighbouring windows share most of their pixels."""
-        self.usual.add(_speed(view)[:, ::2], scene=view.scene)
+        self.amend(view, state, 1.0)
+
+    def amend(self, view: View, state: None, times: float) -> None:
+        """Counts them so many times."""
+        self.usual.add(_speed(view)[:, ::2], scene=view.scene, times=times)
 
     def settle(self) -> None:
         """Takes what is usual."""

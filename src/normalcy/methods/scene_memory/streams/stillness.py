@@ -62,9 +62,13 @@ class Stillness(nn.Module):
 
     def remember(self, view: View, state: Rest) -> None:
         """Counts stillness, once there has been time for some."""
+        self.amend(view, state, 1.0)
+
+    def amend(self, view: View, state: Rest, times: float) -> None:
+        """Counts it so many times."""
         still_RC = self._stillness(view, state)
         if state.seconds_seen >= self.config.dwell.seconds:
-            self.seen.add(still_RC, scene=view.scene)
+            self.seen.add(still_RC, scene=view.scene, times=times)
 
     def settle(self) -> None:
         """Takes what is usual at each place and right around it."""

@@ -54,9 +54,15 @@ class Velocity(nn.Module):
 
     def remember(self, view: View, state: None) -> None:
         """Counts the velocity of all that moves."""
+        self.amend(view, state, 1.0)
+
+    def amend(self, view: View, state: None, times: float) -> None:
+        """Counts them so many times."""
         kind_RC, moves_RC = self._kinds(view)
         rows, columns = np.nonzero(moves_RC)
-        self.count_SKRC.numpy()[view.scene, kind_RC[rows, columns], rows, columns] += 1
+        place = (view.scene, kind_RC[rows, columns], rows, columns)
+        count_SKRC = self.count_SKRC.numpy()
+        count_SKRC[place] = np.maximum(count_SKRC[place] + np.float32(times), 0)
 
     def settle(self) -> None:
         """Chances are taken from the counts when they are first needed."""
