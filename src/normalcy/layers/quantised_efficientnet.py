@@ -14,6 +14,7 @@ Letters: B pictures, N blocks, H height, W width.
 from collections.abc import Iterator, Sequence
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -33,7 +34,7 @@ def calibrate(network: EfficientNetLite0Features, images_13HW: Sequence[Tensor])
     The network's biases take up what rounding its weights adds on average, so that `quantised` is right in the mean:
     calibrate a network once.
     """
-    plain = folded(network)
+    plain = folded(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     assert isinstance(plain, EfficientNetLite0Features)
     means: dict[str, list[Tensor]] = {}
     largest: list[list[Tensor]] = [[] for _ in plain.blocks]
@@ -50,7 +51,7 @@ def calibrate(network: EfficientNetLite0Features, images_13HW: Sequence[Tensor])
             norm = network.get_submodule(_next_to(name))
             assert isinstance(norm, nn.BatchNorm2d)
             norm.bias.add_(_lost(convolution, mean_C))
-    return torch.stack([torch.stack(found).max() for found in largest])
+    return torch.stack([torch.stack(found).max() for found in largest]).float()
 
 
 def quantised(network: EfficientNetLite0Features, range_N: Tensor) -> nn.Module:
@@ -161,4 +162,5 @@ def _next_to(name: str) -> str:
 def _upper_end(x: Tensor) -> Tensor:
     """What nearly all of the values stay within, without sign."""
     values = x.abs().flatten()
-    return torch.quantile(values[:: max(1, len(values) // _SAMPLED)], _WITHIN_RANGE)
+    # NumPy selects where PyTorch sorts.
+    return torch.tensor(np.quantile(values[:: max(1, len(values) // _SAMPLED)].numpy(), _WITHIN_RANGE))

@@ -18,7 +18,7 @@ UInt8Array = npt.NDArray[np.uint8]
 Footage = tuple[UInt8Array, npt.NDArray[np.float64]]
 """Frames of a video, (T, 3, H, W), memory-mapped, and their times in seconds."""
 
-SURVEYED_PAIRS = 1000
+SURVEYED_PAIRS = 500
 SURVEYED_THUMBS = 24
 SURVEYED_PICTURES = 16
 STRETCH_FRAMES = 3000

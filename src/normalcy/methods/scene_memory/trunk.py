@@ -43,7 +43,10 @@ _UNREADABLE = (
 
 
 Run = Callable[[UInt8Array], FloatArray]
-"""From a picture, (H, W, 3), to its features, (R, C, D)."""
+"""From a picture, (H, W, 3), to its features, (R, C, D); for one thread at a time."""
+
+Open = Callable[[], Run]
+"""Readies what was compiled, once for each that runs it."""
 
 
 class Trunk(nn.Module):
@@ -62,23 +65,26 @@ class Trunk(nn.Module):
         self.backend: TrunkBackend = installed_backend() if backend == "auto" else backend
         self.network = EfficientNetLite0Features().requires_grad_(False).eval()
         self.register_buffer("range_N", torch.zeros(len(self.network.blocks)))
+        self._open: Open | None = None
         self._run: Run | None = None
         self.register_load_state_dict_post_hook(lambda *_: self._forget_run())  # type: ignore[no-untyped-call]
 
     def _forget_run(self) -> None:
         """What was compiled holds other weights."""
-        self._run = None
+        self._open = self._run = None
 
     def look(self, image_HW3: UInt8Array) -> FloatArray:
         """From a picture to the looks of its cells, (R, C, D)."""
         large_HW3 = _enlarged(image_HW3)
+        if self._open is None:
+            self._open = _COMPILERS[self.backend](self._prepared(), large_HW3.shape)
         if self._run is None:
-            self._run = _RUNNERS[self.backend](self._prepared(), large_HW3.shape)
+            self._run = self._open()
         return self._run(large_HW3)
 
     def calibrate(self, images: Sequence[UInt8Array]) -> None:
         """From now on in 8-bit integers, whose ranges come from these pictures of the scene, each (H, W, 3)."""
-        self._run = None
+        self._forget_run()
         self.range_N.copy_(calibrate(self.network, [_as_input(_enlarged(image)) for image in images]))
 
     @property
@@ -90,9 +96,10 @@ class Trunk(nn.Module):
         return quantised(self.network, self.range_N) if self.quantised else folded(self.network)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Trunk":
-        """A copy that compiles for itself: what runs the network is not copied."""
+        """A copy that runs by itself what was compiled for the same weights."""
         copied = Trunk(self.backend)
         copied.load_state_dict(self.state_dict())
+        copied._open = self._open
         return copied
 
     def train(self, mode: bool = True) -> "Trunk":
@@ -106,7 +113,7 @@ class Trunk(nn.Module):
             ConfigError: They are nowhere, or the file holds something else.
         """
         path = file or _packaged()
-        self._run = None
+        self._forget_run()
         self.range_N.zero_()
         try:
             self.network.load_state_dict(from_public_names(_read(path)))
@@ -123,7 +130,7 @@ def installed_backend() -> TrunkBackend:
     return "openvino" if importlib.util.find_spec("openvino") else "torch"
 
 
-def _torch_run(network: nn.Module, shape: tuple[int, ...]) -> Run:
+def _for_torch(network: nn.Module, shape: tuple[int, ...]) -> Open:
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def run(image_HW3: UInt8Array) -> FloatArray:
@@ -131,22 +138,19 @@ def _torch_run(network: nn.Module, shape: tuple[int, ...]) -> Run:
             look_1DRC: Tensor = network(_as_input(image_HW3))
         return np.ascontiguousarray(look_1DRC[0].permute(1, 2, 0).numpy())
 
-    return run
+    return lambda: run
 
 
-def _openvino_run(network: nn.Module, shape: tuple[int, ...]) -> Run:
+def _for_openvino(network: nn.Module, shape: tuple[int, ...]) -> Open:
     import openvino
 
     height, width, channels = shape
+    sample_1CHW = torch.zeros(1, channels, height, width)
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", DeprecationWarning
-        )  # OpenVINO traces with what PyTorch is leaving behind
-        model = openvino.convert_model(
-            network,
-            example_input=torch.zeros(1, channels, height, width),
-            input=[1, channels, height, width],
-        )
+        # OpenVINO traces with what PyTorch is leaving behind
+        warnings.simplefilter("ignore", DeprecationWarning)
+        traced = torch.jit.trace(network, sample_1CHW, check_trace=False)  # type: ignore[no-untyped-call]
+        model = openvino.convert_model(traced, example_input=sample_1CHW, input=[1, channels, height, width])
     steps = openvino.preprocess.PrePostProcessor(model)
     steps.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
     steps.input().model().set_layout(openvino.Layout("NCHW"))
@@ -155,13 +159,17 @@ def _openvino_run(network: nn.Module, shape: tuple[int, ...]) -> Run:
     steps.output().tensor().set_layout(openvino.Layout("NHWC")).set_element_type(openvino.Type.f32)
     # What is not rounded runs in what the processor is fastest in: bf16 where it multiplies that itself.
     compiled = openvino.Core().compile_model(steps.build(), "CPU", {"PERFORMANCE_HINT": "LATENCY"})
-    request = compiled.create_infer_request()
 
-    def run(image_HW3: UInt8Array) -> FloatArray:
-        (look_1RCD,) = request.infer([image_HW3[None]]).values()
-        return np.array(look_1RCD[0], np.float32)
+    def opened() -> Run:
+        request = compiled.create_infer_request()
 
-    return run
+        def run(image_HW3: UInt8Array) -> FloatArray:
+            (look_1RCD,) = request.infer([image_HW3[None]]).values()
+            return np.array(look_1RCD[0], np.float32)
+
+        return run
+
+    return opened
 
 
 def _enlarged(image_HW3: UInt8Array) -> UInt8Array:
@@ -174,9 +182,9 @@ def _as_input(image_HW3: UInt8Array) -> Tensor:
     return torch.from_numpy(image_HW3)[None].permute(0, 3, 1, 2).float() / 255
 
 
-_RUNNERS: dict[TrunkBackend, Callable[[nn.Module, tuple[int, ...]], Run]] = {
-    "torch": _torch_run,
-    "openvino": _openvino_run,
+_COMPILERS: dict[TrunkBackend, Callable[[nn.Module, tuple[int, ...]], Open]] = {
+    "torch": _for_torch,
+    "openvino": _for_openvino,
 }
 
 
