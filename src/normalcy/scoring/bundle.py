@@ -40,10 +40,12 @@ class FitRecord(StrictConfig):
         fitted_frames: Frames of normal video it was fitted on.
         held_out_frames: Frames of normal video it was calibrated on.
         held_out_videos: Their videos.
+        held_out_turns: In how many turns; each is scored by what was fitted on the others.
         training: What the training came to; None where nothing is trained by gradients.
         command: What asked for it; empty where it was called from Python.
         versions: Of Python and packages.
         hardware: What it ran on.
+        amendments: What its memory was told afterwards, a line each.
     """
 
     data: str
@@ -54,10 +56,12 @@ class FitRecord(StrictConfig):
     fitted_frames: int
     held_out_frames: int
     held_out_videos: tuple[str, ...]
+    held_out_turns: int = 1
     training: dict[str, Any] | None = None
     command: str = ""
     versions: dict[str, str] = Field(default_factory=dict)
     hardware: str = ""
+    amendments: tuple[str, ...] = ()
 
 
 class BundleHeader(StrictConfig):

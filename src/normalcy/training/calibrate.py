@@ -1,7 +1,11 @@
-"""Calibration: the fitted method scores the held-out normal video, on the path that everything else takes."""
+"""Calibration: the fitted method scores the held-out normal video, on the path that everything else takes.
+
+What is held out may take turns: each model here comes with normal video that it has not seen.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +17,9 @@ from normalcy.scoring.model import ScoringModel
 from normalcy.scoring.pipeline import SourceScorer
 from normalcy.scoring.settings import ScoringSettings
 from normalcy.training.data import Footage
+
+HeldOut: TypeAlias = "Sequence[tuple[ScoringModel, Sequence[Footage]]]"
+"""Models, each with normal video that it has not seen."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +38,7 @@ class CalibrationResult:
 
 
 def calibrate(
-    model: ScoringModel,
-    footage: Sequence[Footage],
+    held_out: HeldOut,
     *,
     settings: ScoringSettings,
     progress: Progress | None = None,
@@ -43,10 +49,10 @@ def calibrate(
         CalibrationError: Too little footage.
         InputError: A score is not finite.
     """
-    spans = long_enough(footage, model)
-    total, done = sum(len(span) for span in spans), 0
+    pairs = long_enough(held_out)
+    total, done = sum(len(span) for _, span in pairs), 0
     scores, samples = [], []
-    for span in spans:
+    for model, span in pairs:
         smoothed = []
         scorer = SourceScorer(model, settings=settings, calibration=None, source_id=span.name)
         for frame_score in scorer.run(span.frames()):
@@ -57,7 +63,7 @@ def calibrate(
             if progress:
                 progress("calibrating on held-out normal video", done, total)
         scores.append(np.array(smoothed))
-    fps = sum(len(span) for span in spans) / sum(len(span) / span.frames_per_second for span in spans)
+    fps = total / sum(len(span) / span.frames_per_second for _, span in pairs)
     calibration = fit_calibration(
         scores, frames_per_second=fps, cluster_gap_seconds=settings.merge_gap_seconds
     )
@@ -65,8 +71,7 @@ def calibrate(
 
 
 def normal_parts(
-    model: ScoringModel,
-    footage: Sequence[Footage],
+    held_out: HeldOut,
     *,
     settings: ScoringSettings,
     progress: Progress | None = None,
@@ -76,10 +81,10 @@ def normal_parts(
     Raises:
         CalibrationError: Too little footage.
     """
-    spans = long_enough(footage, model)
-    total, done = sum(len(span) for span in spans), 0
+    pairs = long_enough(held_out)
+    total, done = sum(len(span) for _, span in pairs), 0
     values: dict[str, list[float]] = {}
-    for span in spans:
+    for model, span in pairs:
         scorer = SourceScorer(model, settings=settings, calibration=None, source_id=span.name)
         for frame_score in scorer.run(span.frames()):
             for name, value in frame_score.parts.items() if frame_score.own else ():
@@ -90,16 +95,18 @@ def normal_parts(
     return {name: np.array(each) for name, each in values.items()}
 
 
-def long_enough(footage: Sequence[Footage], model: ScoringModel) -> list[Footage]:
-    """The spans that hold at least one clip.
+def long_enough(held_out: HeldOut) -> list[tuple[ScoringModel, Footage]]:
+    """The spans that hold at least one clip, each with its model.
 
     Raises:
         CalibrationError: There is none.
     """
-    spans = [span for span in footage if len(span) >= model.spec.span_frames]
-    if not spans:
-        raise CalibrationError(f"no held-out video reaches {model.spec.span_frames} frames")
-    return spans
+    pairs = [
+        (model, span) for model, spans in held_out for span in spans if len(span) >= model.spec.span_frames
+    ]
+    if not pairs:
+        raise CalibrationError(f"no held-out video reaches {held_out[0][0].spec.span_frames} frames")
+    return pairs
 
 
 def map_scale(high_and_peak_N2: npt.NDArray[np.floating]) -> tuple[float, float]:

@@ -19,7 +19,7 @@ CARD = """# {title}, fitted on {data}
 | fitted on | {fitted_frames} frames of normal video |
 | held out | {held_out_frames} frames of normal video ({held_out}) for validation and calibration |
 | time to fit | {fit_seconds} s |
-{training}
+{training}{amendments}
 ## Calibration
 
 {calibration}
@@ -57,6 +57,7 @@ def model_card(header: BundleHeader, calibration: Calibration, *, fuses_parts: b
         held_out=", ".join(fit.held_out_videos),
         fit_seconds=fit.fit_seconds,
         training=_training_rows(fit.training, watched=definition.validation_name),
+        amendments="".join(f"| amended | {line} |\n" for line in fit.amendments),
         caveat=_caveat(fit.training, fuses_parts=fuses_parts),
         calibration=describe_threshold(header.scoring, calibration),
     )

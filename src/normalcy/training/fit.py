@@ -1,6 +1,7 @@
 """Fitting: footage in, bundle out."""
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +17,10 @@ from normalcy.run_folder import RunFolder, write_text
 from normalcy.scoring.bundle import Bundle, BundleHeader, FitRecord
 from normalcy.scoring.kept_looks import KeepingModel, KeptLooks
 from normalcy.scoring.model import TorchModel
-from normalcy.training.calibrate import CalibrationResult, calibrate, normal_parts
+from normalcy.training.calibrate import CalibrationResult, HeldOut, calibrate, normal_parts
 from normalcy.training.card import model_card
 from normalcy.training.config import FitConfig, resumed_config
-from normalcy.training.data import NormalFootage, load_normal_footage
+from normalcy.training.data import Footage, NormalFootage, load_normal_footage
 
 if TYPE_CHECKING:
     from normalcy.training.summary import TrainingSummary
@@ -70,17 +71,15 @@ def _fit_claimed(
     _begin(run, config, resume)
     method.observe(span.frames_TCHW for span in footage.fitted)
     before = time.perf_counter()
-    summary = _train(method, footage, config, run, resume, progress)
-    trained = time.perf_counter()
-    # What is seen in held-out video does not depend on what is learned from it.
+    # What is seen in a video does not depend on what is learned from it.
     kept = KeptLooks()
+    summary, unseen = _train(method, footage, config, run, resume, kept, progress)
+    trained = time.perf_counter()
     if method.fuses_parts:
-        model = KeepingModel(TorchModel(method), kept)
-        method.observe_parts(
-            normal_parts(model, footage.held_out, settings=config.scoring, progress=progress)
-        )
-    model = KeepingModel(TorchModel(method), kept)
-    result = calibrate(model, footage.held_out, settings=config.scoring, progress=progress)
+        parts = normal_parts(_models(unseen, kept), settings=config.scoring, progress=progress)
+        for each, _ in unseen:
+            each.observe_parts(parts)
+    result = calibrate(_models(unseen, kept), settings=config.scoring, progress=progress)
     if method_definition(config.method).training == "memory":
         from normalcy.training.memory import remember
 
@@ -94,8 +93,9 @@ def _fit_claimed(
         fitted_at=datetime.now(UTC).isoformat(timespec="seconds"),
         fit_seconds=round(before - started + train_seconds + time.perf_counter() - trained, 2),
         fitted_frames=sum(len(span) for span in footage.fitted),
-        held_out_frames=sum(len(span) for span in footage.held_out),
-        held_out_videos=tuple(span.name for span in footage.held_out),
+        held_out_frames=sum(len(span) for _, spans in unseen for span in spans),
+        held_out_videos=tuple(dict.fromkeys(span.name for _, spans in unseen for span in spans)),
+        held_out_turns=len(unseen),
         training=summary.record() if summary else None,
         command=command,
         versions=versions(),
@@ -142,24 +142,31 @@ def _train(
     config: FitConfig,
     run: RunFolder,
     resume: bool,
+    kept: KeptLooks,
     progress: Progress | None,
-) -> "TrainingSummary | None":
+) -> "tuple[TrainingSummary | None, Sequence[tuple[Method, Sequence[Footage]]]]":
+    """What the training came to, and models with normal video that they have not seen."""
     kind = method_definition(config.method).training
+    unseen = [(method, footage.held_out)]
     if kind == "none":
-        return None
+        return None, unseen
     if kind == "memory":
         from normalcy.training.memory import train_memory
 
-        train_memory(method, footage, settings=config.scoring, progress=progress)
-        return None
+        return None, train_memory(method, footage, settings=config.scoring, kept=kept, progress=progress)
     if kind == "adversarial":
         from normalcy.training.adversarial import train_adversarial as train
     else:
         from normalcy.training.reconstruct import train_reconstruct as train
 
-    return train(
+    summary = train(
         method, footage, config.training, run=run, seed=config.seed, resume=resume, progress=progress
     )
+    return summary, unseen
+
+
+def _models(unseen: Sequence[tuple[Method, Sequence[Footage]]], kept: KeptLooks) -> HeldOut:
+    return [(KeepingModel(TorchModel(method), kept), spans) for method, spans in unseen]
 
 
 def model_without_paths(config: FitConfig) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """Fitting by memory: no gradients; normal footage is surveyed, then gone through once as a camera would see it.
 
-Held-out video is remembered too, but only after the scores were calibrated on it: the memory then knows more than the
-one that was calibrated, never less.
+Short footage is held out in turns: it is cut in two, and each half is scored by a memory of the other, so that every
+frame of it counts in the calibration. Of long footage, a part is enough. In the end everything is remembered: the
+memory then knows more than those that were calibrated, never less.
 """
 
+import copy
 from collections.abc import Iterator, Sequence
-from typing import cast
+from typing import NamedTuple, cast
 
 from normalcy.methods.base import Method, Remembering
 from normalcy.progress import Progress
@@ -16,16 +18,41 @@ from normalcy.scoring.types import Clip, ClipScores
 from normalcy.scoring.window import ClipWindow
 from normalcy.training.data import Footage, NormalFootage
 
+SHORT_FRAMES = 6_000
+"""Ten minutes at ten frames a second. Looks of much more are not kept, and would have to be taken again each time."""
+
 _BATCH_CLIPS = 8
 
 
+class Unseen(NamedTuple):
+    """A method, and normal footage that it has not seen."""
+
+    method: Method
+    footage: Sequence[Footage]
+
+
 def train_memory(
-    method: Method, footage: NormalFootage, *, settings: ScoringSettings, progress: Progress | None = None
-) -> None:
-    """Fills the method's memory with the footage to fit on; perspective and scenes are taken from all footage."""
+    method: Method,
+    footage: NormalFootage,
+    *,
+    settings: ScoringSettings,
+    kept: KeptLooks | None = None,
+    progress: Progress | None = None,
+) -> list[Unseen]:
+    """Fills the method's memory with the footage to fit on; perspective and scenes are taken from all footage.
+
+    Returns what the parts of the score and the calibration are to be measured on: `method` and what is held out, and
+    where footage is short, a memory of what is held out and what was fitted on.
+    """
     everything = [*footage.fitted, *footage.held_out]
     cast("Remembering", method).survey([(span.frames_TCHW, span.pts_seconds_T) for span in everything])
-    remember(method, footage.fitted, settings=settings, progress=progress)
+    turns = [Unseen(method, footage.held_out)]
+    if sum(len(span) for span in everything) <= SHORT_FRAMES:
+        other = copy.deepcopy(method)
+        remember(other, footage.held_out, settings=settings, kept=kept, progress=progress)
+        turns.append(Unseen(other, footage.fitted))
+    remember(method, footage.fitted, settings=settings, kept=kept, progress=progress)
+    return turns
 
 
 def remember(

@@ -182,6 +182,11 @@ def _require_publishable(bundle: Bundle, dataset: Dataset, evaluation: Evaluatio
             f"the bundle was fitted on {bundle.header.fit.data}, so its figures on {dataset.info.name} "
             "are not published"
         )
+    if bundle.header.fit.amendments:
+        raise OutputError(
+            "the bundle's memory was amended after it was fitted, so its figures are not published",
+            hint="Fit it again",
+        )
     if not dataset.check().complete:
         raise OutputError(
             "the dataset is not complete, so the figures are not published",

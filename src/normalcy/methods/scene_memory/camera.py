@@ -78,20 +78,30 @@ class Camera:
                 for name, stream in self.method.watched():
                     stream.remember(view, self._states[name])
 
-    def amend(self, stamps: tuple[FrameStamp, ...], look: Look, times: float) -> None:
-        """Takes a clip into a memory that is fitted, as if it had been seen so many times; below 0, out of it."""
+    def amend(
+        self, stamps: tuple[FrameStamp, ...], look: Look, *, times: float, start_seconds: float = 0.0
+    ) -> None:
+        """Takes a clip into a memory that is fitted, or out of it.
+
+        Args:
+            stamps: Of the clip's frames.
+            look: What was seen in it.
+            times: As if it had been seen so many times; below 0 it is taken out.
+            start_seconds: Earlier frames change nothing, but streams that take time to see have seen them.
+        """
         for view in self._views(stamps, look):
             if view is not None:
+                counted = times if view.where[2] >= start_seconds else 0.0
                 for name, stream in self.method.watched():
-                    stream.amend(view, self._states[name], times)
+                    stream.amend(view, self._states[name], counted)
 
     def nearest(self, stamps: tuple[FrameStamp, ...], look: Look, *, count: int) -> list[Neighbour]:
-        """What the strangest places of the last frame of a clip look most like; empty where no looks are watched."""
-        stream = dict(self.method.streams.items()).get("appearance")
+        """What the strangest places of a clip's last frame look most like, where looks are watched."""
+        appearance = dict(self.method.streams.items()).get("appearance")
         found: list[Neighbour] = []
         for view in self._views(stamps, look):
-            if view is not None and isinstance(stream, Appearance):
-                found = stream.nearest(view, count=count)
+            if view is not None and isinstance(appearance, Appearance):
+                found = appearance.nearest(view, count=count)
         return found
 
     def _views(self, stamps: tuple[FrameStamp, ...], look: Look) -> Iterator[View | None]:

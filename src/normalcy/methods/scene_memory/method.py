@@ -208,7 +208,7 @@ def _flow_thread() -> ThreadPoolExecutor:
 
 
 # What is held out is remembered in the end, so that it may be much; the more, the surer the fusion and the calibration.
-_PRESET = Preset(data={"held_out_fraction": 0.4}, scoring={"hop_frames": 4})
+_PRESET = Preset(data={"held_out_fraction": 0.5}, scoring={"hop_frames": 4})
 
 METHOD = MethodDefinition(
     name="scene-memory",

@@ -7,6 +7,7 @@ import importlib.util
 import pickle
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,13 @@ Open = Callable[[], Run]
 """Readies what was compiled, once for each that runs it."""
 
 
+@dataclass
+class _Compiled:
+    """What copies with the same weights share."""
+
+    open: Open | None = None
+
+
 class Trunk(nn.Module):
     """Looks of the cells of a picture: EfficientNet-lite0 at twice the size of the frame.
 
@@ -65,21 +73,20 @@ class Trunk(nn.Module):
         self.backend: TrunkBackend = installed_backend() if backend == "auto" else backend
         self.network = EfficientNetLite0Features().requires_grad_(False).eval()
         self.register_buffer("range_N", torch.zeros(len(self.network.blocks)))
-        self._open: Open | None = None
+        self._compiled = _Compiled()
         self._run: Run | None = None
         self.register_load_state_dict_post_hook(lambda *_: self._forget_run())  # type: ignore[no-untyped-call]
 
     def _forget_run(self) -> None:
         """What was compiled holds other weights."""
-        self._open = self._run = None
+        self._compiled, self._run = _Compiled(), None
 
     def look(self, image_HW3: UInt8Array) -> FloatArray:
         """From a picture to the looks of its cells, (R, C, D)."""
         large_HW3 = _enlarged(image_HW3)
-        if self._open is None:
-            self._open = _COMPILERS[self.backend](self._prepared(), large_HW3.shape)
         if self._run is None:
-            self._run = self._open()
+            opened = self._compiled.open or _COMPILERS[self.backend](self._prepared(), large_HW3.shape)
+            self._compiled.open, self._run = opened, opened()
         return self._run(large_HW3)
 
     def calibrate(self, images: Sequence[UInt8Array]) -> None:
@@ -96,10 +103,10 @@ class Trunk(nn.Module):
         return quantised(self.network, self.range_N) if self.quantised else folded(self.network)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Trunk":
-        """A copy that runs by itself what was compiled for the same weights."""
+        """A copy that runs by itself what is compiled once for the same weights."""
         copied = Trunk(self.backend)
         copied.load_state_dict(self.state_dict())
-        copied._open = self._open
+        copied._compiled = self._compiled
         return copied
 
     def train(self, mode: bool = True) -> "Trunk":

@@ -85,7 +85,7 @@ class Appearance(nn.Module):
 
     def amend(self, view: View, state: LastLook, times: float) -> None:
         """Takes looks that no example is near to as examples; below 0, drops the examples that these looks are."""
-        if view.look_RCF is None or not view.foreground_RC.any():
+        if times == 0 or view.look_RCF is None or not view.foreground_RC.any():
             return
         rows, columns = np.nonzero(view.foreground_RC)
         whitened_QF = self.examples.whiten(view.look_RCF[rows, columns])

@@ -1,0 +1,244 @@
+"""What a detector remembers, shown and amended without fitting it again."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from normalcy.errors import BundleError, InputError
+from normalcy.methods.base import Look
+from normalcy.methods.scene_memory.camera import Camera
+from normalcy.methods.scene_memory.method import SceneMemory
+from normalcy.methods.scene_memory.settings import CELL_PX
+from normalcy.methods.scene_memory.streams.appearance import Appearance, Neighbour
+from normalcy.progress import Progress
+from normalcy.run_folder import RunFolder
+from normalcy.scoring.bundle import Bundle
+from normalcy.scoring.model import TorchModel
+from normalcy.scoring.types import Clip, ClipScores
+from normalcy.scoring.window import ClipWindow
+from normalcy.training.card import model_card
+from normalcy.video.reader import ReadOptions, open_video
+from normalcy.workflows.judge import run_of
+from normalcy.workflows.score import expected_frames, scoring_options
+
+RUN_IN_SECONDS = 10.0
+"""What streams that take time to see are shown of the video before the span that counts."""
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """What a detector remembers.
+
+    Attributes:
+        scenes: How many it tells apart.
+        streams: Names of what it watches.
+        examples: Normal looks by the video they come from.
+        amendments: What it was told after it was fitted, a line each.
+    """
+
+    scenes: int
+    streams: tuple[str, ...]
+    examples: dict[str, int]
+    amendments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Amended:
+    """What an amendment came to.
+
+    Attributes:
+        seconds: Of video that were taken in or out.
+        examples_before, examples_after: Normal looks that are remembered.
+        bundle: Folder that was written.
+    """
+
+    seconds: float
+    examples_before: int
+    examples_after: int
+    bundle: Path
+
+
+class StrangePlace(NamedTuple):
+    """A place of a frame, and the normal look that it is nearest to.
+
+    Attributes:
+        x, y: Its centre, as parts of the picture's width and height.
+        score: How far it is from that look: 1 is as far as normal looks get.
+        video, frame, seconds: Where the normal look was seen, and at what time of the video.
+        normal_x, normal_y: Where in that frame.
+    """
+
+    x: float
+    y: float
+    score: float
+    video: str
+    frame: int
+    seconds: float
+    normal_x: float
+    normal_y: float
+
+
+def remembered(bundle: Bundle) -> Remembered:
+    """What a bundle remembers.
+
+    Raises:
+        BundleError: Its method keeps no memory.
+    """
+    method = _memory_of(bundle)
+    appearance = _appearance(method)
+    videos = Counter(origin.video for origin in appearance.examples.origins) if appearance else Counter[str]()
+    return Remembered(
+        method.scenes.count,
+        tuple(name for name, _ in method.watched()),
+        dict(sorted(videos.items())),
+        bundle.header.fit.amendments,
+    )
+
+
+def strangest_places(
+    bundle: Bundle, source: str, *, at_seconds: float, count: int = 5, fps: float | None = None
+) -> list[StrangePlace]:
+    """The strangest places of the frame at a time of a video, each with the normal look that it is nearest to.
+
+    Raises:
+        BundleError: The bundle keeps no memory of looks.
+        InputError: The video cannot be read, or shows nothing at that time.
+    """
+    method = _memory_of(bundle)
+    if _appearance(method) is None:
+        raise BundleError("does not watch how things look, so it remembers no looks")
+    found: list[Neighbour] | None = None
+    span = ReadOptions(start_seconds=max(0.0, at_seconds - RUN_IN_SECONDS), fps=fps)
+    for clip, look, camera in _watched(bundle, method, source, span):
+        found = camera.nearest(clip.stamps, look, count=count)
+        if clip.stamps[-1].pts_seconds >= at_seconds:
+            break
+    if found is None:
+        raise InputError(f"shows too little before {at_seconds:g} s", where=source)
+    return [_place(neighbour, method) for neighbour in found]
+
+
+def amend(
+    bundle_path: Path,
+    source: str,
+    *,
+    options: ReadOptions,
+    times: float,
+    told_at: datetime | None = None,
+    progress: Progress | None = None,
+) -> Amended:
+    """Takes a span of a video into the memory of a bundle, or out of it; thresholds stay as they were calibrated.
+
+    Args:
+        bundle_path: Bundle, or the run folder that holds it; it is replaced as a whole at the end, or not at all.
+        source: Video.
+        options: The span.
+        times: As if it had been seen so many times; below 0 it is taken out.
+        told_at: When, for the record; now without.
+        progress: Called with what is being done, how much is done and how much there is.
+
+    Raises:
+        BundleError: The bundle keeps no memory.
+        InputError: The video cannot be read, or has nothing in the span.
+        RunFolderBusy: Another process writes there.
+    """
+    with RunFolder(run_of(bundle_path)).claimed():
+        bundle = Bundle.load(bundle_path)
+        method = _memory_of(bundle)
+        before, frames, rate = _example_count(method), 0, bundle.header.frames_per_second
+        start_seconds = options.start_seconds
+        reading = replace(options, start_seconds=max(0.0, start_seconds - RUN_IN_SECONDS))
+        for clip, look, camera in _watched(bundle, method, source, reading, progress):
+            camera.amend(clip.stamps, look, times=times, start_seconds=start_seconds)
+            frames += sum(stamp.pts_seconds >= start_seconds for stamp in clip.due)
+        if not frames:
+            raise InputError(f"shows nothing after {start_seconds:g} s", where=source)
+        method.settle()
+        line = _line(source, options, times, told_at or datetime.now(UTC))
+        folder = bundle_path / "bundle" if (bundle_path / "bundle").is_dir() else bundle_path
+        _with_memory(bundle, method, line).save(folder)
+    return Amended(frames / rate, before, _example_count(method), folder)
+
+
+def _watched(
+    bundle: Bundle, method: SceneMemory, source: str, options: ReadOptions, progress: Progress | None = None
+) -> Iterator[tuple[Clip, Look, Camera]]:
+    """The clips of a source as scoring would see them, each with its look and the camera that follows them."""
+    model = TorchModel(method)
+    rate = bundle.header.frames_per_second
+    options = scoring_options(options, model.spec, frames_per_second=rate, preview=False)
+    window = ClipWindow(model.spec, hop_frames=bundle.header.scoring.hop_frames)
+    with open_video(source, options) as reader:
+        camera = method.camera(reader.source_id)
+        expected = expected_frames(reader.info, options)
+        for count, frame in enumerate(reader, start=1):
+            if progress:
+                progress(f"looking at {reader.source_id}", min(count, expected), expected)
+            if clip := window.push(frame):
+                yield clip, _look(model, clip), camera
+    if clip := window.flush():
+        yield clip, _look(model, clip), camera
+
+
+def _look(model: TorchModel, clip: Clip) -> Look:
+    (look,) = model.infer([clip.clip_TCHW])
+    assert not isinstance(look, ClipScores)
+    return look
+
+
+def _memory_of(bundle: Bundle) -> SceneMemory:
+    method = bundle.method()
+    if not isinstance(method, SceneMemory):
+        raise BundleError(
+            f"holds a {bundle.header.method}, which keeps no memory that could be shown or amended"
+        )
+    return method
+
+
+def _appearance(method: SceneMemory) -> Appearance | None:
+    stream = dict(method.streams.items()).get("appearance")
+    assert stream is None or isinstance(stream, Appearance)
+    return stream
+
+
+def _example_count(method: SceneMemory) -> int:
+    appearance = _appearance(method)
+    return len(appearance.examples.example_NF) if appearance else 0
+
+
+def _with_memory(bundle: Bundle, method: SceneMemory, line: str) -> Bundle:
+    fit = bundle.header.fit
+    header = bundle.header.model_copy(
+        update={"fit": fit.model_copy(update={"amendments": (*fit.amendments, line)})}
+    )
+    weights = {name: tensor.detach().cpu() for name, tensor in method.state_dict().items()}
+    card = model_card(header, bundle.calibration, fuses_parts=method.fuses_parts)
+    return replace(bundle, header=header, weights=weights, card=card)
+
+
+def _line(source: str, options: ReadOptions, times: float, told_at: datetime) -> str:
+    """An amendment in words."""
+    end = "its end" if options.end_seconds is None else f"{options.end_seconds:g} s"
+    told = f"is normal, counted {times:g} times" if times > 0 else "is forgotten"
+    when = told_at.isoformat(timespec="seconds")
+    return f"{when}: {Path(source).name} from {options.start_seconds:g} s to {end} {told}"
+
+
+def _place(neighbour: Neighbour, method: SceneMemory) -> StrangePlace:
+    height, width = method.config.size_px
+    origin = neighbour.origin
+
+    def parts(row: int, column: int) -> tuple[float, float]:
+        return round((column + 0.5) * CELL_PX / width, 3), round((row + 0.5) * CELL_PX / height, 3)
+
+    return StrangePlace(
+        *parts(neighbour.row, neighbour.column),
+        round(neighbour.score, 3),
+        origin.video,
+        origin.frame,
+        round(origin.seconds, 2),
+        *parts(origin.row, origin.column),
+    )
