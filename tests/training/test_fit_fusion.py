@@ -73,8 +73,8 @@ def test_the_statistics_are_those_of_the_held_out_video_and_of_no_other(fitted, 
     method = fitted[1].method()
     (held_out,) = footage.held_out
     model = TorchModel(method)
-    found = normal_parts(model, [held_out], settings=fitted[1].header.scoring)
-    seen = normal_parts(model, footage.fitted, settings=fitted[1].header.scoring)
+    found = normal_parts([(model, [held_out])], settings=fitted[1].header.scoring)
+    seen = normal_parts([(model, footage.fitted)], settings=fitted[1].header.scoring)
     assert len(found["reconstruction"]) == 30 - 5
     for name in method.parts:
         place = method.fuse.places[name]

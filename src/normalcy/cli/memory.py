@@ -12,6 +12,7 @@ from normalcy.cli.console import plural, progress_bar, say, say_table, say_text,
 from normalcy.cli.options import AsJson, BundlePath
 
 if TYPE_CHECKING:
+    from normalcy.video.reader import ReadOptions
     from normalcy.workflows.memory import StrangePlace
 
 app = typer.Typer(help="Show what a detector remembers, and amend it.", no_args_is_help=True)
@@ -23,6 +24,14 @@ VideoSource = Annotated[
 ]
 Start = Annotated[float, typer.Option("--start", metavar="S", help="Second to start at.")]
 End = Annotated[float | None, typer.Option("--end", metavar="S", help="Second to stop at.")]
+Place = Annotated[
+    tuple[float, float, float, float],
+    typer.Option(
+        "--region",
+        metavar="L T R B",
+        help="Left, top, right and bottom edge of what counts, as parts of the picture.",
+    ),
+]
 Rate = Annotated[
     float | None, typer.Option("--fps", metavar="RATE", help="Frames per second of a folder of pictures.")
 ]
@@ -83,6 +92,7 @@ def add(
     video: VideoSource,
     start_seconds: Start = 0.0,
     end_seconds: End = None,
+    region: Place = (0.0, 0.0, 1.0, 1.0),
     fps: Rate = None,
     times: Annotated[
         float, typer.Option(min=1.0, metavar="N", help="Count it as if it had been seen so many times.")
@@ -90,7 +100,8 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Tell a detector that a span of video is normal."""
-    _amend(bundle_path, video, (start_seconds, end_seconds, fps), times=times, as_json=as_json)
+    options = _read_options(start_seconds, end_seconds, fps)
+    _amend(bundle_path, video, options, region=region, times=times, as_json=as_json)
 
 
 @app.command("forget")
@@ -99,6 +110,7 @@ def forget(
     video: VideoSource,
     start_seconds: Start = 0.0,
     end_seconds: End = None,
+    region: Place = (0.0, 0.0, 1.0, 1.0),
     fps: Rate = None,
     times: Annotated[
         float, typer.Option(min=1.0, metavar="N", help="How often it was counted; 1 where it was fitted on.")
@@ -106,24 +118,31 @@ def forget(
     as_json: AsJson = False,
 ) -> None:
     """Take a span of video out of what a detector remembers."""
-    _amend(bundle_path, video, (start_seconds, end_seconds, fps), times=-times, as_json=as_json)
+    options = _read_options(start_seconds, end_seconds, fps)
+    _amend(bundle_path, video, options, region=region, times=-times, as_json=as_json)
+
+
+def _read_options(start_seconds: float, end_seconds: float | None, fps: float | None) -> "ReadOptions":
+    from normalcy.video.reader import ReadOptions
+
+    return ReadOptions(start_seconds=start_seconds, end_seconds=end_seconds, fps=fps)
 
 
 def _amend(
     bundle_path: Path,
     video: str,
-    span: tuple[float, float | None, float | None],
+    options: "ReadOptions",
     *,
+    region: tuple[float, float, float, float],
     times: float,
     as_json: bool,
 ) -> None:
-    from normalcy.video.reader import ReadOptions
-    from normalcy.workflows.memory import amend
+    from normalcy.workflows.memory import Region, amend
 
-    start_seconds, end_seconds, fps = span
-    options = ReadOptions(start_seconds=start_seconds, end_seconds=end_seconds, fps=fps)
     with progress_bar() as progress:
-        amended = amend(bundle_path, video, options=options, times=times, progress=progress)
+        amended = amend(
+            bundle_path, video, options=options, times=times, region=Region(*region), progress=progress
+        )
     if not as_json:
         done = "Remembered" if times > 0 else "Forgotten"
         looks = f"{amended.examples_before:,} normal looks before, {amended.examples_after:,} now"

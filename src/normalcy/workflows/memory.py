@@ -1,4 +1,7 @@
-"""What a detector remembers, shown and amended without fitting it again."""
+"""What a detector remembers, shown and amended without fitting it again.
+
+Letters: R rows and C columns of cells.
+"""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -6,6 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from normalcy.errors import BundleError, InputError
 from normalcy.methods.base import Look
@@ -59,6 +65,36 @@ class Amended:
     examples_before: int
     examples_after: int
     bundle: Path
+
+
+class Region(NamedTuple):
+    """A part of the picture: left, top, right and bottom edge, each as a part of its width or height.
+
+    Raises (on `cells`):
+        InputError: It is no part of the picture.
+    """
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def cells(self, method: SceneMemory) -> npt.NDArray[np.bool_]:
+        """The cells whose centres lie in it, (R, C)."""
+        if not (0 <= self.left < self.right <= 1 and 0 <= self.top < self.bottom <= 1):
+            raise InputError(
+                f"({', '.join(f'{edge:g}' for edge in self)}) is no region",
+                hint="Give left, top, right and bottom edge as parts of the picture, such as 0.1 0.5 0.4 1",
+            )
+        rows, columns = method.config.grid_RC
+        y_R1, x_C = (np.arange(rows)[:, None] + 0.5) / rows, (np.arange(columns) + 0.5) / columns
+        inside_RC: npt.NDArray[np.bool_] = (
+            (self.left <= x_C) & (x_C < self.right) & (self.top <= y_R1) & (y_R1 < self.bottom)
+        )
+        return inside_RC
+
+
+WHOLE_PICTURE = Region(0.0, 0.0, 1.0, 1.0)
 
 
 class StrangePlace(NamedTuple):
@@ -127,6 +163,7 @@ def amend(
     *,
     options: ReadOptions,
     times: float,
+    region: Region = WHOLE_PICTURE,
     told_at: datetime | None = None,
     progress: Progress | None = None,
 ) -> Amended:
@@ -137,27 +174,29 @@ def amend(
         source: Video.
         options: The span.
         times: As if it had been seen so many times; below 0 it is taken out.
+        region: Where in the picture; the rest of it changes nothing.
         told_at: When, for the record; now without.
         progress: Called with what is being done, how much is done and how much there is.
 
     Raises:
         BundleError: The bundle keeps no memory.
-        InputError: The video cannot be read, or has nothing in the span.
+        InputError: The video cannot be read, or has nothing in the span, or the region is none.
         RunFolderBusy: Another process writes there.
     """
     with RunFolder(run_of(bundle_path)).claimed():
         bundle = Bundle.load(bundle_path)
         method = _memory_of(bundle)
         before, frames, rate = _example_count(method), 0, bundle.header.frames_per_second
+        times_RC = np.where(region.cells(method), np.float32(times), np.float32(0))
         start_seconds = options.start_seconds
         reading = replace(options, start_seconds=max(0.0, start_seconds - RUN_IN_SECONDS))
         for clip, look, camera in _watched(bundle, method, source, reading, progress):
-            camera.amend(clip.stamps, look, times=times, start_seconds=start_seconds)
+            camera.amend(clip.stamps, look, times_RC=times_RC, start_seconds=start_seconds)
             frames += sum(stamp.pts_seconds >= start_seconds for stamp in clip.due)
         if not frames:
             raise InputError(f"shows nothing after {start_seconds:g} s", where=source)
         method.settle()
-        line = _line(source, options, times, told_at or datetime.now(UTC))
+        line = _line(source, options, times, region, told_at or datetime.now(UTC))
         folder = bundle_path / "bundle" if (bundle_path / "bundle").is_dir() else bundle_path
         _with_memory(bundle, method, line).save(folder)
     return Amended(frames / rate, before, _example_count(method), folder)
@@ -219,12 +258,13 @@ def _with_memory(bundle: Bundle, method: SceneMemory, line: str) -> Bundle:
     return replace(bundle, header=header, weights=weights, card=card)
 
 
-def _line(source: str, options: ReadOptions, times: float, told_at: datetime) -> str:
+def _line(source: str, options: ReadOptions, times: float, region: Region, told_at: datetime) -> str:
     """An amendment in words."""
     end = "its end" if options.end_seconds is None else f"{options.end_seconds:g} s"
     told = f"is normal, counted {times:g} times" if times > 0 else "is forgotten"
     when = told_at.isoformat(timespec="seconds")
-    return f"{when}: {Path(source).name} from {options.start_seconds:g} s to {end} {told}"
+    where = "" if region == WHOLE_PICTURE else f" within {', '.join(f'{edge:g}' for edge in region)}"
+    return f"{when}: {Path(source).name} from {options.start_seconds:g} s to {end}{where} {told}"
 
 
 def _place(neighbour: Neighbour, method: SceneMemory) -> StrangePlace:

@@ -99,10 +99,12 @@ def scored(method: SceneMemory, film: list[UInt8Array], *, camera: Camera | None
 
 
 @cache
-def fitted() -> SceneMemory:
-    """A method that remembers a few walks, to be read only."""
+def fitted(*, public: bool = False) -> SceneMemory:
+    """A method that remembers a few walks, to be read only; with the trunk's public weights where asked for."""
     torch.manual_seed(0)
     method = SceneMemory(CONFIG).eval()
+    if public:
+        method.begin_training()
     films = [walk(17, seed=seed) for seed in range(2)]
     times = np.arange(17) / 10
     method.survey([(np.stack(film), times) for film in films])

@@ -66,6 +66,75 @@ def test_a_copy_sees_alike_whether_it_looked_before_or_not():
     np.testing.assert_array_equal(copy.deepcopy(made).look(IMAGE), look_RCD)
 
 
+def test_what_was_compiled_for_one_copy_serves_all_with_the_same_weights(monkeypatch):
+    from normalcy.methods.scene_memory import trunk as module
+
+    compiled = []
+    compile_it = module._COMPILERS["torch"]
+    monkeypatch.setitem(
+        module._COMPILERS, "torch", lambda *given: compiled.append(given) or compile_it(*given)
+    )
+    made = trunk()
+    one, two = copy.deepcopy(made), copy.deepcopy(made)
+    for each in (one, two, made, one):
+        each.look(IMAGE)
+    assert len(compiled) == 1
+    two.calibrate([IMAGE])
+    two.look(IMAGE)
+    made.look(IMAGE)
+    assert len(compiled) == 2
+
+
+def test_a_calibrated_trunk_sees_nearly_alike_and_so_does_its_copy_from_disk():
+    pytest.importorskip(PACKAGE)
+    made = trunk()
+    made.load_public(None)
+    assert not made.quantised
+    exact_RCD = made.look(IMAGE)
+    made.calibrate([IMAGE, picture(64, 96, seed=3)])
+    assert made.quantised
+    look_RCD = made.look(IMAGE)
+    difference = np.linalg.norm(look_RCD - exact_RCD) / np.linalg.norm(exact_RCD)
+    assert 0.001 < difference < 0.15
+    restored = trunk(seed=1)
+    restored.load_state_dict(made.state_dict())
+    np.testing.assert_array_equal(restored.look(IMAGE), look_RCD)
+    made.load_public(None)
+    assert not made.quantised
+    np.testing.assert_array_equal(made.look(IMAGE), exact_RCD)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_both_backends_round_alike():
+    """3 % apart in the root of squares: sums of integers are exact, but what they are scaled by is rounded."""
+    pytest.importorskip("openvino")
+    pytest.importorskip(PACKAGE)
+    made, other = Trunk("torch"), Trunk("openvino")
+    made.load_public(None)
+    made.calibrate([IMAGE])
+    other.load_state_dict(made.state_dict())
+    look_RCD = made.look(IMAGE)
+    assert np.linalg.norm(other.look(IMAGE) - look_RCD) < 0.08 * np.linalg.norm(look_RCD)
+
+
+@pytest.mark.parametrize(
+    ("precision", "backend", "rounds"),
+    [
+        ("auto", "torch", False),
+        ("auto", "openvino", True),
+        ("int8", "torch", True),
+        ("float", "openvino", False),
+    ],
+)
+def test_the_trunk_is_fitted_in_integers_where_these_are_faster_or_asked_for(precision, backend, rounds):
+    pytest.importorskip(PACKAGE)
+    method = SceneMemory(CONFIG.model_copy(update={"trunk": backend, "trunk_precision": precision}))
+    method.begin_training()
+    frames_TCHW = np.stack([picture(64, 96, seed=seed).transpose(2, 0, 1) for seed in range(4)])
+    method.survey([(frames_TCHW, np.arange(4) / 10)])
+    assert method.trunk.quantised is rounds
+
+
 def test_weights_that_are_loaded_after_a_look_are_those_that_look():
     pytest.importorskip(PACKAGE)
     made, other = trunk(), trunk(seed=1)

@@ -79,21 +79,21 @@ class Camera:
                     stream.remember(view, self._states[name])
 
     def amend(
-        self, stamps: tuple[FrameStamp, ...], look: Look, *, times: float, start_seconds: float = 0.0
+        self, stamps: tuple[FrameStamp, ...], look: Look, *, times_RC: FloatArray, start_seconds: float = 0.0
     ) -> None:
         """Takes a clip into a memory that is fitted, or out of it.
 
         Args:
             stamps: Of the clip's frames.
             look: What was seen in it.
-            times: As if it had been seen so many times; below 0 it is taken out.
+            times_RC: As if each cell had been seen so many times; below 0 it is taken out.
             start_seconds: Earlier frames change nothing, but streams that take time to see have seen them.
         """
         for view in self._views(stamps, look):
             if view is not None:
-                counted = times if view.where[2] >= start_seconds else 0.0
+                counted_RC = times_RC if view.where[2] >= start_seconds else np.zeros_like(times_RC)
                 for name, stream in self.method.watched():
-                    stream.amend(view, self._states[name], counted)
+                    stream.amend(view, self._states[name], counted_RC)
 
     def nearest(self, stamps: tuple[FrameStamp, ...], look: Look, *, count: int) -> list[Neighbour]:
         """What the strangest places of a clip's last frame look most like, where looks are watched."""

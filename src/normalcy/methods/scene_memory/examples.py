@@ -18,8 +18,7 @@ IntArray = npt.NDArray[np.int64]
 
 _LEAST_VARIANCE = 1e-3  # of the mean
 _TINY = 1e-6
-_NEW = 0.5  # of how far normal looks get from the nearest example
-_SAME = 0.02
+_NEAR = 0.8  # about the middle of how far normal looks lie from the nearest example
 
 
 class Origin(NamedTuple):
@@ -147,40 +146,42 @@ class Examples(nn.Module):
         self.example_NF = self.example_NF[torch.from_numpy(keep_N)]
         self._set_origins(kept)
 
-    def add_new(self, whitened_NF: FloatArray, origins: Sequence[Origin]) -> int:
-        """Adds those that are far from every example and from each other, the strangest first; returns how many.
+    def add_new(self, whitened_QF: FloatArray, origins: Sequence[Origin]) -> int:
+        """Adds looks until each has an example near it, the strangest first; returns how many.
 
-        Memory stays bounded: where twice as many as were fitted are held, the one that says least that its neighbour
-        does not say gives way.
+        Memory stays bounded: of more than twice as many as were fitted, those give way that add least to earlier ones.
         """
-        distance_N = self.distance(whitened_NF)
-        added = 0
-        while distance_N.max(initial=0.0) > _NEW:
-            strangest = int(distance_N.argmax())
-            self._make_place()
-            self.add(whitened_NF[strangest][None], [origins[strangest]])
-            away_N = np.sqrt(np.square(whitened_NF - whitened_NF[strangest]).mean(axis=1))
-            distance_N = np.minimum(distance_N, away_N)
-            added += 1
-        return added
+        distance_Q, chosen = self.distance(whitened_QF), list[int]()
+        while distance_Q.max(initial=0.0) > _NEAR:
+            strangest = int(distance_Q.argmax())
+            chosen.append(strangest)
+            away_Q = np.sqrt(np.square(whitened_QF - whitened_QF[strangest]).mean(axis=1))
+            distance_Q = np.minimum(distance_Q, away_Q)
+        if chosen:
+            self.add(whitened_QF[chosen], [origins[place] for place in chosen])
+            self._bound()
+        return len(chosen)
 
-    def forget_near(self, whitened_QF: FloatArray) -> int:
-        """Drops the examples that are one of these looks; returns how many. One stays, whatever it is."""
-        squares_N = self._squares(whitened_QF).min(axis=0)
-        keep_N = np.sqrt(np.maximum(squares_N, 0) / self.dims) > _SAME
-        keep_N[np.argmax(squares_N)] |= not keep_N.any()
-        if keep_N.all():
-            return 0
-        self.forget(keep_N)
+    def forget_nearest(self, whitened_QF: FloatArray) -> int:
+        """Drops the example that is nearest to each look, if it is near; returns how many. One stays in any case."""
+        squares_QN = self._squares(whitened_QF)
+        near_Q = np.sqrt(np.maximum(squares_QN.min(axis=1), 0) / self.dims) <= _NEAR
+        keep_N = np.ones(len(self.example_NF), np.bool_)
+        keep_N[squares_QN.argmin(axis=1)[near_Q]] = False
+        if not keep_N.any():
+            keep_N[squares_QN.min(axis=0).argmax()] = True
+        if not keep_N.all():
+            self.forget(keep_N)
         return int((~keep_N).sum())
 
-    def _make_place(self) -> None:
-        if len(self.example_NF) < 2 * self.limit:
+    def _bound(self) -> None:
+        count = len(self.example_NF)
+        if count <= 2 * self.limit:
             return
         squares_NN = self._squares(self.example_NF.numpy())
-        np.fill_diagonal(squares_NN, np.inf)
-        keep_N = np.ones(len(squares_NN), np.bool_)
-        keep_N[int(squares_NN.min(axis=1).argmin())] = False
+        squares_NN[np.triu_indices(count)] = np.inf
+        keep_N = np.ones(count, np.bool_)
+        keep_N[np.argsort(squares_NN.min(axis=1), kind="stable")[: count - 2 * self.limit]] = False
         self.forget(keep_N)
 
     def _squares(self, whitened_QF: FloatArray) -> FloatArray:

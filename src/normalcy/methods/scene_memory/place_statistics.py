@@ -38,7 +38,7 @@ class PlaceHistogram(nn.Module):
         *,
         scene: int,
         where_RC: npt.NDArray[np.bool_] | None = None,
-        times: float = 1.0,
+        times_RC: FloatArray | None = None,
     ) -> None:
         """Counts a value in every cell, or in those asked for; histograms of rows take the values of all columns.
 
@@ -46,16 +46,17 @@ class PlaceHistogram(nn.Module):
             value_RC: The value of each cell.
             scene: Of which scene.
             where_RC: Cells that are asked for.
-            times: How often it counts; below 0 it is taken back, as far as it was counted.
+            times_RC: How often each counts, once without; below 0 it is taken back, as far as it was counted.
         """
         place_RC = np.clip((value_RC - self.low) / (self.high - self.low) * self.bins, 0, self.bins - 1)
         rows, columns = np.nonzero(np.ones(value_RC.shape, np.bool_) if where_RC is None else where_RC)
         place = place_RC[rows, columns].astype(np.int64)
+        times_N = np.float32(1) if times_RC is None else times_RC[rows, columns]
         if self.count_SRCB.shape[2] == 1:
             columns = np.zeros_like(columns)
         count_RCB = self.count_SRCB.numpy()[scene]
-        np.add.at(count_RCB, (rows, columns, place), np.float32(times))
-        if times < 0:
+        np.add.at(count_RCB, (rows, columns, place), times_N)
+        if times_RC is not None:
             np.maximum(count_RCB, 0, out=count_RCB)
 
     def quantile(self, q: float, *, reach: tuple[int, int], alike: float = 1.0) -> FloatArray:
@@ -113,10 +114,10 @@ class RowUsual(nn.Module):
         self.seen = PlaceHistogram(scenes, (rows, 1), low=np.log(low), high=np.log(high), bins=_ROW_BINS)
         self.register_buffer("usual_SR", torch.ones(scenes, rows))
 
-    def add(self, value_RC: FloatArray, *, scene: int, times: float = 1.0) -> None:
-        """Counts the values above 0, on a logarithmic scale."""
+    def add(self, value_RC: FloatArray, *, scene: int, times_RC: FloatArray | None = None) -> None:
+        """Counts the values above 0, on a logarithmic scale; `times_RC` as above."""
         logs_RC = np.log(np.maximum(value_RC, self.low))
-        self.seen.add(logs_RC, scene=scene, where_RC=value_RC > 0, times=times)
+        self.seen.add(logs_RC, scene=scene, where_RC=value_RC > 0, times_RC=times_RC)
 
     def settle(self) -> None:
         """Takes the usual from what was counted in each row and right beside it."""

@@ -70,8 +70,8 @@ class Stream(Protocol):
         """Takes a frame of normal footage in."""
         ...
 
-    def amend(self, view: View, state: Any, times: float) -> None:
-        """Takes a frame into what was fitted, as if seen so many times; below 0, out of it again."""
+    def amend(self, view: View, state: Any, times_RC: FloatArray | None) -> None:
+        """Takes the cells of a frame into what was fitted, as if seen so many times (once without); below 0, out."""
         ...
 
     def settle(self) -> None:

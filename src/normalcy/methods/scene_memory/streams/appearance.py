@@ -83,36 +83,40 @@ class Appearance(nn.Module):
         ]
         self._candidates.add(view.look_RCF[rows, columns], origins)
 
-    def amend(self, view: View, state: LastLook, times: float) -> None:
-        """Takes looks that no example is near to as examples; below 0, drops the examples that these looks are."""
-        if times == 0 or view.look_RCF is None or not view.foreground_RC.any():
+    def amend(self, view: View, state: LastLook, times_RC: FloatArray | None) -> None:
+        """Takes looks that no example is near to as examples; below 0, drops those that are nearest."""
+        if view.look_RCF is None:
             return
-        rows, columns = np.nonzero(view.foreground_RC)
-        whitened_QF = self.examples.whiten(view.look_RCF[rows, columns])
-        if times < 0:
-            self.examples.forget_near(whitened_QF)
-            return
+        # Examples that were amended are not to be chosen anew from what was seen before.
+        self._candidates = None
+        times_RC = np.ones(view.foreground_RC.shape, np.float32) if times_RC is None else times_RC
+        self._forget(view.look_RCF[view.foreground_RC & (times_RC < 0)])
+        rows, columns = np.nonzero(view.foreground_RC & (times_RC > 0))
         origins = [
             Origin(*view.where, int(row), int(column)) for row, column in zip(rows, columns, strict=True)
         ]
-        self.examples.add_new(whitened_QF, origins)
+        if origins:
+            self.examples.add_new(self.examples.whiten(view.look_RCF[rows, columns]), origins)
+
+    def _forget(self, looks_QF: FloatArray) -> None:
+        if len(looks_QF):
+            self.examples.forget_nearest(self.examples.whiten(looks_QF))
 
     def nearest(self, view: View, *, count: int) -> list[Neighbour]:
         """The places whose looks are the strangest, apart from each other, each with the example nearest to it."""
-        if view.look_RCF is None:
-            return []
-        map_RC = self.judge(view, self.begin()).copy()
+        distance_RC = self._distances(view)
+        map_RC = _blurred(distance_RC)
         found: list[Neighbour] = []
         while len(found) < count and map_RC.max() > 0:
-            row, column = (int(place) for place in np.unravel_index(map_RC.argmax(), map_RC.shape))
-            whitened_1F = self.examples.whiten(view.look_RCF[row, column][None])
-            found.append(
-                Neighbour(row, column, float(map_RC[row, column]), *self.examples.nearest(whitened_1F))
-            )
-            map_RC[
-                max(0, row - _APART_CELLS) : row + _APART_CELLS + 1,
-                max(0, column - _APART_CELLS) : column + _APART_CELLS + 1,
-            ] = 0
+            peak = np.unravel_index(map_RC.argmax(), map_RC.shape)
+            around = _around(peak, _BLUR_CELLS // 2)
+            places_RC = np.zeros_like(distance_RC)
+            places_RC[around] = distance_RC[around]
+            row, column = (int(place) for place in np.unravel_index(places_RC.argmax(), places_RC.shape))
+            assert view.look_RCF is not None
+            (origin,) = self.examples.nearest(self.examples.whiten(view.look_RCF[row, column][None]))
+            found.append(Neighbour(row, column, float(map_RC[peak]), origin))
+            map_RC[_around(peak, _APART_CELLS)] = 0
         return found
 
     def settle(self) -> None:
@@ -123,10 +127,22 @@ class Appearance(nn.Module):
     def judge(self, view: View, state: LastLook) -> FloatArray:
         """Mean distance of the foreground around each cell; between looks, the last one."""
         if view.look_RCF is not None:
-            foreground_RC = view.foreground_RC
-            distance_RC = np.zeros(self.config.grid_RC, np.float32)
-            if foreground_RC.any():
-                whitened_QF = self.examples.whiten(view.look_RCF[foreground_RC])
-                distance_RC[foreground_RC] = self.examples.distance(whitened_QF)
-            state.map_RC = np.asarray(cv2.blur(distance_RC, (_BLUR_CELLS, _BLUR_CELLS)), np.float32)
+            state.map_RC = _blurred(self._distances(view))
         return state.map_RC
+
+    def _distances(self, view: View) -> FloatArray:
+        """Distance of the look of each cell of the foreground to the nearest example, (R, C)."""
+        distance_RC = np.zeros(self.config.grid_RC, np.float32)
+        if view.look_RCF is not None and view.foreground_RC.any():
+            whitened_QF = self.examples.whiten(view.look_RCF[view.foreground_RC])
+            distance_RC[view.foreground_RC] = self.examples.distance(whitened_QF)
+        return distance_RC
+
+
+def _blurred(distance_RC: FloatArray) -> FloatArray:
+    return np.asarray(cv2.blur(distance_RC, (_BLUR_CELLS, _BLUR_CELLS)), np.float32)
+
+
+def _around(cell: tuple[np.intp, ...], reach: int) -> tuple[slice, ...]:
+    """The cells up to so many rows and columns away."""
+    return tuple(slice(max(0, place - reach), place + reach + 1) for place in cell)

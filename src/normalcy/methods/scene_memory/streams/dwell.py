@@ -58,13 +58,13 @@ class Dwell(nn.Module):
 
     def remember(self, view: View, state: Presence) -> None:
         """Counts presence, once there has been time for it."""
-        self.amend(view, state, 1.0)
+        self.amend(view, state, None)
 
-    def amend(self, view: View, state: Presence, times: float) -> None:
-        """Counts it so many times."""
+    def amend(self, view: View, state: Presence, times_RC: FloatArray | None) -> None:
+        """Counts it so many times, once without."""
         mean_RC = self._presence(view, state)
         if state.seconds_seen >= self.config.dwell.seconds:
-            self.seen.add(mean_RC, scene=view.scene, times=times)
+            self.seen.add(mean_RC, scene=view.scene, times_RC=times_RC)
 
     def settle(self) -> None:
         """Takes what is usual at each place and right around it."""

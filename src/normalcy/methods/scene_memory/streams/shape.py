@@ -52,11 +52,11 @@ class Shape(nn.Module):
 
     def remember(self, view: View, state: None) -> None:
         """Counts the shapes of the foreground."""
-        self.amend(view, state, 1.0)
+        self.amend(view, state, None)
 
-    def amend(self, view: View, state: None, times: float) -> None:
-        """Counts them so many times."""
-        self.usual.add(self._flatness(view), scene=view.scene, times=times)
+    def amend(self, view: View, state: None, times_RC: FloatArray | None) -> None:
+        """Counts them so many times, once without."""
+        self.usual.add(self._flatness(view), scene=view.scene, times_RC=times_RC)
 
     def settle(self) -> None:
         """Takes what is usual."""

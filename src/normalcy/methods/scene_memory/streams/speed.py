@@ -41,11 +41,12 @@ class Speed(nn.Module):
 
     def remember(self, view: View, state: None) -> None:
         """Counts the speeds of all that moves; neighbouring windows share most of their pixels."""
-        self.amend(view, state, 1.0)
+        self.amend(view, state, None)
 
-    def amend(self, view: View, state: None, times: float) -> None:
-        """Counts them so many times."""
-        self.usual.add(_speed(view)[:, ::2], scene=view.scene, times=times)
+    def amend(self, view: View, state: None, times_RC: FloatArray | None) -> None:
+        """Counts them so many times, once without."""
+        times_RC = None if times_RC is None else times_RC[:, ::2]
+        self.usual.add(_speed(view)[:, ::2], scene=view.scene, times_RC=times_RC)
 
     def settle(self) -> None:
         """Takes what is usual."""

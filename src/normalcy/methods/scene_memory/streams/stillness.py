@@ -62,13 +62,13 @@ class Stillness(nn.Module):
 
     def remember(self, view: View, state: Rest) -> None:
         """Counts stillness, once there has been time for some."""
-        self.amend(view, state, 1.0)
+        self.amend(view, state, None)
 
-    def amend(self, view: View, state: Rest, times: float) -> None:
-        """Counts it so many times."""
+    def amend(self, view: View, state: Rest, times_RC: FloatArray | None) -> None:
+        """Counts it so many times, once without."""
         still_RC = self._stillness(view, state)
         if state.seconds_seen >= self.config.dwell.seconds:
-            self.seen.add(still_RC, scene=view.scene, times=times)
+            self.seen.add(still_RC, scene=view.scene, times_RC=times_RC)
 
     def settle(self) -> None:
         """Takes what is usual at each place and right around it."""

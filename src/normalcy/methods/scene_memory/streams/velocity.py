@@ -54,15 +54,16 @@ class Velocity(nn.Module):
 
     def remember(self, view: View, state: None) -> None:
         """Counts the velocity of all that moves."""
-        self.amend(view, state, 1.0)
+        self.amend(view, state, None)
 
-    def amend(self, view: View, state: None, times: float) -> None:
-        """Counts them so many times."""
+    def amend(self, view: View, state: None, times_RC: FloatArray | None) -> None:
+        """Counts them so many times, once without."""
         kind_RC, moves_RC = self._kinds(view)
         rows, columns = np.nonzero(moves_RC)
         place = (view.scene, kind_RC[rows, columns], rows, columns)
         count_SKRC = self.count_SKRC.numpy()
-        count_SKRC[place] = np.maximum(count_SKRC[place] + np.float32(times), 0)
+        times_N = np.float32(1) if times_RC is None else times_RC[rows, columns]
+        count_SKRC[place] = np.maximum(count_SKRC[place] + times_N, 0)
 
     def settle(self) -> None:
         """Chances are taken from the counts when they are first needed."""
