@@ -28,7 +28,7 @@ from normalcy.scoring.window import ClipWindow
 from normalcy.training.card import model_card
 from normalcy.video.reader import ReadOptions, open_video
 from normalcy.workflows.judge import run_of
-from normalcy.workflows.score import expected_frames, scoring_options
+from normalcy.workflows.score import expected_frames, scoring_options, video_stem
 
 RUN_IN_SECONDS = 10.0
 """What streams that take time to see are shown of the video before the span that counts."""
@@ -211,7 +211,7 @@ def _watched(
     options = scoring_options(options, model.spec, frames_per_second=rate, preview=False)
     window = ClipWindow(model.spec, hop_frames=bundle.header.scoring.hop_frames)
     with open_video(source, options) as reader:
-        camera = method.camera(reader.source_id)
+        camera = method.camera(video_stem(source))
         expected = expected_frames(reader.info, options)
         for count, frame in enumerate(reader, start=1):
             if progress:
@@ -264,7 +264,7 @@ def _line(source: str, options: ReadOptions, times: float, region: Region, told_
     told = f"is normal, counted {times:g} times" if times > 0 else "is forgotten"
     when = told_at.isoformat(timespec="seconds")
     where = "" if region == WHOLE_PICTURE else f" within {', '.join(f'{edge:g}' for edge in region)}"
-    return f"{when}: {Path(source).name} from {options.start_seconds:g} s to {end}{where} {told}"
+    return f"{when}: {video_stem(source)} from {options.start_seconds:g} s to {end}{where} {told}"
 
 
 def _place(neighbour: Neighbour, method: SceneMemory) -> StrangePlace:

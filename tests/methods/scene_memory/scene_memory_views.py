@@ -15,7 +15,7 @@ from normalcy.methods.contract import ClipScores, FrameStamp
 from normalcy.methods.scene_memory.camera import Camera
 from normalcy.methods.scene_memory.method import SceneMemory
 from normalcy.methods.scene_memory.scenes import foreground_cells
-from normalcy.methods.scene_memory.settings import SceneMemoryConfig
+from normalcy.methods.scene_memory.settings import AppearanceSettings, SceneMemoryConfig
 from normalcy.methods.scene_memory.view import View
 
 CONFIG = SceneMemoryConfig(
@@ -100,9 +100,10 @@ def scored(method: SceneMemory, film: list[UInt8Array], *, camera: Camera | None
 
 @cache
 def fitted(*, public: bool = False) -> SceneMemory:
-    """A method that remembers a few walks, to be read only; with the trunk's public weights where asked for."""
+    """A method that remembers a few walks, to be read only; with the trunk's public weights, looks tell them apart."""
     torch.manual_seed(0)
-    method = SceneMemory(CONFIG).eval()
+    sharp = AppearanceSettings(examples=60, candidates=400)
+    method = SceneMemory(CONFIG.model_copy(update={"appearance": sharp}) if public else CONFIG).eval()
     if public:
         method.begin_training()
     films = [walk(17, seed=seed) for seed in range(2)]

@@ -63,9 +63,7 @@ def test_what_was_told_to_be_normal_is_less_surprising():
     before = peak(known(), RUN)
     after = amended(RUN, times=50)
     assert peak(after, RUN) < 0.8 * before
-    told = {origin.video for origin in examples_of(after).origins}
-    assert "told" in told
-    assert told > {origin.video for origin in examples_of(known()).origins}
+    assert "told" in {origin.video for origin in examples_of(after).origins}
 
 
 def test_what_is_forgotten_is_surprising_again():

@@ -18,7 +18,8 @@ IntArray = npt.NDArray[np.int64]
 
 _LEAST_VARIANCE = 1e-3  # of the mean
 _TINY = 1e-6
-_NEAR = 0.8  # about the middle of how far normal looks lie from the nearest example
+_USUAL = 1.1  # nineteen of twenty normal looks lie no farther from the nearest example
+_SAME = 0.1
 
 
 class Origin(NamedTuple):
@@ -147,12 +148,12 @@ class Examples(nn.Module):
         self._set_origins(kept)
 
     def add_new(self, whitened_QF: FloatArray, origins: Sequence[Origin]) -> int:
-        """Adds looks until each has an example near it, the strangest first; returns how many.
+        """Adds looks until each is as near to an example as is usual, the strangest first; returns how many.
 
         Memory stays bounded: of more than twice as many as were fitted, those give way that add least to earlier ones.
         """
         distance_Q, chosen = self.distance(whitened_QF), list[int]()
-        while distance_Q.max(initial=0.0) > _NEAR:
+        while distance_Q.max(initial=0.0) > _USUAL:
             strangest = int(distance_Q.argmax())
             chosen.append(strangest)
             away_Q = np.sqrt(np.square(whitened_QF - whitened_QF[strangest]).mean(axis=1))
@@ -162,14 +163,17 @@ class Examples(nn.Module):
             self._bound()
         return len(chosen)
 
-    def forget_nearest(self, whitened_QF: FloatArray) -> int:
-        """Drops the example that is nearest to each look, if it is near; returns how many. One stays in any case."""
-        squares_QN = self._squares(whitened_QF)
-        near_Q = np.sqrt(np.maximum(squares_QN.min(axis=1), 0) / self.dims) <= _NEAR
-        keep_N = np.ones(len(self.example_NF), np.bool_)
-        keep_N[squares_QN.argmin(axis=1)[near_Q]] = False
-        if not keep_N.any():
-            keep_N[squares_QN.min(axis=0).argmax()] = True
+    def forget_seen(self, whitened_QF: FloatArray, *, from_there_N: npt.NDArray[np.bool_]) -> int:
+        """Drops what was learned from these looks; returns how many examples. One stays in any case.
+
+        Args:
+            whitened_QF: Looks.
+            from_there_N: Which examples come from the same time and place; of these go all that could be the centre of
+                such looks, of the others only those that are one of these looks.
+        """
+        distance_N = np.sqrt(np.maximum(self._squares(whitened_QF).min(axis=0), 0) / self.dims)
+        keep_N = distance_N > np.where(from_there_N, _USUAL, _SAME)
+        keep_N[distance_N.argmax()] |= not keep_N.any()
         if not keep_N.all():
             self.forget(keep_N)
         return int((~keep_N).sum())

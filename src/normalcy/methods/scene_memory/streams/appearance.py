@@ -23,6 +23,9 @@ _BLUR_CELLS = 5
 _APART_CELLS = 4
 _CELLS_A_FRAME = 60
 _SETTLES_SECONDS = 0.14
+_SAME_SECONDS = (
+    0.5  # looks are not taken of every frame, and not of the same ones where watching begins elsewhere
+)
 
 
 @dataclass
@@ -84,23 +87,31 @@ class Appearance(nn.Module):
         self._candidates.add(view.look_RCF[rows, columns], origins)
 
     def amend(self, view: View, state: LastLook, times_RC: FloatArray | None) -> None:
-        """Takes looks that no example is near to as examples; below 0, drops those that are nearest."""
+        """Takes looks that are no usual ones as examples; below 0, drops what was learned from these looks."""
         if view.look_RCF is None:
             return
         # Examples that were amended are not to be chosen anew from what was seen before.
         self._candidates = None
         times_RC = np.ones(view.foreground_RC.shape, np.float32) if times_RC is None else times_RC
-        self._forget(view.look_RCF[view.foreground_RC & (times_RC < 0)])
-        rows, columns = np.nonzero(view.foreground_RC & (times_RC > 0))
-        origins = [
-            Origin(*view.where, int(row), int(column)) for row, column in zip(rows, columns, strict=True)
-        ]
-        if origins:
-            self.examples.add_new(self.examples.whiten(view.look_RCF[rows, columns]), origins)
+        added_RC, dropped_RC = view.foreground_RC & (times_RC > 0), view.foreground_RC & (times_RC < 0)
+        if added_RC.any():
+            origins = [Origin(*view.where, int(row), int(column)) for row, column in np.argwhere(added_RC)]
+            self.examples.add_new(self.examples.whiten(view.look_RCF[added_RC]), origins)
+        if dropped_RC.any():
+            whitened_QF = self.examples.whiten(view.look_RCF[dropped_RC])
+            self.examples.forget_seen(whitened_QF, from_there_N=self._from(view, times_RC < 0))
 
-    def _forget(self, looks_QF: FloatArray) -> None:
-        if len(looks_QF):
-            self.examples.forget_nearest(self.examples.whiten(looks_QF))
+    def _from(self, view: View, where_RC: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Which examples come from about the time of a frame, and from some of its cells."""
+        video, _, seconds = view.where
+        return np.array(
+            [
+                origin.video == video
+                and abs(origin.seconds - seconds) <= _SAME_SECONDS
+                and bool(where_RC[origin.row, origin.column])
+                for origin in self.examples.origins
+            ]
+        )
 
     def nearest(self, view: View, *, count: int) -> list[Neighbour]:
         """The places whose looks are the strangest, apart from each other, each with the example nearest to it."""
