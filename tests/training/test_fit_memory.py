@@ -15,27 +15,20 @@ from normalcy.video.frame import Frame
 from tiny_scene import FPS, RUNS, scene, tiny_config
 
 SIZE_PX = (64, 88)
-SETTINGS = (
-    f"model.size_px={list(SIZE_PX)}",
-    "model.trunk=torch",
-    "model.appearance.examples=50",
-    "model.appearance.dims=16",
-)
 
 
 @pytest.fixture(scope="module")
 def configure(tiny_root, tiny_cache):
     def build(*overrides: str) -> FitConfig:
-        return tiny_config(tiny_root, tiny_cache, method="scene-memory", overrides=(*SETTINGS, *overrides))
+        return tiny_config(tiny_root, tiny_cache, method="scene-memory", overrides=overrides)
 
     return build
 
 
 @pytest.fixture(scope="module")
-def fitted(configure, tmp_path_factory) -> tuple[RunFolder, Bundle]:
+def fitted(tiny_memory_run) -> tuple[RunFolder, Bundle]:
     """A run, read only, and the bundle that it made."""
-    run = RunFolder(tmp_path_factory.mktemp("memory"))
-    return run, fit(configure(), run=run)
+    return tiny_memory_run, Bundle.load(tiny_memory_run.path)
 
 
 def memory(bundle: Bundle) -> SceneMemory:
@@ -62,8 +55,7 @@ def frames_of(runs: range | tuple[int, ...]) -> list[Frame]:
 def test_held_out_video_is_remembered_in_the_end(fitted):
     _, bundle = fitted
     seen = {origin.video for origin in memory(bundle).streams["appearance"].examples.origins}
-    assert bundle.header.fit.held_out_videos
-    assert set(bundle.header.fit.held_out_videos) <= seen
+    assert set(bundle.header.fit.held_out_videos) == seen
     assert len(seen) == 3
 
 
@@ -83,8 +75,52 @@ def test_a_runner_is_more_surprising_than_a_walk(fitted):
 
 
 def test_a_preset_sets_what_is_held_out_and_a_user_overrides_it(configure):
-    assert configure().data.held_out_fraction == 0.4
-    assert configure("data.held_out_fraction=0.5").data.held_out_fraction == 0.5
+    assert configure().data.held_out_fraction == 0.5
+    assert configure("data.held_out_fraction=0.3").data.held_out_fraction == 0.3
+
+
+def turns(configure, monkeypatch, *, short_frames: int):
+    """What a fit takes the parts of the score and the calibration from, and the footage."""
+    from normalcy.training import memory as module
+    from normalcy.training.data import load_normal_footage
+    from normalcy.training.fit import build_method
+
+    monkeypatch.setattr(module, "SHORT_FRAMES", short_frames)
+    config = configure('model.streams=["speed"]')
+    method = build_method(config)
+    footage = load_normal_footage(config.data, spec=method.clip, seed=0)
+    return footage, method, module.train_memory(method, footage, settings=config.scoring)
+
+
+def counted(method) -> float:
+    return float(method.streams["speed"].usual.seen.count_SRCB.sum())
+
+
+def test_short_footage_is_held_out_in_turns(configure, monkeypatch):
+    footage, method, (first, second) = turns(configure, monkeypatch, short_frames=1000)
+    assert first.method is method
+    assert second.method is not method
+    assert first.footage == footage.held_out
+    assert second.footage == footage.fitted
+    # Each has seen what the other is measured on, and no more.
+    _, alone, _ = turns(configure, monkeypatch, short_frames=0)
+    assert counted(first.method) == counted(alone)
+    assert 0 < counted(second.method) != counted(alone)
+
+
+def test_of_long_footage_a_part_is_held_out(configure, monkeypatch):
+    footage, method, unseen = turns(configure, monkeypatch, short_frames=0)
+    assert unseen == [(method, footage.held_out)]
+
+
+def test_the_record_says_what_was_held_out_and_in_how_many_turns(fitted):
+    _, bundle = fitted
+    fit_record = bundle.header.fit
+    assert fit_record.held_out_turns == 2
+    assert fit_record.held_out_frames == 90
+    assert len(fit_record.held_out_videos) == 3
+    assert bundle.calibration.frames == 90
+    assert "in 2 turns" in bundle.card
 
 
 def test_streams_that_are_left_out_are_not_in_the_bundle(configure, tmp_path):

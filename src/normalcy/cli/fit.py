@@ -85,5 +85,6 @@ def _say_summary(bundle: "Bundle", calibration: str) -> None:
     taught = f" in {plural(training['epochs'], 'epoch')}" if training else ""
     say(f"[bold green]Fitted[/] {bundle.header.method} on {plural(fit.fitted_frames, 'frame')}{taught}.")
     held_out = escape(", ".join(fit.held_out_videos[:5])) + (", ..." if len(fit.held_out_videos) > 5 else "")
-    say(f"Calibrated on {plural(fit.held_out_frames, 'frame')} that were held out, of {held_out}.")
+    turns = f" in {fit.held_out_turns} turns" if fit.held_out_turns > 1 else ""
+    say(f"Calibrated on {plural(fit.held_out_frames, 'frame')} that were held out{turns}, of {held_out}.")
     say_text(calibration)

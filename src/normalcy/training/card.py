@@ -17,7 +17,7 @@ CARD = """# {title}, fitted on {data}
 | method, preset | `{method}`, `{preset}` |
 | fitted at | {fitted_at}, by normalcy {version} |
 | fitted on | {fitted_frames} frames of normal video |
-| held out | {held_out_frames} frames of normal video ({held_out}) for validation and calibration |
+| held out{turns} | {held_out_frames} frames of normal video ({held_out}) for validation and calibration |
 | time to fit | {fit_seconds} s |
 {training}{amendments}
 ## Calibration
@@ -55,6 +55,7 @@ def model_card(header: BundleHeader, calibration: Calibration, *, fuses_parts: b
         fitted_frames=fit.fitted_frames,
         held_out_frames=fit.held_out_frames,
         held_out=", ".join(fit.held_out_videos),
+        turns=f" in {fit.held_out_turns} turns" if fit.held_out_turns > 1 else "",
         fit_seconds=fit.fit_seconds,
         training=_training_rows(fit.training, watched=definition.validation_name),
         amendments="".join(f"| amended | {line} |\n" for line in fit.amendments),

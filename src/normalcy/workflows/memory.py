@@ -3,6 +3,7 @@
 Letters: R rows and C columns of cells.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -32,6 +33,8 @@ from normalcy.workflows.score import expected_frames, scoring_options, video_ste
 
 RUN_IN_SECONDS = 10.0
 """What streams that take time to see are shown of the video before the span that counts."""
+
+_LATEST_SECONDS = 0.5  # before the time that was asked for, at the end of a video
 
 
 @dataclass(frozen=True)
@@ -146,14 +149,14 @@ def strangest_places(
     method = _memory_of(bundle)
     if _appearance(method) is None:
         raise BundleError("does not watch how things look, so it remembers no looks")
-    found: list[Neighbour] | None = None
+    found, seconds = list[Neighbour](), -math.inf
     span = ReadOptions(start_seconds=max(0.0, at_seconds - RUN_IN_SECONDS), fps=fps)
     for clip, look, camera in _watched(bundle, method, source, span):
-        found = camera.nearest(clip.stamps, look, count=count)
-        if clip.stamps[-1].pts_seconds >= at_seconds:
+        found, seconds = camera.nearest(clip.stamps, look, count=count), clip.stamps[-1].pts_seconds
+        if seconds >= at_seconds:
             break
-    if found is None:
-        raise InputError(f"shows too little before {at_seconds:g} s", where=source)
+    if seconds < at_seconds - _LATEST_SECONDS:
+        raise InputError(f"shows nothing at {at_seconds:g} s", where=source)
     return [_place(neighbour, method) for neighbour in found]
 
 
