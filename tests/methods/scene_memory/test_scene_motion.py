@@ -3,7 +3,8 @@ import pytest
 import torch
 from scene_memory_views import CONFIG, picture
 
-from normalcy.methods.scene_memory.motion import Motion
+from normalcy.methods.scene_memory.motion import Motion, Part, changed_part
+from normalcy.methods.scene_memory.settings import SceneMemoryConfig
 
 HEIGHT, WIDTH = 32, 48  # of the flow
 
@@ -112,3 +113,59 @@ def test_a_few_speeds_make_no_pace():
     velocity_hw2 = still() + np.float32([30, 0])
     np.testing.assert_array_equal(surveyed(velocity_hw2, times=4), Motion(CONFIG).pace_R.numpy())
     np.testing.assert_allclose(surveyed(velocity_hw2, times=5), 30, rtol=1e-4)
+
+
+def large(seed: int = 0) -> np.ndarray:
+    return picture(240, 360, seed=seed, channels=1)[..., 0]
+
+
+def with_patch(frame_HW: np.ndarray, top: int, left: int, *, side: int = 30) -> np.ndarray:
+    changed_HW = frame_HW.copy()
+    changed_HW[top : top + side, left : left + side] = 255 - picture(side, side, seed=9, channels=1)[..., 0]
+    return changed_HW
+
+
+def test_of_frames_that_are_alike_but_for_noise_no_part_has_changed():
+    noise_HW = np.random.default_rng(0).integers(-3, 4, (240, 360))
+    noisy_HW = (large() + noise_HW).astype(np.uint8)
+    assert changed_part(large(), noisy_HW) is None
+    assert (Motion(SceneMemoryConfig()).flow(large(), noisy_HW) == 0).all()
+
+
+@pytest.mark.parametrize(("top", "left"), [(0, 0), (100, 170), (209, 329), (60, 300)])
+def test_the_part_holds_what_changed_with_a_margin(top, left):
+    part = changed_part(large(), with_patch(large(), top, left))
+    assert part.top <= max(0, top - 24)
+    assert part.bottom >= min(240, top + 30 + 24)
+    assert part.left <= max(0, left - 24)
+    assert part.right >= min(360, left + 30 + 24)
+    assert part.top % 48 == part.left % 48 == 0
+    assert part.bottom - part.top >= 144
+    assert part.right - part.left >= 144
+
+
+def test_where_everything_changes_the_part_is_the_whole_picture():
+    assert changed_part(large(), large(seed=1)) == Part(0, 240, 0, 360)
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (64, 360), (136, 200)])
+def test_a_small_picture_is_a_part_at_most(height, width):
+    first_HW = picture(height, width, channels=1)[..., 0]
+    part = changed_part(first_HW, with_patch(first_HW, 20, 20))
+    assert (part.top, part.left) == (0, 0)
+    assert part.bottom <= height
+    assert part.right <= width
+    flow_hw2 = Motion(CONFIG).flow(first_HW, with_patch(first_HW, 20, 20))
+    assert flow_hw2.shape == (height // 2, width // 2, 2)
+
+
+def test_flow_of_the_part_is_nearly_that_of_the_whole_picture():
+    """Refinement reaches a little beyond: 0.1 pixels in the mean over what moves."""
+    motion = Motion(SceneMemoryConfig())
+    first_HW, second_HW = with_patch(large(), 100, 170), with_patch(large(), 102, 175)
+    part = changed_part(first_HW, second_HW)
+    assert (part.bottom - part.top) * (part.right - part.left) < 0.6 * 240 * 360
+    whole_hw2, found_hw2 = motion.flow_of_all(first_HW, second_HW), motion.flow(first_HW, second_HW)
+    moved_hw = np.hypot(whole_hw2[..., 0], whole_hw2[..., 1]) > 1
+    assert moved_hw.sum() > 100
+    assert np.abs(found_hw2 - whole_hw2)[moved_hw].mean() < 0.1

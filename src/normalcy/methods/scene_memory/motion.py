@@ -103,12 +103,13 @@ class Motion(nn.Module):
         if changed := changed_part(first_HW, second_HW):
             part = (slice(changed.top, changed.bottom), slice(changed.left, changed.right))
             half = tuple(slice(side.start // _HALF, side.stop // _HALF) for side in part)
-            flow_hw2[half] = self._flow_of(
+            flow_hw2[half] = self.flow_of_all(
                 np.ascontiguousarray(first_HW[part]), np.ascontiguousarray(second_HW[part])
             )
         return flow_hw2
 
-    def _flow_of(self, first_HW: UInt8Array, second_HW: UInt8Array) -> FloatArray:
+    def flow_of_all(self, first_HW: UInt8Array, second_HW: UInt8Array) -> FloatArray:
+        """The same, looked for everywhere."""
         estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         estimator.setGradientDescentIterations(self.config.flow.iterations)
         estimator.setVariationalRefinementIterations(self.config.flow.refinements)
