@@ -15,6 +15,7 @@ from normalcy.video.frame import Frame
 from tiny_scene import FPS, RUNS, scene, tiny_config
 
 SIZE_PX = (64, 88)
+SIZE_PX_OF_DETECTOR = (64, 96)
 
 
 @pytest.fixture(scope="module")
@@ -137,3 +138,17 @@ def test_missing_weights_cost_no_run_folder(configure, tmp_path):
     with pytest.raises(ConfigError, match=r"nowhere\.pth"):
         fit(configure(f"model.trunk_weights={Path('nowhere.pth')}"), run=RunFolder(folder))
     assert not (folder / "config.yaml").exists()
+
+
+def test_a_detector_that_was_given_is_in_the_bundle_and_its_path_is_not(configure, tmp_path):
+    pytest.importorskip("openvino")
+    from yolox import bright_squares
+
+    detector = bright_squares(tmp_path / "detector.onnx", size_px=SIZE_PX_OF_DETECTOR)
+    words = ('model.streams=["speed", "objects"]', f"model.objects.detector={detector}")
+    run = RunFolder(tmp_path / "run")
+    fit(configure(*words), run=run)
+    detector.unlink()
+    bundle = Bundle.load(run.path)
+    assert bundle.header.model["objects"] == {"least_confidence": 0.3, "most_overlap": 0.45}
+    assert np.isfinite(scores_of(bundle, frames_of(RUNS))).all()

@@ -139,7 +139,8 @@ class Camera:
             foreground_RC=foreground_cells(compared.strange_HW, self.method.config.grid_RC),
             residual_RC2=look["residual_TRC2"][t],
             deviation_HW=self._background.deviation_HW,
-            look_RCF=look["look_RCF"] if last and "look_RCF" in look else None,
+            look_RCF=look.get("look_RCF") if last else None,
+            boxes_N4=look.get("boxes_N4") if last else None,
             is_last=last,
             where=(self.source, stamp.index, stamp.pts_seconds),
         )

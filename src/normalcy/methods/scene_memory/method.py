@@ -16,8 +16,10 @@ A method of this project. Nothing is trained by gradients; what it rests on:
         |                            |            -> shape ----------------+
         |                            |                                     |
         +--> trunk --> looks --------+------------> appearance ------------+
+        |                                                                  |
+        +--> detector, where one is given --------> objects ---------------+
 
-Deviations: none, as it is no reproduction. No detector of objects is used: all of it works on a grid of cells. The
+Deviations: none, as it is no reproduction. It needs no detector of objects: all of it works on a grid of cells. The
 window of the flow, its thresholds and the percentile of speeds come from prototypes that were judged with the labels
 of Ped2's test videos in sight.
 
@@ -36,16 +38,19 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from normalcy.errors import ConfigError
 from normalcy.methods.base import Look, Method, MethodDefinition, Preset
 from normalcy.methods.contract import ClipSpec, FrameStamp, Scores
 from normalcy.methods.scene_memory.camera import Camera
 from normalcy.methods.scene_memory.compensation import residual_energy
+from normalcy.methods.scene_memory.detector import Detector
 from normalcy.methods.scene_memory.fusion import StreamFusion
 from normalcy.methods.scene_memory.motion import Motion
 from normalcy.methods.scene_memory.scenes import Scenes, thumbnail
 from normalcy.methods.scene_memory.settings import SceneMemoryConfig, StreamName
 from normalcy.methods.scene_memory.streams.appearance import Appearance
 from normalcy.methods.scene_memory.streams.dwell import Dwell
+from normalcy.methods.scene_memory.streams.objects import Objects
 from normalcy.methods.scene_memory.streams.residual import Residual
 from normalcy.methods.scene_memory.streams.shape import Shape
 from normalcy.methods.scene_memory.streams.speed import Speed
@@ -82,6 +87,7 @@ class SceneMemory(Method):
         )
         self.motion = Motion(config)
         self.trunk = Trunk(config.trunk) if "appearance" in config.streams else None
+        self.detector = Detector(config.objects) if "objects" in config.streams else None
         self._make_room(scenes=1)
         self.fusion = StreamFusion({name: stream.renews_seconds for name, stream in self.watched()})
 
@@ -96,6 +102,7 @@ class SceneMemory(Method):
             "shape": Shape(config, scenes=scenes),
             "dwell": Dwell(config, scenes=scenes),
             "stillness": Stillness(config, scenes=scenes),
+            "objects": Objects(config, scenes=scenes),
         }
         self.streams = nn.ModuleDict({name: made[name] for name in config.streams})
 
@@ -105,16 +112,25 @@ class SceneMemory(Method):
             yield name, cast("Stream", stream)
 
     def begin_training(self) -> None:
-        """Takes the trunk's weights."""
+        """Takes the trunk's weights, and the detector."""
         if self.trunk:
             self.trunk.load_public(self.config.trunk_weights)
+        if self.detector:
+            if self.config.objects.detector is None:
+                raise ConfigError(
+                    "the stream 'objects' needs a detector",
+                    where="model.objects.detector",
+                    hint="Name an ONNX file of YOLOX, or leave 'objects' out of model.streams",
+                )
+            self.detector.take(self.config.objects.detector)
 
     def make_room(self, shapes: Mapping[str, Sequence[int]]) -> None:
-        """For weights of these shapes: how many scenes and examples there are shows only after fitting."""
+        """For weights of these shapes: how many scenes and examples there are, and how large the detector is."""
         if background := shapes.get("scenes.background_SHW3"):
             self._make_room(scenes=background[0])
         for name, tensor in list(self.named_buffers()):
-            if ".examples." in name and name in shapes and tuple(shapes[name]) != tuple(tensor.shape):
+            grows = ".examples." in name or name == "detector.file_U"
+            if grows and name in shapes and tuple(shapes[name]) != tuple(tensor.shape):
                 owner = self.get_submodule(name.rpartition(".")[0])
                 owner.register_buffer(name.rpartition(".")[2], tensor.new_zeros(tuple(shapes[name])))
 
@@ -134,6 +150,8 @@ class SceneMemory(Method):
             }
             if self.trunk:
                 look["look_RCF"] = self.trunk.look(frames[-1])
+            if self.detector:
+                look["boxes_N4"] = self.detector.boxes(frames[-1])
             looks.append(look)
         for look, move in zip(looks, moves, strict=True):
             look |= move.result()

@@ -7,10 +7,11 @@ from pydantic import Field, model_validator
 
 from normalcy.config import StrictConfig
 
-StreamName = Literal["speed", "velocity", "appearance", "residual", "shape", "dwell", "stillness"]
+StreamName = Literal["speed", "velocity", "appearance", "residual", "shape", "dwell", "stillness", "objects"]
 TrunkBackend = Literal["auto", "openvino", "torch"]
 TrunkPrecision = Literal["auto", "int8", "float"]
-STREAMS: tuple[StreamName, ...] = get_args(StreamName)
+STREAMS: tuple[StreamName, ...] = tuple(name for name in get_args(StreamName) if name != "objects")
+"""What is watched without a detector of objects."""
 
 CELL_PX = 8
 """Side of a cell of the grid that all streams share, in pixels of the scaled frame."""
@@ -68,6 +69,20 @@ class DwellSettings(StrictConfig):
     background_seconds: float = Field(120.0, gt=0)
 
 
+class ObjectSettings(StrictConfig):
+    """Settings of the detector of objects, for the stream `objects`.
+
+    Attributes:
+        detector: File of YOLOX as its ONNX export writes it; fitting takes it into the bundle.
+        least_confidence: Of a box.
+        most_overlap: Of boxes that are two objects, as intersection over union.
+    """
+
+    detector: Path | None = None
+    least_confidence: float = Field(0.3, gt=0, lt=1)
+    most_overlap: float = Field(0.45, gt=0, lt=1)
+
+
 class SceneMemoryConfig(StrictConfig):
     """Settings of scene memory.
 
@@ -75,11 +90,12 @@ class SceneMemoryConfig(StrictConfig):
         size_px: (height, width) that frames are scaled to; multiples of 8.
         look_every_frames: Looks are taken of every so many frames, flow of all.
         spacing_seconds: Frames that follow sooner are passed over.
-        streams: What is watched.
+        streams: What is watched; `objects` only where it is named and a detector is given.
         usual_percentile: What normal footage stays below counts as usual.
         flow: Of the optical flow.
         appearance: Of the memory of looks.
         dwell: Of presence and stillness.
+        objects: Of the detector of objects.
         trunk: What runs the trunk: OpenVINO where installed and PyTorch elsewhere, unless named.
         trunk_precision: What it is fitted to compute in; 8-bit integers where OpenVINO runs it, unless named.
         trunk_weights: File of the trunk's public weights; those of the package that brings them without.
@@ -94,6 +110,7 @@ class SceneMemoryConfig(StrictConfig):
     flow: FlowSettings = FlowSettings()
     appearance: AppearanceSettings = AppearanceSettings()
     dwell: DwellSettings = DwellSettings()
+    objects: ObjectSettings = ObjectSettings()
     trunk: TrunkBackend = "auto"
     trunk_precision: TrunkPrecision = "auto"
     trunk_weights: Path | None = None

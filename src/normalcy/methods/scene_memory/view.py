@@ -1,6 +1,6 @@
 """What the streams get to see of a frame.
 
-Letters: C channels, F features, H and W height and width of the thumbnails, R rows and C columns of cells.
+Letters: C channels, F features, N objects, H and W height and width of the thumbnails, R rows and C columns of cells.
 """
 
 from dataclasses import dataclass
@@ -30,6 +30,7 @@ class View:
         deviation_HW: Of the background, in grey levels.
         residual_RC2: What motion compensation leaves and the picture's gradient, in squared grey levels.
         look_RCF: Look of each cell, as the trunk gives it; None for frames whose look is not taken.
+        boxes_N4: Left, top, right and bottom edge of each object, in pixels; None where no detector looks.
         is_last: Whether it is the last of its clip.
         where: Name of the video, number of the frame and its time, for the record.
     """
@@ -45,6 +46,7 @@ class View:
     deviation_HW: FloatArray
     residual_RC2: FloatArray
     look_RCF: FloatArray | None
+    boxes_N4: FloatArray | None = None
     is_last: bool = True
     where: tuple[str, int, float] = ("", 0, 0.0)
 
