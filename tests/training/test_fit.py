@@ -75,7 +75,7 @@ def test_the_card_tells_the_truth(tiny_run):
 
 def test_the_calibration_saw_the_held_out_video_and_nothing_else(tiny_run, config, footage):
     bundle = Bundle.load(tiny_run.path)
-    again = calibrate(bundle.scoring_model(), footage.held_out, settings=config.scoring)
+    again = calibrate([(bundle.scoring_model(), footage.held_out)], settings=config.scoring)
     found = bundle.calibration.to_json()
     for name, value in again.calibration.to_json().items():
         assert found[name] == (value if isinstance(value, str | None) else pytest.approx(value, rel=1e-5))

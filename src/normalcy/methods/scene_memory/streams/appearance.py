@@ -21,7 +21,7 @@ FloatArray = npt.NDArray[np.float32]
 
 _BLUR_CELLS = 5
 _APART_CELLS = 4
-_CELLS_A_FRAME = 60
+_CELLS_A_FRAME = 150
 _SETTLES_SECONDS = 0.14
 _SAME_SECONDS = (
     0.5  # looks are not taken of every frame, and not of the same ones where watching begins elsewhere
