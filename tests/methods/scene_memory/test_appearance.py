@@ -87,7 +87,8 @@ def test_frames_without_a_look_are_not_remembered():
     assert (stream.examples.example_NF == untouched).all()
 
 
-def test_a_frame_full_of_foreground_gives_no_more_looks_than_sixty():
+def test_a_frame_full_of_foreground_gives_no_more_looks_than_so_many(monkeypatch):
+    monkeypatch.setattr("normalcy.methods.scene_memory.streams.appearance._CELLS_A_FRAME", 60)
     config = CONFIG.model_copy(
         update={"appearance": CONFIG.appearance.model_copy(update={"examples": 1000, "candidates": 1000})}
     )
