@@ -8,7 +8,8 @@ on raw causal scores; mean and deviation over the runs. A table stands beside th
 """
 
 import argparse
-import json
+import os
+import shlex
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
@@ -17,7 +18,9 @@ import numpy as np
 import pyarrow.parquet as pq
 from sklearn.metrics import roc_auc_score
 
+from normalcy.environment import hardware, versions
 from normalcy.methods.scene_memory.method import SceneMemory
+from normalcy.run_folder import write_json, write_text
 from normalcy.scoring.bundle import Bundle
 
 
@@ -61,10 +64,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.json")
     options = parser.parse_args()
     aucs = summary(options.runs)
-    record = {"runs": len(options.runs), "micro_auc": aucs}
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    options.out.with_suffix(".md").write_text(as_table(aucs), encoding="utf-8")
+    paths = [os.path.relpath(path) for path in (*options.runs, options.out)]
+    made = {
+        "command": shlex.join(
+            ["python", "benchmarks/stream_combinations.py", *paths[:-1], "--out", paths[-1]]
+        ),
+        "fits": [Bundle.load(run).header.fit.command for run in options.runs],
+        "versions": versions(),
+        "hardware": hardware(),
+    }
+    write_json(options.out, {"runs": len(options.runs), "micro_auc": aucs, **made})
+    write_text(options.out.with_suffix(".md"), as_table(aucs))
     print(as_table(aucs))
 
 

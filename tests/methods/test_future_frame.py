@@ -142,7 +142,7 @@ def test_terms_are_fused_by_what_they_are_on_normal_video():
     clip = random_clip(method, batch=3)
     parts = method(clip).parts
     assert method.fuses_parts
-    method.observe_parts({name: part_BT.detach().numpy() for name, part_BT in parts.items()})
+    method.observe_parts({name: part_BT.detach().numpy() for name, part_BT in parts.items()}, seconds=10)
     fused = method(clip).score_BT.detach()
     torch.testing.assert_close(fused.mean(), torch.zeros(()), atol=1e-5, rtol=0)
     assert not untrained().fuses_parts

@@ -110,7 +110,7 @@ def test_normal_video_that_was_observed_scores_zero_on_average():
         name: np.concatenate([each.parts[name].detach().numpy() for each in scores])
         for name in scores[0].parts
     }
-    method.observe_parts(normal)
+    method.observe_parts(normal, seconds=10)
     fused = method.fuse({name: torch.from_numpy(values) for name, values in normal.items()})
     assert fused.mean().item() == pytest.approx(0.0, abs=1e-3)
     assert fused.std().item() > 0.1
@@ -125,7 +125,7 @@ def test_terms_of_the_map_are_in_units_of_normal_video():
     maps = []
     for usual in (1.0, 1000.0):
         method = awake(**settings)
-        method.observe_parts({"reconstruction": np.full(3, usual)})
+        method.observe_parts({"reconstruction": np.full(3, usual)}, seconds=10)
         maps.append(method(clip).map_BTHW)
     torch.testing.assert_close(maps[0], 1000 * maps[1])
 
@@ -137,7 +137,9 @@ def test_the_order_of_the_terms_does_not_matter(fusion):
     turned = awake(score_weights=dict(reversed(weights.items())), score_fusion=fusion)
     clip = random_clip()
     rng = np.random.default_rng(0)
-    method.observe_parts({name: rng.lognormal(place, 1 + place, 50) for place, name in enumerate(weights)})
+    method.observe_parts(
+        {name: rng.lognormal(place, 1 + place, 50) for place, name in enumerate(weights)}, seconds=10
+    )
     turned.load_state_dict(method.state_dict())
     torch.testing.assert_close(method(clip).score_BT, turned(clip).score_BT)
     torch.testing.assert_close(method(clip).map_BTHW, turned(clip).map_BTHW)
@@ -150,7 +152,9 @@ def test_a_clip_without_any_error_has_finite_scores_and_maps(fusion, level):
     flat = torch.full((2, 6, 1, HEIGHT, WIDTH), level)
     before = method(flat)
     if fusion == "z-scores":
-        method.observe_parts({name: part_BT.detach().numpy() for name, part_BT in before.parts.items()})
+        method.observe_parts(
+            {name: part_BT.detach().numpy() for name, part_BT in before.parts.items()}, seconds=10
+        )
     for scores in (before, method(flat), method(random_clip())):
         assert torch.isfinite(scores.score_BT).all()
         assert torch.isfinite(scores.map_BTHW).all()

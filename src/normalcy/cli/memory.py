@@ -29,8 +29,12 @@ Place = Annotated[
     typer.Option(
         "--region",
         metavar="L T R B",
-        help="Left, top, right and bottom edge of what counts, as parts of the picture.",
+        help="Left, top, right and bottom edge of where to learn from, as parts of the picture.",
     ),
+]
+Known = Annotated[
+    str | None,
+    typer.Option("--as", metavar="NAME", help="Name of the video in the memory, see `normalcy memory show`."),
 ]
 Rate = Annotated[
     float | None, typer.Option("--fps", metavar="RATE", help="Frames per second of a folder of pictures.")
@@ -93,6 +97,7 @@ def add(
     start_seconds: Start = 0.0,
     end_seconds: End = None,
     region: Place = (0.0, 0.0, 1.0, 1.0),
+    name: Known = None,
     fps: Rate = None,
     times: Annotated[
         float, typer.Option(min=1.0, metavar="N", help="Count it as if it had been seen so many times.")
@@ -101,7 +106,7 @@ def add(
 ) -> None:
     """Tell a detector that a span of video is normal."""
     options = _read_options(start_seconds, end_seconds, fps)
-    _amend(bundle_path, video, options, region=region, times=times, as_json=as_json)
+    _amend(bundle_path, video, options, name=name, region=region, times=times, as_json=as_json)
 
 
 @app.command("forget")
@@ -111,6 +116,7 @@ def forget(
     start_seconds: Start = 0.0,
     end_seconds: End = None,
     region: Place = (0.0, 0.0, 1.0, 1.0),
+    name: Known = None,
     fps: Rate = None,
     times: Annotated[
         float, typer.Option(min=1.0, metavar="N", help="How often it was counted; 1 where it was fitted on.")
@@ -119,7 +125,7 @@ def forget(
 ) -> None:
     """Take a span of video out of what a detector remembers."""
     options = _read_options(start_seconds, end_seconds, fps)
-    _amend(bundle_path, video, options, region=region, times=-times, as_json=as_json)
+    _amend(bundle_path, video, options, name=name, region=region, times=-times, as_json=as_json)
 
 
 def _read_options(start_seconds: float, end_seconds: float | None, fps: float | None) -> "ReadOptions":
@@ -133,6 +139,7 @@ def _amend(
     video: str,
     options: "ReadOptions",
     *,
+    name: str | None,
     region: tuple[float, float, float, float],
     times: float,
     as_json: bool,
@@ -141,7 +148,13 @@ def _amend(
 
     with progress_bar() as progress:
         amended = amend(
-            bundle_path, video, options=options, times=times, region=Region(*region), progress=progress
+            bundle_path,
+            video,
+            options=options,
+            times=times,
+            region=Region(*region),
+            video=name,
+            progress=progress,
         )
     if not as_json:
         done = "Remembered" if times > 0 else "Forgotten"

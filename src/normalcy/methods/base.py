@@ -68,8 +68,13 @@ class Method(nn.Module):
     def observe(self, videos: Iterable[npt.NDArray[np.uint8]]) -> None:
         """Takes what statistics it needs from normal videos, each uint8 (T, C, H, W), before training."""
 
-    def observe_parts(self, parts: Mapping[str, npt.NDArray[np.floating]]) -> None:
-        """Takes what its score needs of the parts of held-out normal video's scores, after training."""
+    def observe_parts(self, parts: Mapping[str, npt.NDArray[np.floating]], *, seconds: float) -> None:
+        """Takes what its score needs of the parts of held-out normal video's scores, after training.
+
+        Args:
+            parts: By name, one value for each frame that was scored itself.
+            seconds: How long that video is.
+        """
 
     def make_room(self, shapes: Mapping[str, Sequence[int]]) -> None:
         """Prepares for weights of these shapes, by name, where they depend on what was fitted on."""

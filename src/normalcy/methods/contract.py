@@ -3,6 +3,8 @@
 Letters: B clips in a batch, T frames (all of the clip, or only the scored ones), C channels, H height, W width.
 """
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,6 +27,7 @@ class ClipSpec:
         scored_frames: Places in the clip that get a score, ascending; all of them when empty.
         value_range: What pixel values 0 and 255 become in `clip_BTCHW`.
         spacing_seconds: Frames that follow the last one taken sooner are passed over; 0 takes all.
+        hop_frames: Frames between the ends of neighbouring clips, where no other number will do.
     """
 
     length_frames: int
@@ -34,6 +37,7 @@ class ClipSpec:
     scored_frames: tuple[int, ...] = ()
     value_range: tuple[float, float] = (0.0, 1.0)
     spacing_seconds: float = 0.0
+    hop_frames: int | None = None
 
     @property
     def span_frames(self) -> int:
@@ -44,6 +48,18 @@ class ClipSpec:
     def scored(self) -> tuple[int, ...]:
         """Places in the clip that get a score, spelled out."""
         return self.scored_frames or tuple(range(self.length_frames))
+
+    def too_soon(self, pts_seconds: float, *, after: float) -> bool:
+        """Whether a frame follows the last one taken by less than the spacing; not where a clock jumped back."""
+        return self.spacing_seconds > 0 and 0 <= pts_seconds - after < self.spacing_seconds
+
+    def taken(self, pts_seconds: Iterable[float]) -> int:
+        """How many of the frames at these times are taken."""
+        count, last = 0, -math.inf
+        for seconds in pts_seconds:
+            if not self.too_soon(seconds, after=last):
+                count, last = count + 1, seconds
+        return count
 
     def in_range(self, clip_BTCHW: "Tensor") -> "Tensor":
         """Clips of uint8 in the range of values that the method reads, float32."""

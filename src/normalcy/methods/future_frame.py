@@ -210,7 +210,7 @@ class FutureFrame(Method):
             raise ConfigError(error.what, where=error.where, hint=f"{error.hint}. {settings}") from error
         self._flow.append(network)
 
-    def observe_parts(self, parts: Mapping[str, npt.NDArray[np.floating]]) -> None:
+    def observe_parts(self, parts: Mapping[str, npt.NDArray[np.floating]], *, seconds: float) -> None:
         """Takes the usual size and spread of each term of the score from held-out normal video."""
         assert self.fuse is not None
         self.fuse.observe(parts)

@@ -229,7 +229,7 @@ class OcrGanVideo(Method):
             terms=get_args(PartName),
         )
 
-    def observe_parts(self, parts: Mapping[str, npt.NDArray[np.floating]]) -> None:
+    def observe_parts(self, parts: Mapping[str, npt.NDArray[np.floating]], *, seconds: float) -> None:
         """Takes the usual size and spread of each term of the score from held-out normal video."""
         self.fuse.observe(parts)
 

@@ -18,7 +18,7 @@ from normalcy.video.frame import Frame
 from normalcy.video.reader import open_video
 
 PICTURE_HEIGHT_PX = 200
-CAMERA_LEAD_SECONDS = 6.0
+CAMERA_LEAD_SECONDS = 60.0
 
 
 def picture_case(
@@ -66,7 +66,7 @@ def _start_seconds(
 ) -> float:
     """A clip before the frame, or where the model knows more of a camera than one clip, a while.
 
-    Then it is where a clip began when it was judged, so that the same clips are seen again.
+    Where no frames are passed over, it is where a clip began when it was judged: the same clips are seen again.
     """
     first = max(0, pick.place - model.spec.span_frames - 1)
     if model.camera(video.name) is None:

@@ -62,9 +62,11 @@ class SourceScorer:
         if clip := self._window.flush():
             batch.append(clip)
         if not batch and not scored:
-            needed = self._model.spec.span_frames
+            spec = self._model.spec
+            apart = f", {spec.spacing_seconds:g} s apart" if spec.spacing_seconds else ""
             raise VideoTooShort(
-                f"has {count} frames, the method needs at least {needed}", where=self._source_id
+                f"has {count} frames, the method needs at least {spec.span_frames}{apart}",
+                where=self._source_id,
             )
         yield from self._score(batch)
         self.finish()

@@ -70,11 +70,9 @@ class ClipWindow:
         return Clip(clip_TCHW, stamps, due, self._source_id)
 
     def _too_soon(self, stamp: FrameStamp) -> bool:
-        """Whether the frame follows the last one by less than the spacing; a clock that jumped back takes it."""
-        if not self._frames or self.spec.spacing_seconds == 0:
-            return False
-        elapsed = stamp.pts_seconds - self._frames[-1][0].pts_seconds
-        return 0 <= elapsed < self.spec.spacing_seconds
+        return bool(self._frames) and self.spec.too_soon(
+            stamp.pts_seconds, after=self._frames[-1][0].pts_seconds
+        )
 
     def _check(self, frame: Frame) -> None:
         expected = (*self.spec.size_px, self.spec.channels)

@@ -101,9 +101,7 @@ def long_enough(held_out: HeldOut) -> list[tuple[ScoringModel, Footage]]:
     Raises:
         CalibrationError: There is none.
     """
-    pairs = [
-        (model, span) for model, spans in held_out for span in spans if len(span) >= model.spec.span_frames
-    ]
+    pairs = [(model, span) for model, spans in held_out for span in spans if span.holds_clip(model.spec)]
     if not pairs:
         raise CalibrationError(f"no held-out video reaches {held_out[0][0].spec.span_frames} frames")
     return pairs

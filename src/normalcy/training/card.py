@@ -57,14 +57,16 @@ def model_card(header: BundleHeader, calibration: Calibration, *, fuses_parts: b
         held_out=", ".join(fit.held_out_videos),
         turns=f" in {fit.held_out_turns} turns" if fit.held_out_turns > 1 else "",
         fit_seconds=fit.fit_seconds,
-        training=_training_rows(fit.training, watched=definition.validation_name),
+        training=_training_rows(fit.training, kind=definition.training, watched=definition.validation_name),
         amendments="".join(f"| amended | {line} |\n" for line in fit.amendments),
         caveat=_caveat(fit.training, fuses_parts=fuses_parts),
         calibration=describe_threshold(header.scoring, calibration),
     )
 
 
-def _training_rows(training: dict[str, Any] | None, *, watched: str) -> str:
+def _training_rows(training: dict[str, Any] | None, *, kind: str, watched: str) -> str:
+    if kind == "memory":
+        return "| training | by memory; what was held out was remembered once the calibration was done |\n"
     if training is None:
         return "| training | none: only the calibration is learned |\n"
     rows = (

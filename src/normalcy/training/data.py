@@ -45,6 +45,10 @@ class Footage:
     def __len__(self) -> int:
         return len(self.frames_TCHW)
 
+    def holds_clip(self, spec: ClipSpec) -> bool:
+        """Whether there are frames enough for a clip."""
+        return spec.taken(self.pts_seconds_T) >= spec.span_frames
+
     def frames(self) -> Iterator[Frame]:
         """The span as frames, as a reader would give them."""
         for image_CHW, index, pts in zip(self.frames_TCHW, self.indices_T, self.pts_seconds_T, strict=True):
@@ -103,8 +107,10 @@ def _decode(
         except UnreadableVideo as error:
             warnings.warn(f"left out: {error}", SkippedVideoWarning, stacklevel=2)
             continue
-        if len(entry) < spec.span_frames:
-            message = f"left out: {video.path} has {len(entry)} frames, a clip needs {spec.span_frames}"
+        taken = spec.taken(entry.pts_seconds_T)
+        if taken < spec.span_frames:
+            apart = f" {spec.spacing_seconds:g} s apart" if spec.spacing_seconds else ""
+            message = f"left out: {video.path} has {taken} frames{apart}, a clip needs {spec.span_frames}"
             warnings.warn(message, SkippedVideoWarning, stacklevel=2)
             continue
         cached.append((video, entry))
@@ -129,7 +135,7 @@ def _require(footage: NormalFootage, spec: ClipSpec, config: DataConfig) -> None
     """Says before hours of training, not after, that there is too little video."""
     needs = (("fitting", footage.fitted, 1), ("calibration", footage.held_out, MIN_FRAMES))
     for purpose, spans, least in needs:
-        frames = sum(len(span) for span in spans if len(span) >= spec.span_frames)
+        frames = sum(len(span) for span in spans if span.holds_clip(spec))
         if frames < least:
             raise DatasetIncomplete(
                 f"too little normal video is left for {purpose}: {frames} frames in spans of {spec.span_frames} "

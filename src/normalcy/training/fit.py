@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from normalcy.config import StrictConfig, build_config, to_yaml
 from normalcy.environment import hardware, versions
-from normalcy.errors import DatasetIncomplete
+from normalcy.errors import ConfigError, DatasetIncomplete
 from normalcy.methods import method_definition
 from normalcy.methods.base import Method
 from normalcy.methods.contract import ClipSpec
@@ -64,6 +64,7 @@ def _fit_claimed(
 ) -> Bundle:
     started = time.perf_counter()
     method = build_method(config)
+    _require_hop(config, method.clip)
     if not (resume and run.finished.is_file()):
         method.begin_training()
     footage = load_normal_footage(config.data, spec=method.clip, seed=config.seed, progress=progress)
@@ -77,8 +78,9 @@ def _fit_claimed(
     trained = time.perf_counter()
     if method.fuses_parts:
         parts = normal_parts(_models(unseen, kept), settings=config.scoring, progress=progress)
+        seconds = sum(len(span) / span.frames_per_second for _, spans in unseen for span in spans)
         for each, _ in unseen:
-            each.observe_parts(parts)
+            each.observe_parts(parts, seconds=seconds)
     result = calibrate(_models(unseen, kept), settings=config.scoring, progress=progress)
     if method_definition(config.method).training == "memory":
         from normalcy.training.memory import remember
@@ -92,7 +94,7 @@ def _fit_claimed(
         seed=config.seed,
         fitted_at=datetime.now(UTC).isoformat(timespec="seconds"),
         fit_seconds=round(before - started + train_seconds + time.perf_counter() - trained, 2),
-        fitted_frames=sum(len(span) for span in footage.fitted),
+        fitted_frames=_fitted_frames(config, footage),
         held_out_frames=sum(len(span) for _, spans in unseen for span in spans),
         held_out_videos=tuple(dict.fromkeys(span.name for _, spans in unseen for span in spans)),
         held_out_turns=len(unseen),
@@ -113,6 +115,15 @@ def build_method(config: FitConfig) -> Method:
     torch.manual_seed(config.seed)
     definition = method_definition(config.method)
     return definition.build(build_config(definition.config, config.model, where="model"))
+
+
+def _require_hop(config: FitConfig, spec: ClipSpec) -> None:
+    if spec.hop_frames not in (None, config.scoring.hop_frames):
+        raise ConfigError(
+            f"is {config.scoring.hop_frames}, but a clip of this method follows every {spec.hop_frames} frames",
+            where="scoring.hop_frames",
+            hint=f"Set scoring.hop_frames={spec.hop_frames} as well",
+        )
 
 
 def _begin(run: RunFolder, config: FitConfig, resume: bool) -> None:
@@ -163,6 +174,12 @@ def _train(
         method, footage, config.training, run=run, seed=config.seed, resume=resume, progress=progress
     )
     return summary, unseen
+
+
+def _fitted_frames(config: FitConfig, footage: NormalFootage) -> int:
+    """What was fitted on in the end: a memory takes what was held out as well."""
+    remembers = method_definition(config.method).training == "memory"
+    return sum(len(span) for span in (*footage.fitted, *(footage.held_out if remembers else ())))
 
 
 def _models(unseen: Sequence[tuple[Method, Sequence[Footage]]], kept: KeptLooks) -> HeldOut:

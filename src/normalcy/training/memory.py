@@ -19,7 +19,8 @@ from normalcy.scoring.window import ClipWindow
 from normalcy.training.data import Footage, NormalFootage
 
 SHORT_FRAMES = 6_000
-"""Ten minutes at ten frames a second. Looks of much more are not kept, and would have to be taken again each time."""
+"""Ten minutes at ten frames a second. The looks of about half of that are kept; those of the rest are taken again for
+each pass, so that turns would cost more the longer the footage is, and be worth less."""
 
 _BATCH_CLIPS = 8
 
@@ -45,13 +46,16 @@ def train_memory(
     where footage is short, a memory of what is held out and what was fitted on.
     """
     everything = [*footage.fitted, *footage.held_out]
+    in_turns = sum(len(span) for span in everything) <= SHORT_FRAMES
     cast("Remembering", method).survey([(span.frames_TCHW, span.pts_seconds_T) for span in everything])
     turns = [Unseen(method, footage.held_out)]
-    if sum(len(span) for span in everything) <= SHORT_FRAMES:
+    if in_turns:
         other = copy.deepcopy(method)
         remember(other, footage.held_out, settings=settings, kept=kept, progress=progress)
         turns.append(Unseen(other, footage.fitted))
-    remember(method, footage.fitted, settings=settings, kept=kept, progress=progress)
+    # Without turns, what is fitted on is not looked at again: room is for what is held out.
+    seen_again = kept if in_turns else None
+    remember(method, footage.fitted, settings=settings, kept=seen_again, progress=progress)
     return turns
 
 
@@ -66,7 +70,7 @@ def remember(
     """Adds footage to what is remembered.
 
     Args:
-        method: Which remembers.
+        method: Which remembers, and is being fitted: what comes from a bundle is amended (`workflows.memory`).
         spans: The footage.
         settings: How clips follow each other.
         kept: What was seen in this footage before.

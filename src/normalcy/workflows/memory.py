@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from normalcy.errors import BundleError, InputError
 from normalcy.methods.base import Look
-from normalcy.methods.scene_memory.camera import Camera
 from normalcy.methods.scene_memory.method import SceneMemory
 from normalcy.methods.scene_memory.settings import CELL_PX
 from normalcy.methods.scene_memory.streams.appearance import Appearance, Neighbour
@@ -32,8 +31,9 @@ from normalcy.workflows.judge import run_of
 from normalcy.workflows.score import expected_frames, scoring_options, video_stem
 
 RUN_IN_SECONDS = 10.0
-"""What streams that take time to see are shown of the video before the span that counts."""
+"""What streams that take time to see are shown of the video before the span that counts, at least."""
 
+_MOST_TIMES = 100_000
 _LATEST_SECONDS = 0.5  # before the time that was asked for, at the end of a video
 
 
@@ -150,8 +150,9 @@ def strangest_places(
     if _appearance(method) is None:
         raise BundleError("does not watch how things look, so it remembers no looks")
     found, seconds = list[Neighbour](), -math.inf
-    span = ReadOptions(start_seconds=max(0.0, at_seconds - RUN_IN_SECONDS), fps=fps)
-    for clip, look, camera in _watched(bundle, method, source, span):
+    span = ReadOptions(start_seconds=max(0.0, at_seconds - _run_in_seconds(method)), fps=fps)
+    camera = method.camera(video_stem(source))
+    for clip, look in _watched(bundle, method, source, span):
         found, seconds = camera.nearest(clip.stamps, look, count=count), clip.stamps[-1].pts_seconds
         if seconds >= at_seconds:
             break
@@ -167,6 +168,7 @@ def amend(
     options: ReadOptions,
     times: float,
     region: Region = WHOLE_PICTURE,
+    video: str | None = None,
     told_at: datetime | None = None,
     progress: Progress | None = None,
 ) -> Amended:
@@ -176,8 +178,10 @@ def amend(
         bundle_path: Bundle, or the run folder that holds it; it is replaced as a whole at the end, or not at all.
         source: Video.
         options: The span.
-        times: As if it had been seen so many times; below 0 it is taken out.
-        region: Where in the picture; the rest of it changes nothing.
+        times: As if it had been seen so many times, 1 to 100,000; below 0 it is taken out.
+        region: Where in the picture to learn from. What is learned of speed, residual and shape holds for the whole
+            rows, and what is learned of looks for the whole picture.
+        video: Name of the video in the memory, where it was fitted on; without, the one that fits the source.
         told_at: When, for the record; now without.
         progress: Called with what is being done, how much is done and how much there is.
 
@@ -186,14 +190,18 @@ def amend(
         InputError: The video cannot be read, or has nothing in the span, or the region is none.
         RunFolderBusy: Another process writes there.
     """
+    if not (math.isfinite(times) and 1 <= abs(times) <= _MOST_TIMES):
+        raise InputError(f"{times:g} times is not from 1 to {_MOST_TIMES}", hint="50 is a good start")
+    Bundle.load(bundle_path)  # Nothing is claimed where there is none.
     with RunFolder(run_of(bundle_path)).claimed():
         bundle = Bundle.load(bundle_path)
         method = _memory_of(bundle)
         before, frames, rate = _example_count(method), 0, bundle.header.frames_per_second
         times_RC = np.where(region.cells(method), np.float32(times), np.float32(0))
         start_seconds = options.start_seconds
-        reading = replace(options, start_seconds=max(0.0, start_seconds - RUN_IN_SECONDS))
-        for clip, look, camera in _watched(bundle, method, source, reading, progress):
+        reading = replace(options, start_seconds=max(0.0, start_seconds - _run_in_seconds(method)))
+        camera = method.camera(video or _known_as(source, method), trusts_first=False)
+        for clip, look in _watched(bundle, method, source, reading, progress):
             camera.amend(clip.stamps, look, times_RC=times_RC, start_seconds=start_seconds)
             frames += sum(stamp.pts_seconds >= start_seconds for stamp in clip.due)
         if not frames:
@@ -207,22 +215,26 @@ def amend(
 
 def _watched(
     bundle: Bundle, method: SceneMemory, source: str, options: ReadOptions, progress: Progress | None = None
-) -> Iterator[tuple[Clip, Look, Camera]]:
-    """The clips of a source as scoring would see them, each with its look and the camera that follows them."""
+) -> Iterator[tuple[Clip, Look]]:
+    """The clips of a source as scoring would see them, each with its look."""
     model = TorchModel(method)
     rate = bundle.header.frames_per_second
     options = scoring_options(options, model.spec, frames_per_second=rate, preview=False)
     window = ClipWindow(model.spec, hop_frames=bundle.header.scoring.hop_frames)
     with open_video(source, options) as reader:
-        camera = method.camera(video_stem(source))
         expected = expected_frames(reader.info, options)
         for count, frame in enumerate(reader, start=1):
             if progress:
                 progress(f"looking at {reader.source_id}", min(count, expected), expected)
             if clip := window.push(frame):
-                yield clip, _look(model, clip), camera
+                yield clip, _look(model, clip)
     if clip := window.flush():
-        yield clip, _look(model, clip), camera
+        yield clip, _look(model, clip)
+
+
+def _run_in_seconds(method: SceneMemory) -> float:
+    dwell = method.config.dwell
+    return max(RUN_IN_SECONDS, 2 * dwell.still_seconds, 4 * dwell.seconds)
 
 
 def _look(model: TorchModel, clip: Clip) -> Look:
@@ -244,6 +256,18 @@ def _appearance(method: SceneMemory) -> Appearance | None:
     stream = dict(method.streams.items()).get("appearance")
     assert stream is None or isinstance(stream, Appearance)
     return stream
+
+
+def _known_as(source: str, method: SceneMemory) -> str:
+    """The name under which a source is remembered: its path without what lies above its dataset; else its stem."""
+    path = Path(source).absolute()
+    appearance = _appearance(method)
+    known = {origin.video for origin in appearance.examples.origins} if appearance else set()
+    for depth in range(len(path.parts) - 1, 0, -1):
+        name = "/".join((*path.parts[depth:-1], path.stem))
+        if name in known:
+            return name
+    return video_stem(source)
 
 
 def _example_count(method: SceneMemory) -> int:

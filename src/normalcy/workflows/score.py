@@ -142,7 +142,8 @@ def score_video(
     )
     with ExitStack() as stack:
         reader = stack.enter_context(open_video(source, options, source_id=name))
-        _warn_of_rate(reader.info, bundle, reader.source_id)
+        spaces_frames = model.spec.spacing_seconds > 0
+        _warn_of_rate(reader.info, bundle, reader.source_id, spaces_frames=spaces_frames)
         scorer = SourceScorer(
             model,
             settings=bundle.header.scoring,
@@ -188,9 +189,10 @@ def scoring_options(
     )
 
 
-def _warn_of_rate(info: VideoInfo, bundle: Bundle, name: str) -> None:
+def _warn_of_rate(info: VideoInfo, bundle: Bundle, name: str, *, spaces_frames: bool) -> None:
+    """Warns where a method that takes every frame is given another rate."""
     fitted = bundle.header.frames_per_second
-    if abs(info.fps / fitted - 1) > RATE_TOLERANCE:
+    if abs(info.fps / fitted - 1) > RATE_TOLERANCE and not spaces_frames:
         message = (
             f"{name}: has {info.fps:.3g} frames per second, the detector was fitted at {fitted:.3g}. Things move "
             "another distance from frame to frame, so neither scores nor false-alarm rates can be trusted."

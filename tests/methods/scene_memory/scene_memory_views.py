@@ -37,7 +37,6 @@ def view(**changes: Any) -> View:
         "scene": 0,
         "seconds": 0.1,
         "velocity_RC2": np.zeros((ROWS, COLUMNS, 2), np.float32),
-        "moving_RC": np.zeros((ROWS, COLUMNS), np.float32),
         "thumb_HW3": np.full((THUMB_HEIGHT, THUMB_WIDTH, 3), 100, np.float32),
         "strange_HW": np.zeros((THUMB_HEIGHT, THUMB_WIDTH), np.float32),
         "new_HW": np.zeros((THUMB_HEIGHT, THUMB_WIDTH), np.float32),
@@ -117,6 +116,7 @@ def fitted(*, public: bool = False) -> SceneMemory:
     method.settle()
     found = scored(method, walk(17, seed=2))
     method.observe_parts(
-        {name: np.concatenate([each.parts[name] for each in found]) for name in CONFIG.streams}
+        {name: np.concatenate([each.parts[name] for each in found]) for name in CONFIG.streams},
+        seconds=1.5,
     )
     return method

@@ -62,7 +62,7 @@ def test_parts_without_anything_in_them_have_a_finite_score():
 
 def test_a_stream_that_says_nothing_as_on_held_out_video_adds_no_more_than_its_usual_surprise():
     method = SceneMemory(CONFIG)
-    method.observe_parts({"stillness": np.zeros(100, np.float32)})
+    method.observe_parts({"stillness": np.zeros(100, np.float32)}, seconds=10)
     # Two pairs of witnesses and three others.
     assert fused(method, stillness=0.0) == pytest.approx(np.cbrt(5) * np.log(2), abs=0.1)
 
@@ -77,7 +77,7 @@ def test_one_part_far_out_outweighs_all_that_are_a_little_high():
 def test_parts_are_in_deviations_of_held_out_video():
     method = SceneMemory(CONFIG)
     normal = np.exp(np.random.default_rng(0).normal(3, 0.5, 1000))
-    method.observe_parts(dict.fromkeys(CONFIG.streams, normal))
+    method.observe_parts(dict.fromkeys(CONFIG.streams, normal), seconds=1e6)
     plain = SceneMemory(CONFIG)
     for deviations in (-1, 0, 2):
         shifted = dict.fromkeys(CONFIG.streams, np.exp(3 + 0.5 * deviations))

@@ -38,14 +38,16 @@ class Camera:
     Attributes:
         method: Whose memory it is judged by; many cameras share it.
         source: Which video, for the record of what is remembered.
+        trusts_first: Whether what the first frame shows has been there for long, such as a parked car.
     """
 
     method: "SceneMemory"
     source: str = ""
+    trusts_first: bool = True
     _background: Background | None = None
     _states: dict[str, Any] = field(default_factory=dict)
     _smoothers: dict[str, Smoother] = field(default_factory=dict)
-    _seen: int = -1
+    _seen: FrameStamp | None = None
     _last: _Verdict | None = None
 
     def scores(self, stamps: tuple[FrameStamp, ...], look: Look) -> ClipScores:
@@ -108,31 +110,32 @@ class Camera:
         """Views of the scored frames, None where one was seen already."""
         for t, place in enumerate(self.method.clip.scored):
             stamp, before = stamps[place], stamps[place - 1]
-            if stamp.index <= self._seen:
+            if self._seen and stamp.index <= self._seen.index:
                 yield None
                 continue
-            self._seen = stamp.index
-            yield self._view(
-                stamp,
-                look,
-                t,
-                seconds=_elapsed(before, stamp, usual=self.method.config.spacing_seconds),
-                last=place == len(stamps) - 1,
-            )
+            usual = self.method.config.spacing_seconds
+            apart, since = (_elapsed(other, stamp, usual=usual) for other in (before, self._seen or before))
+            self._seen = stamp
+            if since > _GAP_SECONDS:
+                self._background = None
+            yield self._view(stamp, look, t, apart=apart, seconds=since, last=place == len(stamps) - 1)
 
-    def _view(self, stamp: FrameStamp, look: Look, t: int, *, seconds: float, last: bool) -> View:
+    def _view(
+        self, stamp: FrameStamp, look: Look, t: int, *, apart: float, seconds: float, last: bool
+    ) -> View:
+        """What streams get to see: `apart` lie between the two frames of the flow, `seconds` since the last view."""
         thumb_HW3 = look["thumb_THW3"][t]
-        if self._background is None:
-            self._background = Background(self.method.scenes, self.method.scenes.nearest(thumb_HW3))
+        if self._background is None or self._background.has_left(thumb_HW3, seconds=seconds):
+            scene = self.method.scenes.nearest(thumb_HW3)
+            self._background = Background(self.method.scenes, scene, trusts_first=self.trusts_first)
             self._states = {name: stream.begin() for name, stream in self.method.watched()}
             self._smoothers = {name: stream.smoother() for name, stream in self.method.watched()}
         compared = self._background.compare(thumb_HW3, seconds=seconds)
-        movement = self.method.motion.movement(look["flow_Thw2"][t], seconds)
+        movement = self.method.motion.movement(look["flow_Thw2"][t], apart)
         return View(
             scene=self._background.scene,
             seconds=seconds,
             velocity_RC2=movement.velocity_RC2,
-            moving_RC=movement.moving_RC,
             thumb_HW3=compared.image_HW3,
             strange_HW=compared.strange_HW,
             new_HW=compared.new_HW,
@@ -154,6 +157,7 @@ class Camera:
 
 
 _LEAST_SECONDS = 0.02
+_GAP_SECONDS = 10.0  # after such a gap, watching begins anew
 
 
 def _elapsed(before: FrameStamp, after: FrameStamp, *, usual: float) -> float:

@@ -40,7 +40,7 @@ class Detector(nn.Module):
         self.register_buffer("file_U", torch.zeros(1, dtype=torch.uint8))
         self._run: Callable[[FloatArray], FloatArray] | None = None
         self._size_px = (0, 0)
-        self.register_load_state_dict_post_hook(lambda *_: self._forget_run())  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_post_hook(lambda module, _: module._forget_run())  # type: ignore[no-untyped-call]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Detector":
         """A copy that opens the file for itself."""

@@ -182,8 +182,8 @@ class Examples(nn.Module):
         count = len(self.example_NF)
         if count <= 2 * self.limit:
             return
-        squares_NN = self._squares(self.example_NF.numpy())
-        squares_NN[np.triu_indices(count)] = np.inf
+        earlier_NN = np.tri(count, k=-1, dtype=np.bool_)
+        squares_NN = np.where(earlier_NN, self._squares(self.example_NF.numpy()), np.float32(np.inf))
         keep_N = np.ones(count, np.bool_)
         keep_N[np.argsort(squares_NN.min(axis=1), kind="stable")[: count - 2 * self.limit]] = False
         self.forget(keep_N)

@@ -78,12 +78,15 @@ class SceneMemory(Method):
     def __init__(self, config: SceneMemoryConfig) -> None:
         super().__init__()
         self.config = config
+        # Of what is drawn by chance, as weights would be.
+        self._seed = torch.initial_seed() % 2**32
         self.clip = ClipSpec(
             config.look_every_frames + 1,
             config.size_px,
             channels=3,
             scored_frames=tuple(range(1, config.look_every_frames + 1)),
             spacing_seconds=config.spacing_seconds,
+            hop_frames=config.look_every_frames,
         )
         self.motion = Motion(config)
         self.trunk = Trunk(config.trunk) if "appearance" in config.streams else None
@@ -97,7 +100,7 @@ class SceneMemory(Method):
         made: dict[StreamName, nn.Module] = {
             "speed": Speed(config, scenes=scenes),
             "velocity": Velocity(config, scenes=scenes),
-            "appearance": Appearance(config),
+            "appearance": Appearance(config, seed=self._seed),
             "residual": Residual(config, scenes=scenes),
             "shape": Shape(config, scenes=scenes),
             "dwell": Dwell(config, scenes=scenes),
@@ -164,9 +167,9 @@ class SceneMemory(Method):
         left = [residual_energy(*pair, flow) for pair, flow in zip(pairs, flows, strict=True)]
         return {"flow_Thw2": np.stack(flows), "residual_TRC2": np.stack(left)}
 
-    def camera(self, source: str = "") -> Camera:
-        """State of a camera that is judged by this memory."""
-        return Camera(self, source)
+    def camera(self, source: str = "", *, trusts_first: bool = True) -> Camera:
+        """State of a camera that is judged by this memory; `trusts_first` as in `Camera`."""
+        return Camera(self, source, trusts_first)
 
     def fuse(self, values: Mapping[str, float], maps: Mapping[str, FloatArray]) -> tuple[float, FloatArray]:
         """Score and map: how surprising the streams are for what held-out normal video shows."""
@@ -214,10 +217,9 @@ class SceneMemory(Method):
         for _, stream in self.watched():
             stream.settle()
 
-    def observe_parts(self, parts: Mapping[str, npt.NDArray[np.floating]]) -> None:
-        """Takes mean and deviation of each stream on held-out normal video."""
-        frames = len(next(iter(parts.values())))
-        self.fusion.observe(parts, seconds=frames * self.config.spacing_seconds)
+    def observe_parts(self, parts: Mapping[str, npt.NDArray[np.floating]], *, seconds: float) -> None:
+        """Takes mean and deviation of each stream on so many seconds of held-out normal video."""
+        self.fusion.observe(parts, seconds=seconds)
 
 
 @cache

@@ -3,6 +3,7 @@
 Letters: S scenes, T frames, H and W height and width of the thumbnails.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -24,7 +25,9 @@ _MOST_THUMBS = 400
 _MEDIAN_OF_NORMAL = 0.6745
 _STRANGE = 3.0
 _NEIGHBOURS_PX = 3
-_FOLLOW = 0.1
+_FOLLOW_SECONDS = 0.95
+_MOST_SCENES = 16
+_CHECK_SECONDS, _CHECKS = 2.0, 3  # a camera that shows another scene so often in a row has turned to it
 _REACH_CELLS = 3
 _FOREGROUND = 2.0
 _FAR = 8.0
@@ -56,13 +59,16 @@ class Scenes(nn.Module):
         return len(self.background_SHW3)
 
     def survey(self, videos: Sequence[npt.NDArray[np.uint8]]) -> None:
-        """Tells the scenes apart from thumbnails of each stretch of footage, each uint8 (T, H, W, 3)."""
+        """Tells the scenes apart from thumbnails of each stretch of footage, each uint8 (T, H, W, 3).
+
+        There are no more than 16: what comes after is of the scene that it is most alike.
+        """
         groups: list[list[UInt8Array]] = []
         means: list[FloatArray] = []
         for thumbs_THW3 in videos:
             median_HW3 = np.median(thumbs_THW3, axis=0).astype(np.float32)
             away = [_difference(median_HW3, known) for known in means]
-            if away and min(away) <= self.config.scene_difference:
+            if away and (min(away) <= self.config.scene_difference or len(groups) == _MOST_SCENES):
                 groups[int(np.argmin(away))].append(thumbs_THW3)
             else:
                 groups.append([thumbs_THW3])
@@ -103,17 +109,33 @@ class Comparison(NamedTuple):
 class Background:
     """The background that one camera shows at present: of its scene, and moving slowly with the light.
 
+    Args:
+        scenes: All of them.
+        scene: Which it begins as.
+        trusts_first: Whether what the first frame shows has been there for long.
+
     Attributes:
         scene: Which.
         deviation_HW: How far pixels of it usually stray, in grey levels.
     """
 
-    def __init__(self, scenes: Scenes, scene: int) -> None:
+    def __init__(self, scenes: Scenes, scene: int, *, trusts_first: bool = True) -> None:
         self.scene = scene
+        self._scenes, self._trusts_first = scenes, trusts_first
+        self._unchecked_seconds, self._elsewhere = 0.0, 0
         self._seconds = scenes.config.dwell.background_seconds
         self._background_HW3 = scenes.background_SHW3[scene].numpy().copy()
         self.deviation_HW = scenes.deviation_SHW[scene].numpy()
         self._found: _Found | None = None
+
+    def has_left(self, thumb_HW3: UInt8Array, *, seconds: float) -> bool:
+        """Whether the camera has been showing another of the scenes for a while."""
+        self._unchecked_seconds += seconds
+        if self._scenes.count == 1 or self._unchecked_seconds < _CHECK_SECONDS:
+            return False
+        self._unchecked_seconds = 0.0
+        self._elsewhere = self._elsewhere + 1 if self._scenes.nearest(thumb_HW3) != self.scene else 0
+        return self._elsewhere >= _CHECKS
 
     def compare(self, thumb_HW3: UInt8Array, *, seconds: float) -> Comparison:
         """Compares a frame with the background, which then follows a little."""
@@ -121,11 +143,11 @@ class Background:
         image_HW3 /= _gain(image_HW3, self._background_HW3)
         strange_HW = self._strange(image_HW3, self._background_HW3)
         if self._found is None:
-            self._found = _Found(image_HW3.copy(), strange_HW > _STRANGE)
-        self._found.follow(image_HW3, self._strange(image_HW3, self._found.image_HW3))
+            self._found = _Found(image_HW3.copy(), (strange_HW > _STRANGE) & self._trusts_first)
+        self._found.follow(image_HW3, self._strange(image_HW3, self._found.image_HW3), seconds=seconds)
         reach_HW1 = self.deviation_HW[..., None]
         away_HW3 = np.clip(image_HW3 - self._background_HW3, -reach_HW1, reach_HW1)
-        self._background_HW3 += away_HW3 * (seconds / self._seconds)
+        self._background_HW3 += away_HW3 * min(1.0, seconds / self._seconds)
         # The largest of three channels strays by more than one; twice as much is noise that training has not seen.
         noise = float(np.median(strange_HW)) / (2 * _MEDIAN_OF_NORMAL)
         strange_HW /= max(1.0, noise)
@@ -142,10 +164,10 @@ class _Found:
     image_HW3: FloatArray
     held_HW: npt.NDArray[np.bool_]
 
-    def follow(self, image_HW3: FloatArray, strange_HW: FloatArray) -> None:
+    def follow(self, image_HW3: FloatArray, strange_HW: FloatArray, *, seconds: float) -> None:
         """Lets go of what has changed; among neighbours, for noise changes single pixels in every frame."""
         self.held_HW &= cv2.blur(strange_HW, (_NEIGHBOURS_PX, _NEIGHBOURS_PX)) <= _STRANGE
-        self.image_HW3 += _FOLLOW * (image_HW3 - self.image_HW3)
+        self.image_HW3 += (1 - math.exp(-seconds / _FOLLOW_SECONDS)) * (image_HW3 - self.image_HW3)
 
 
 def largest_channel(image_HW3: FloatArray) -> FloatArray:

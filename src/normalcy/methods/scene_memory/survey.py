@@ -3,6 +3,7 @@
 Letters: T frames, C channels, H height, W width, h and w half of them.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 
 import cv2
@@ -64,8 +65,8 @@ def _picture(frame_CHW: UInt8Array) -> UInt8Array:
 
 
 def _step(seconds_T: npt.NDArray[np.float64], spacing_seconds: float) -> int:
-    """Frames between those that are looked at."""
+    """Frames between those that are looked at: the first that does not follow too soon."""
     if len(seconds_T) < 2:
         return 1
     interval = float(seconds_T[-1] - seconds_T[0]) / (len(seconds_T) - 1)
-    return max(1, round(spacing_seconds / interval)) if interval > 0 else 1
+    return max(1, math.ceil(spacing_seconds / interval - 1e-6)) if interval > 0 else 1

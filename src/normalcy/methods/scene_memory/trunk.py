@@ -64,6 +64,9 @@ class Trunk(nn.Module):
 
     Args:
         backend: What runs it; "auto" takes OpenVINO where that is installed, and PyTorch elsewhere.
+
+    Raises:
+        ConfigError: OpenVINO was named and is not installed.
     """
 
     range_N: Tensor
@@ -71,11 +74,17 @@ class Trunk(nn.Module):
     def __init__(self, backend: TrunkBackend = "auto") -> None:
         super().__init__()
         self.backend: TrunkBackend = installed_backend() if backend == "auto" else backend
+        if self.backend == "openvino" and installed_backend() != "openvino":
+            raise ConfigError(
+                "OpenVINO is not installed",
+                where="model.trunk",
+                hint="pip install normalcy[openvino], or leave it out",
+            )
         self.network = EfficientNetLite0Features().requires_grad_(False).eval()
         self.register_buffer("range_N", torch.zeros(len(self.network.blocks)))
         self._compiled = _Compiled()
         self._run: Run | None = None
-        self.register_load_state_dict_post_hook(lambda *_: self._forget_run())  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_post_hook(lambda module, _: module._forget_run())  # type: ignore[no-untyped-call]
 
     def _forget_run(self) -> None:
         """What was compiled holds other weights."""

@@ -22,7 +22,6 @@ class View:
         scene: Which of the scenes it shows.
         seconds: Since the frame before.
         velocity_RC2: Windowed mean velocity, in pixels a second.
-        moving_RC: Part of each window that moves.
         thumb_HW3: Thumbnail, light made even, float32 grey levels.
         strange_HW: How many usual deviations each pixel lies from the background.
         new_HW: The same, 0 for what has been there since watching began.
@@ -38,7 +37,6 @@ class View:
     scene: int
     seconds: float
     velocity_RC2: FloatArray
-    moving_RC: FloatArray
     thumb_HW3: FloatArray
     strange_HW: FloatArray
     new_HW: FloatArray

@@ -60,6 +60,7 @@ class Appearance(nn.Module):
         self.config = config
         settings = config.appearance
         self.examples = Examples(WIDTH, dims=settings.dims, count=settings.examples)
+        self._seed = seed
         self._candidates: Candidates | None = None
         self._random = np.random.default_rng(seed)
 
@@ -72,11 +73,14 @@ class Appearance(nn.Module):
         return Average(_SETTLES_SECONDS)
 
     def remember(self, view: View, state: LastLook) -> None:
-        """Keeps looks of the foreground as candidates for examples."""
+        """Keeps looks of the foreground as candidates, which `settle` chooses all examples from.
+
+        That is for fitting; a memory that comes from a bundle has no candidates, and is amended instead.
+        """
         if view.look_RCF is None:
             return
         if self._candidates is None:
-            self._candidates = Candidates(self.config.appearance.candidates)
+            self._candidates = Candidates(self.config.appearance.candidates, seed=self._seed)
         rows, columns = np.nonzero(view.foreground_RC)
         if len(rows) > _CELLS_A_FRAME:
             some = np.sort(self._random.choice(len(rows), _CELLS_A_FRAME, replace=False))
@@ -133,7 +137,7 @@ class Appearance(nn.Module):
     def settle(self) -> None:
         """Chooses the examples; candidates stay, in case that more footage follows."""
         if self._candidates:
-            self.examples.learn(self._candidates)
+            self.examples.learn(self._candidates, seed=self._seed)
 
     def judge(self, view: View, state: LastLook) -> FloatArray:
         """Mean distance of the foreground around each cell; between looks, the last one."""

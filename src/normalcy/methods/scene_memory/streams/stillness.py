@@ -3,6 +3,7 @@
 Letters: R rows and C columns of cells, H and W height and width of the thumbnails.
 """
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -20,7 +21,7 @@ from normalcy.methods.scene_memory.view import View
 FloatArray = npt.NDArray[np.float32]
 
 _SAME_DEVIATIONS = 2.5
-_FOLLOW = 0.3
+_FOLLOW_SECONDS = 0.28
 _BLUR_PX = 5
 _LEAST_USUAL_SECONDS = 0.15
 _REACH_CELLS = (2, 2)
@@ -88,7 +89,8 @@ class Stillness(nn.Module):
         rests_HW = same_HW & (view.new_HW > self.config.dwell.foreground)
         longer_HW = np.minimum(state.seconds_HW + view.seconds, self.config.dwell.still_seconds)
         state.seconds_HW = np.where(rests_HW, longer_HW, 0).astype(np.float32)
-        state.image_HW3 += away_HW3 * np.where(same_HW, _FOLLOW, 1.0)[..., None].astype(np.float32)
+        follow = 1 - math.exp(-view.seconds / _FOLLOW_SECONDS)
+        state.image_HW3 += away_HW3 * np.where(same_HW, follow, 1.0)[..., None].astype(np.float32)
         state.seconds_seen += view.seconds
         rows, columns = self.config.grid_RC
         blurred_HW = cv2.blur(state.seconds_HW, (_BLUR_PX, _BLUR_PX))

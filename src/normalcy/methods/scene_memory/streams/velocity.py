@@ -43,7 +43,7 @@ class Velocity(nn.Module):
         self.register_buffer("count_SKRC", torch.zeros(scenes, _KINDS, *config.grid_RC))
         self.register_buffer("pace_R", torch.ones(config.grid_RC[0]))
         self._surprise_SKRC: FloatArray | None = None
-        self.register_load_state_dict_post_hook(lambda *_: self.settle())  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_post_hook(lambda module, _: module.settle())  # type: ignore[no-untyped-call]
 
     def begin(self) -> None:
         """Nothing is kept."""
