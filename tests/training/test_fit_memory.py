@@ -152,3 +152,23 @@ def test_a_detector_that_was_given_is_in_the_bundle_and_its_path_is_not(configur
     bundle = Bundle.load(run.path)
     assert bundle.header.model["objects"] == {"least_confidence": 0.3, "most_overlap": 0.45}
     assert np.isfinite(scores_of(bundle, frames_of(RUNS))).all()
+
+
+def test_clips_must_follow_each_other_as_looks_are_taken(configure, tmp_path):
+    from normalcy.errors import ConfigError
+
+    with pytest.raises(ConfigError, match=r"Set scoring\.hop_frames=2 as well") as raised:
+        fit(configure("model.look_every_frames=2"), run=RunFolder(tmp_path / "run"))
+    assert raised.value.where == "scoring.hop_frames"
+    fit(configure("model.look_every_frames=2", "scoring.hop_frames=2"), run=RunFolder(tmp_path / "other"))
+
+
+def test_evidence_is_as_long_as_the_held_out_video(fitted):
+    _, bundle = fitted
+    assert float(bundle.weights["fusion.held_out_seconds"]) == pytest.approx(9.0, abs=0.1)
+
+
+def test_the_card_says_that_it_was_fitted_by_memory_on_all_footage(fitted):
+    _, bundle = fitted
+    assert bundle.header.fit.fitted_frames == 90
+    assert "| training | by memory;" in bundle.card

@@ -131,3 +131,21 @@ def test_the_rate_is_the_mean_rate():
     assert footage_at(0, 0.1, 0.2, 0.3).frames_per_second == pytest.approx(10)
     assert footage_at(5, 5.1, 5.9).frames_per_second == pytest.approx(2 / 0.9)
     assert footage_at(3).frames_per_second == 25
+
+
+def test_a_video_that_is_short_for_its_rate_is_left_out(tmp_path, tiny_cache):
+    """At ten frames a second, every third frame follows 0.25 s after the last."""
+    spec = ClipSpec(4, (24, 32), 1, spacing_seconds=0.25)
+    write_videos(tmp_path, a=60, b=61, c=62, short=9)
+    with pytest.warns(SkippedVideoWarning, match=r"short.mp4 has 3 frames 0\.25 s apart, a clip needs 4"):
+        fitted, held_out = names(load(tmp_path, tiny_cache, spec=spec))
+    assert sorted({*fitted, *held_out}) == ["a", "b", "c"]
+
+
+def test_frames_that_are_taken_are_as_the_window_takes_them():
+    spec = ClipSpec(4, (24, 32), 1, spacing_seconds=0.09)
+    assert spec.taken(np.arange(25) / 25) == 9
+    assert spec.taken(np.arange(10) / 10) == 10
+    assert spec.taken([0.0, 0.05, 0.1, 0.02, 0.05, 0.12]) == 4  # The clock jumps back to 0.02.
+    assert ClipSpec(4, (24, 32), 1).taken([0.0, 0.0, 0.01]) == 3
+    assert spec.taken([]) == 0

@@ -150,3 +150,74 @@ def test_figures_of_an_amended_bundle_are_not_published(run, runner, tiny_root, 
     amend(run, runner, options=whole(), times=5)
     with pytest.raises(OutputError, match="memory was amended after it was fitted"):
         judge_run(run, "folder", tiny_root, command="", report=False, publish=tmp_path / "results")
+
+
+@pytest.mark.parametrize("times", [float("inf"), float("nan"), 0.0, 0.5, 1e9])
+def test_a_number_of_times_that_makes_no_sense_is_an_error(run, runner, times):
+    with pytest.raises(InputError, match="times is not from 1 to"):
+        amend(run, runner, options=whole(), times=times)
+    assert Bundle.load(run).header.fit.amendments == ()
+
+
+def test_where_there_is_no_bundle_nothing_is_made(tmp_path, runner):
+    with pytest.raises(BundleError, match="there is no such folder"):
+        amend(tmp_path / "typo", runner, options=whole(), times=5)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("footage/train/a.mp4", "a"),
+        ("footage/train/gate/monday.mp4", "gate/monday"),
+        ("footage/train/door/monday.mp4", "monday"),
+        ("elsewhere/Cam 1.mp4", "Cam_1"),
+    ],
+)
+def test_a_video_is_known_by_the_end_of_its_path(path, name):
+    from normalcy.methods.scene_memory.examples import Origin
+    from normalcy.methods.scene_memory.method import SceneMemory
+    from normalcy.methods.scene_memory.settings import SceneMemoryConfig
+    from normalcy.workflows.memory import _known_as
+
+    method = SceneMemory(SceneMemoryConfig(streams=("appearance",), trunk="torch"))
+    examples = method.streams["appearance"].examples
+    known = ("a", "gate/monday", "b")
+    examples.add(np.zeros((3, examples.dims), np.float32), [Origin(each, 0, 0.0, 0, 0) for each in known])
+    assert _known_as(path, method) == name
+
+
+def test_what_was_fitted_on_is_forgotten_by_its_name(run, tiny_root, tmp_path):
+    video = shutil.copy(tiny_root / "train" / "a.mp4", tmp_path / "Train001.mp4")
+    amend(run, str(video), options=whole(), times=-1)
+    before = remembered(Bundle.load(run)).examples["a"]
+    assert before > 5
+    amend(run, str(video), options=whole(), times=-1, video="a")
+    assert remembered(Bundle.load(run)).examples.get("a", 0) < before / 2
+
+
+def parked(path: Path, *, from_frame: int, frames: int = 300) -> str:
+    """The tiny scene without anybody, and from some frame on something that stays."""
+    from tiny_scene import scene, write_scene
+
+    ground = np.repeat(scene(1, seed=7)[0][:, :, 40:], 2, axis=2)[:, :, : scene(1, seed=7)[0].shape[2]]
+    film = np.repeat(ground, frames, axis=0)
+    film[from_frame:, 8:22, 8:22] = 250
+    return str(write_scene(path, film))
+
+
+def test_what_was_there_long_before_the_span_is_told_as_well(run, tmp_path):
+    """The camera sees it come and is alarmed; the span begins long after."""
+    video = parked(tmp_path / "parked.mp4", from_frame=60)
+
+    def stillness() -> float:
+        from normalcy.workflows.score import score_video
+
+        bundle = Bundle.load(run)
+        scored = score_video(bundle, bundle.scoring_model(), video, options=ReadOptions())
+        return float(np.max(scored.parts["stillness"][200:]))
+
+    before = stillness()
+    assert before > 3
+    amend(run, video, options=whole(start_seconds=26.0), times=1000)
+    assert stillness() < 0.5 * before

@@ -9,10 +9,10 @@ GROUND = picture(THUMB_HEIGHT, THUMB_WIDTH)
 PLACE = np.s_[4:9, 6:11]
 
 
-def background() -> Background:
+def background(*, trusts_first: bool = True) -> Background:
     scenes = Scenes(CONFIG)
     scenes.background_SHW3.copy_(torch.from_numpy(GROUND.astype(np.float32))[None])
-    return Background(scenes, 0)
+    return Background(scenes, 0, trusts_first=trusts_first)
 
 
 def with_object(level: int = 230) -> np.ndarray:
@@ -128,3 +128,48 @@ def test_what_was_found_at_the_start_is_not_new_for_noise_that_training_has_seen
         noisy = with_object() + rng.normal(0, 3, GROUND.shape)
         found = known.compare(np.clip(noisy, 0, 255).astype(np.uint8), seconds=0.1)
     assert (found.new_HW[PLACE] > CONFIG.dwell.foreground).mean() < 0.1
+
+
+def test_a_gap_moves_the_background_no_farther_than_what_is_seen():
+    changed = GROUND.copy()
+    changed[:, : THUMB_WIDTH // 3] += 2
+    watched = background()
+    for _ in range(3):
+        watched.compare(changed, seconds=3600)
+    np.testing.assert_allclose(watched.compare(changed, seconds=0.1).image_HW3, changed, atol=2)
+    assert watched.compare(changed, seconds=0.1).strange_HW.max() < 0.1
+
+
+def test_what_is_found_at_the_start_is_new_where_nobody_says_that_it_was_there_for_long():
+    for trusts_first in (True, False):
+        watched = background(trusts_first=trusts_first)
+        for _ in range(20):
+            found = watched.compare(with_object(), seconds=0.1)
+        assert (found.new_HW[PLACE] > 0).all() == (not trusts_first)
+        assert (found.strange_HW[PLACE] > 0).all()
+
+
+def two_scenes() -> Scenes:
+    scenes = Scenes(CONFIG, count=2)
+    other = picture(THUMB_HEIGHT, THUMB_WIDTH, seed=5)
+    scenes.background_SHW3.copy_(torch.from_numpy(np.stack([GROUND, other]).astype(np.float32)))
+    return scenes
+
+
+def test_a_camera_has_left_its_scene_once_it_showed_another_for_a_while():
+    other = picture(THUMB_HEIGHT, THUMB_WIDTH, seed=5)
+    watched = Background(two_scenes(), 0)
+    assert not any(watched.has_left(GROUND, seconds=0.1) for _ in range(200))
+    left = [watched.has_left(other, seconds=0.1) for _ in range(80)]
+    assert 40 <= left.index(True) <= 62
+    # For a moment is not for a while.
+    watched = Background(two_scenes(), 0)
+    for _ in range(5):
+        assert not any(watched.has_left(other, seconds=0.1) for _ in range(35))
+        assert not any(watched.has_left(GROUND, seconds=0.1) for _ in range(25))
+
+
+def test_the_only_scene_is_never_left():
+    other = picture(THUMB_HEIGHT, THUMB_WIDTH, seed=5)
+    watched = background()
+    assert not any(watched.has_left(other, seconds=1) for _ in range(50))

@@ -6,6 +6,7 @@ from scene_memory_views import CONFIG, fitted, scored, stamps, walk
 
 from normalcy.methods.contract import ClipScores, FrameStamp
 from normalcy.methods.scene_memory.camera import Camera
+from normalcy.methods.scene_memory.method import SceneMemory
 
 
 def clip_scores(camera: Camera, film: list[np.ndarray], at: tuple[FrameStamp, ...]) -> ClipScores:
@@ -127,3 +128,59 @@ def test_what_a_camera_remembers_says_which_video_it_is_of():
     for origin in origins:
         assert origin.frame % 2 == 0  # looks are taken of the last frame of a clip
         assert origin.seconds == pytest.approx(origin.frame / 10)
+
+
+def test_after_a_gap_watching_begins_anew():
+    film, method = walk(17), fitted()
+    camera, fresh = method.camera(), method.camera()
+    for start in range(0, 6, 2):
+        clip_scores(camera, film, stamps(start))
+    later = [
+        tuple(FrameStamp(stamp.index, stamp.pts_seconds + 60) for stamp in stamps(start))
+        for start in range(8, 14, 2)
+    ]
+    after = [clip_scores(camera, film, at) for at in later]
+    alone = [clip_scores(fresh, film, at) for at in later]
+    for name in ("dwell", "stillness", "speed", "shape"):
+        np.testing.assert_allclose(after[-1].parts[name], alone[-1].parts[name], rtol=0.1, atol=0.02)
+
+
+def test_a_camera_that_turns_to_another_scene_is_judged_by_that_one():
+    method = two_scenes()
+    camera = method.camera()
+    here, there = walk(90, ground=0), walk(90, ground=9)
+    scenes = []
+    for film, offset in ((here, 0), (there, 90)):
+        for start in range(0, 88, 2):
+            (look,) = method.look([np.stack(film[start : start + 3])])
+            at = tuple(
+                FrameStamp(offset + stamp.index, (offset + stamp.index) / 10) for stamp in stamps(start)
+            )
+            camera.scores(at, look)
+            scenes.append(camera._background.scene)
+    assert set(scenes[:44]) == {scenes[0]}
+    assert scenes[46] == scenes[0]
+    assert scenes[-1] != scenes[0]
+    assert len(set(scenes)) == 2
+
+
+def two_scenes() -> SceneMemory:
+    """A method that knows two places."""
+    method = SceneMemory(CONFIG.model_copy(update={"streams": ("speed", "dwell")})).eval()
+    films = [walk(17, ground=ground) for ground in (0, 9)]
+    method.survey([(np.stack(film), np.arange(17) / 10) for film in films])
+    assert method.scenes.count == 2
+    method.settle()
+    return method
+
+
+def test_seconds_count_from_the_last_frame_that_was_seen():
+    """Clips that leave frames out between them leave none of the time out."""
+    film, method = walk(40), fitted()
+    whole, sparse = method.camera(), method.camera()
+    for start in range(0, 36, 2):
+        clip_scores(whole, film, stamps(start))
+    for start in range(0, 36, 4):
+        clip_scores(sparse, film, stamps(start))
+    seen = [camera._states["stillness"].seconds_seen for camera in (whole, sparse)]
+    assert seen[1] == pytest.approx(seen[0] - 0.2, abs=1e-6)

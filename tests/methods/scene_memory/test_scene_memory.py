@@ -3,7 +3,7 @@ import copy
 import numpy as np
 import pytest
 import torch
-from scene_memory_views import COLUMNS, CONFIG, ROWS, fitted, scored, stamps, walk
+from scene_memory_views import COLUMNS, CONFIG, ROWS, everywhere, fitted, going, scored, stamps, view, walk
 
 from normalcy.methods.scene_memory.examples import Origin
 from normalcy.methods.scene_memory.method import SceneMemory
@@ -163,3 +163,35 @@ def test_a_copy_scores_alike_and_remembers_for_itself():
     copied.camera().remember(stamps(0), look)
     assert torch.equal(method.streams["velocity"].count_SKRC, before)
     assert not torch.equal(copied.streams["velocity"].count_SKRC, before)
+
+
+def drawn(*, seed: int) -> np.ndarray:
+    """The examples of a method that was built with a seed; there are more candidates than examples."""
+    torch.manual_seed(seed)
+    method = SceneMemory(CONFIG).eval()
+    method._seed = torch.initial_seed() % 2**32
+    appearance, draw = method.streams["appearance"], np.random.default_rng(0)
+    width = appearance.examples.mean_D.shape[0]
+    for _ in range(6):
+        look_RCF = draw.normal(0, 1, (ROWS, COLUMNS, width)).astype(np.float32)
+        appearance.remember(view(look_RCF=look_RCF, strange_HW=everywhere(50)), appearance.begin())
+    appearance.settle()
+    return appearance.examples.example_NF.numpy()
+
+
+def test_what_is_drawn_by_chance_depends_on_the_seed_alone():
+    np.testing.assert_array_equal(drawn(seed=3), drawn(seed=3))
+    assert not np.array_equal(drawn(seed=3), drawn(seed=4))
+
+
+def test_a_copy_that_loads_other_weights_judges_by_them():
+    velocity = fitted().streams["velocity"]
+    copied = copy.deepcopy(velocity)
+    seen = going(30, 0)
+    copied.judge(seen, copied.begin())
+    other = copy.deepcopy(velocity)
+    other.count_SKRC.zero_()
+    copied.load_state_dict(other.state_dict())
+    other.settle()
+    np.testing.assert_array_equal(copied.judge(seen, None), other.judge(seen, None))
+    assert not np.array_equal(copied.judge(seen, None), velocity.judge(seen, None))

@@ -81,3 +81,9 @@ def test_a_thumbnail_has_the_means_of_squares_of_four_pixels():
     assert (thumb[1, 2] == 200).all()
     assert (thumb[2, 2] == 10).all()
     assert thumb.sum() == 3 * 210
+
+
+def test_there_are_no_more_than_sixteen_scenes():
+    scenes = Scenes(CONFIG)
+    scenes.survey([np.stack([picture(*CONFIG.thumb_px, seed=seed)] * 3) for seed in range(20)])
+    assert scenes.count == 16

@@ -117,7 +117,8 @@ class Camera:
             apart, since = (_elapsed(other, stamp, usual=usual) for other in (before, self._seen or before))
             self._seen = stamp
             if since > _GAP_SECONDS:
-                self._background = None
+                # Of what was, nothing is known any more: the next frames are a camera's first.
+                self._background, self._last, since = None, None, min(apart, usual)
             yield self._view(stamp, look, t, apart=apart, seconds=since, last=place == len(stamps) - 1)
 
     def _view(
