@@ -219,6 +219,15 @@ def test_another_frame_rate_than_the_fitted_one_is_said(bundle, tmp_path):
         score_video(bundle, bundle.scoring_model(), path, options=ALL)
 
 
+def test_a_method_that_spaces_its_frames_minds_no_other_rate(tiny_memory_run, tmp_path):
+    bundle = Bundle.load(tiny_memory_run.path)
+    path = tmp_path / "fast.mp4"
+    with VideoWriter(path, fps=25) as writer:
+        for image_HWC in images(40):
+            writer.write(image_HWC)
+    assert len(score_video(bundle, bundle.scoring_model(), path, options=ALL).index_T) == 40
+
+
 @pytest.mark.parametrize(
     ("source", "stem"),
     [
