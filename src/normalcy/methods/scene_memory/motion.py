@@ -20,6 +20,10 @@ UInt8Array = npt.NDArray[np.uint8]
 _HALF = 2  # flow is averaged over squares of 2 pixels before windows are laid on it
 _NOISE_PX = 5
 _NOISE_GREY_LEVELS = 3
+_GRAINY_GREY_LEVELS = 4.0
+_GRAIN_BLUR_PX = 2.0
+_SWAY_PX = 0.1
+_SAMPLED = 4  # every so many pixels of the flow, for what holds all over the picture
 _MARGIN_PX = 48
 _GRID_PX = 16
 _PATCHES_PX = 48  # a multiple of 3 x 8, where patches start at the coarsest scale, and of the grid
@@ -79,6 +83,22 @@ def _widened(start: int, end: int, *, least: int, limit: int) -> tuple[int, int]
     return start, min(limit, -(-max(end, start + least) // _GRID_PX) * _GRID_PX)
 
 
+def without_grain(first_HW: UInt8Array, second_HW: UInt8Array) -> tuple[UInt8Array, UInt8Array]:
+    """The pictures, blurred where most pixels differ by far more than usual noise: flow would follow the grain."""
+    if np.median(cv2.absdiff(first_HW, second_HW)[::_SAMPLED, ::_SAMPLED]) < _GRAINY_GREY_LEVELS:
+        return first_HW, second_HW
+    blurred = (cv2.GaussianBlur(image_HW, (0, 0), _GRAIN_BLUR_PX) for image_HW in (first_HW, second_HW))
+    first, second = (np.asarray(image_HW, np.uint8) for image_HW in blurred)
+    return first, second
+
+
+def steadied(flow_hw2: FloatArray) -> FloatArray:
+    """The flow without what most of the picture shares, where that is more than a tenth of a pixel."""
+    sampled_N2 = flow_hw2[::_SAMPLED, ::_SAMPLED].reshape(-1, 2)
+    sway_2 = np.median(sampled_N2, axis=0)
+    return flow_hw2 - sway_2 if np.hypot(*sway_2) > _SWAY_PX else flow_hw2
+
+
 class Motion(nn.Module):
     """Flow between two frames, and its windowed mean; windows and thresholds follow the perspective.
 
@@ -99,6 +119,7 @@ class Motion(nn.Module):
         It is looked for in the part of the picture that changes, and is nothing elsewhere.
         """
         height, width = first_HW.shape
+        first_HW, second_HW = without_grain(first_HW, second_HW)
         flow_hw2 = np.zeros((height // _HALF, width // _HALF, 2), np.float32)
         if changed := changed_part(first_HW, second_HW):
             part = (slice(changed.top, changed.bottom), slice(changed.left, changed.right))
@@ -120,7 +141,10 @@ class Motion(nn.Module):
         )
 
     def movement(self, flow_hw2: FloatArray, seconds: float) -> Movement:
-        """Mean velocity of what moves in the window around each cell; `seconds` lie between the two frames."""
+        """Mean velocity of what moves in the window around each cell; `seconds` lie between the two frames.
+
+        What the whole picture does is the camera's sway, and no movement in it.
+        """
         pace_R = self.pace_R.numpy()
         relative_R = pace_R / pace_R.mean()
         side_px = self.config.flow.window_fraction * self.config.size_px[0]
@@ -128,7 +152,7 @@ class Motion(nn.Module):
         # Of the pace, but never under a pixel a second nor over eight: less is noise, more is surely movement.
         threshold_R = np.clip(np.float32(0.3) * pace_R, np.float32(1.0), np.float32(8.0))
         least = self.config.flow.moving_fraction
-        return _windowed(flow_hw2 / np.float32(seconds), radius_R, threshold_R, least=least)
+        return _windowed(steadied(flow_hw2) / np.float32(seconds), radius_R, threshold_R, least=least)
 
     def survey(self, flows: Iterable[tuple[FloatArray, float]]) -> None:
         """Takes the pace of each row from flows of normal footage, each with the seconds between its frames."""
@@ -137,7 +161,7 @@ class Motion(nn.Module):
         surely_R = np.full(rows, _SURVEY_SPEED, np.float32)
         speeds: list[list[FloatArray]] = [[] for _ in range(rows)]
         for flow_hw2, seconds in flows:
-            found = _windowed(flow_hw2 / np.float32(seconds), radius_R, surely_R, least=0.08)
+            found = _windowed(steadied(flow_hw2) / np.float32(seconds), radius_R, surely_R, least=0.08)
             speed_RC = np.hypot(*np.moveaxis(found.velocity_RC2, -1, 0))
             for row in range(rows):
                 speeds[row].append(speed_RC[row][speed_RC[row] > 0])
