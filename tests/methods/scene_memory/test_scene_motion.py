@@ -1,9 +1,10 @@
+import cv2
 import numpy as np
 import pytest
 import torch
 from scene_memory_views import CONFIG, picture
 
-from normalcy.methods.scene_memory.motion import Motion, Part, changed_part
+from normalcy.methods.scene_memory.motion import Motion, Part, changed_part, is_grainy, steadied
 from normalcy.methods.scene_memory.settings import SceneMemoryConfig
 
 HEIGHT, WIDTH = 32, 48  # of the flow
@@ -169,3 +170,57 @@ def test_flow_of_the_part_is_nearly_that_of_the_whole_picture():
     moved_hw = np.hypot(whole_hw2[..., 0], whole_hw2[..., 1]) > 1
     assert moved_hw.sum() > 100
     assert np.abs(found_hw2 - whole_hw2)[moved_hw].mean() < 0.1
+
+
+def shifted(image_HW: np.ndarray, right: float, down: float) -> np.ndarray:
+    height, width = image_HW.shape
+    matrix = np.float32([[1, 0, right], [0, 1, down]])
+    return cv2.warpAffine(image_HW, matrix, (width, height), borderMode=cv2.BORDER_REFLECT)
+
+
+def test_what_the_background_does_is_no_movement():
+    motion = Motion(SceneMemoryConfig())
+    first_HW, second_HW = with_patch(large(), 100, 170), with_patch(large(), 102, 175)
+    background_HW = np.ones((60, 90), np.bool_)
+    background_HW[24:35, 40:53] = False
+    swayed = motion.flow(first_HW, shifted(second_HW, 2, -1))
+    assert np.hypot(*np.median(swayed, axis=(0, 1))) > 1.5
+    still, swaying = (
+        motion.movement(flow_hw2, 0.1).velocity_RC2
+        for flow_hw2 in (motion.flow(first_HW, second_HW), steadied(swayed, background_HW))
+    )
+    # Who moves while the camera sways moves as if it stood, and what stands stands.
+    assert np.hypot(*still[14, 23]) > 20
+    np.testing.assert_allclose(swaying[14, 23], still[14, 23], atol=8)
+    assert np.hypot(*swaying[2:8].T).mean() < 2
+
+
+def test_a_tenth_of_a_pixel_is_left_as_it_is_and_so_is_what_shows_no_background():
+    flow_hw2 = np.full((32, 48, 2), 0.05, np.float32)
+    everywhere_HW = np.ones((16, 24), np.bool_)
+    np.testing.assert_array_equal(steadied(flow_hw2, everywhere_HW), flow_hw2)
+    np.testing.assert_allclose(steadied(flow_hw2 * 4, everywhere_HW), 0)
+    np.testing.assert_array_equal(steadied(flow_hw2 * 4, np.zeros((16, 24), np.bool_)), flow_hw2 * 4)
+    np.testing.assert_allclose(steadied(np.repeat(flow_hw2 * 4, 1, 0), everywhere_HW), 0)
+
+
+def grainy(image_HW: np.ndarray, *, seed: int) -> np.ndarray:
+    noise_HW = np.random.default_rng(seed).normal(0, 8, image_HW.shape)
+    return (image_HW.astype(float) + noise_HW).round().clip(0, 255).astype(np.uint8)
+
+
+def test_in_grain_flow_is_of_what_stands_out_alone():
+    motion = Motion(SceneMemoryConfig())
+    assert not is_grainy(large(), with_patch(large(), 100, 170))
+    first_HW, second_HW = grainy(large(), seed=0), grainy(large(), seed=1)
+    assert is_grainy(first_HW, second_HW)
+    assert not is_grainy(large(), shifted(large(), 3, 2))
+    assert not is_grainy(large(), (large() * 1.3).astype(np.uint8))
+    speed_hw = np.hypot(*motion.flow(first_HW, second_HW).transpose(2, 0, 1))
+    assert (speed_hw > 0.5).mean() < 0.02
+    moved = motion.flow(
+        grainy(with_patch(large(), 100, 170), seed=0), grainy(with_patch(large(), 102, 175), seed=1)
+    )
+    speed_hw = np.hypot(*moved.transpose(2, 0, 1))
+    assert np.median(speed_hw[53:63, 88:98]) > 1.5
+    assert (speed_hw[:40] > 0.5).mean() < 0.05

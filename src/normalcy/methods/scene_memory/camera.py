@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from normalcy.methods.base import Look
 from normalcy.methods.contract import ClipScores, FrameStamp
-from normalcy.methods.scene_memory.scenes import Background, foreground_cells
+from normalcy.methods.scene_memory.motion import steadied
+from normalcy.methods.scene_memory.scenes import FOREGROUND, Background, foreground_cells
 from normalcy.methods.scene_memory.smoothing import Smoother
 from normalcy.methods.scene_memory.streams.appearance import Appearance, Neighbour
 from normalcy.methods.scene_memory.view import View
@@ -132,7 +133,8 @@ class Camera:
             self._states = {name: stream.begin() for name, stream in self.method.watched()}
             self._smoothers = {name: stream.smoother() for name, stream in self.method.watched()}
         compared = self._background.compare(thumb_HW3, seconds=seconds)
-        movement = self.method.motion.movement(look["flow_Thw2"][t], apart)
+        flow_hw2 = steadied(look["flow_Thw2"][t], compared.strange_HW < FOREGROUND)
+        movement = self.method.motion.movement(flow_hw2, apart)
         return View(
             scene=self._background.scene,
             seconds=seconds,

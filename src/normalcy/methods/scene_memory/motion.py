@@ -22,6 +22,10 @@ _NOISE_PX = 5
 _NOISE_GREY_LEVELS = 3
 _GRAINY_GREY_LEVELS = 4.0
 _GRAIN_BLUR_PX = 2.0
+_GRAIN_LEFT = 0.4  # of a difference, once it is smoothed
+_LEAST_BACKGROUND = 0.3  # of the picture
+_FAR_SPREADS = 6.0
+_NEAR_PX = 9
 _SWAY_PX = 0.1
 _SAMPLED = 4  # every so many pixels of the flow, for what holds all over the picture
 _MARGIN_PX = 48
@@ -83,19 +87,45 @@ def _widened(start: int, end: int, *, least: int, limit: int) -> tuple[int, int]
     return start, min(limit, -(-max(end, start + least) // _GRID_PX) * _GRID_PX)
 
 
-def without_grain(first_HW: UInt8Array, second_HW: UInt8Array) -> tuple[UInt8Array, UInt8Array]:
-    """The pictures, blurred where most pixels differ by far more than usual noise: flow would follow the grain."""
-    if np.median(cv2.absdiff(first_HW, second_HW)[::_SAMPLED, ::_SAMPLED]) < _GRAINY_GREY_LEVELS:
-        return first_HW, second_HW
-    blurred = (cv2.GaussianBlur(image_HW, (0, 0), _GRAIN_BLUR_PX) for image_HW in (first_HW, second_HW))
-    first, second = (np.asarray(image_HW, np.uint8) for image_HW in blurred)
-    return first, second
+def is_grainy(first_HW: UInt8Array, second_HW: UInt8Array) -> bool:
+    """Whether most pixels differ by far more than usual noise, each by itself: flow would follow the grain."""
+    away_HW = cv2.absdiff(first_HW, second_HW)[::_SAMPLED, ::_SAMPLED]
+    usual = float(np.median(away_HW))
+    if usual < _GRAINY_GREY_LEVELS:
+        return False
+    signed_HW = cv2.subtract(first_HW, second_HW, dtype=cv2.CV_32F)
+    smooth_HW = np.abs(cv2.GaussianBlur(signed_HW, (0, 0), _GRAIN_BLUR_PX))[::_SAMPLED, ::_SAMPLED]
+    # What moves, and light, do not vanish in the mean over neighbours.
+    return float(np.median(smooth_HW)) < _GRAIN_LEFT * usual
 
 
-def steadied(flow_hw2: FloatArray) -> FloatArray:
-    """The flow without what most of the picture shares, where that is more than a tenth of a pixel."""
-    sampled_N2 = flow_hw2[::_SAMPLED, ::_SAMPLED].reshape(-1, 2)
-    sway_2 = np.median(sampled_N2, axis=0)
+def _smooth(image_HW: UInt8Array) -> UInt8Array:
+    return np.asarray(cv2.GaussianBlur(image_HW, (0, 0), _GRAIN_BLUR_PX), np.uint8)
+
+
+def _stands_out(first_HW: UInt8Array, second_HW: UInt8Array) -> FloatArray:
+    """1 where two pictures differ by far more than they do elsewhere, and around that; else 0: (h, w, 1)."""
+    height, width = first_HW.shape
+    away_HW = cv2.blur(cv2.absdiff(first_HW, second_HW), (_NOISE_PX, _NOISE_PX)).astype(np.float32)
+    usual = np.median(away_HW)
+    spread = np.median(np.abs(away_HW - usual)) + np.float32(0.5)
+    far_HW = (away_HW > usual + _FAR_SPREADS * spread).astype(np.uint8)
+    near_HW = cv2.dilate(far_HW, np.ones((_NEAR_PX, _NEAR_PX), np.uint8))
+    half_hw = cv2.resize(near_HW, (width // _HALF, height // _HALF), interpolation=cv2.INTER_NEAREST)
+    return half_hw[..., None].astype(np.float32)
+
+
+def steadied(flow_hw2: FloatArray, background_HW: npt.NDArray[np.bool_]) -> FloatArray:
+    """The flow without the camera's sway: what the background does, where that is more than a tenth of a pixel.
+
+    Args:
+        flow_hw2: Flow at half the size.
+        background_HW: What is background, at a quarter of the size.
+    """
+    if background_HW.mean() < _LEAST_BACKGROUND:
+        return flow_hw2
+    every = flow_hw2.shape[0] // background_HW.shape[0]
+    sway_2 = np.median(flow_hw2[::every, ::every][background_HW], axis=0)
     return flow_hw2 - sway_2 if np.hypot(*sway_2) > _SWAY_PX else flow_hw2
 
 
@@ -119,15 +149,16 @@ class Motion(nn.Module):
         It is looked for in the part of the picture that changes, and is nothing elsewhere.
         """
         height, width = first_HW.shape
-        first_HW, second_HW = without_grain(first_HW, second_HW)
         flow_hw2 = np.zeros((height // _HALF, width // _HALF, 2), np.float32)
+        if grainy := is_grainy(first_HW, second_HW):
+            first_HW, second_HW = _smooth(first_HW), _smooth(second_HW)
         if changed := changed_part(first_HW, second_HW):
             part = (slice(changed.top, changed.bottom), slice(changed.left, changed.right))
             half = tuple(slice(side.start // _HALF, side.stop // _HALF) for side in part)
             flow_hw2[half] = self.flow_of_all(
                 np.ascontiguousarray(first_HW[part]), np.ascontiguousarray(second_HW[part])
             )
-        return flow_hw2
+        return flow_hw2 * _stands_out(first_HW, second_HW) if grainy else flow_hw2
 
     def flow_of_all(self, first_HW: UInt8Array, second_HW: UInt8Array) -> FloatArray:
         """The same, looked for everywhere."""
@@ -141,10 +172,7 @@ class Motion(nn.Module):
         )
 
     def movement(self, flow_hw2: FloatArray, seconds: float) -> Movement:
-        """Mean velocity of what moves in the window around each cell; `seconds` lie between the two frames.
-
-        What the whole picture does is the camera's sway, and no movement in it.
-        """
+        """Mean velocity of what moves in the window around each cell; `seconds` lie between the two frames."""
         pace_R = self.pace_R.numpy()
         relative_R = pace_R / pace_R.mean()
         side_px = self.config.flow.window_fraction * self.config.size_px[0]
@@ -152,7 +180,7 @@ class Motion(nn.Module):
         # Of the pace, but never under a pixel a second nor over eight: less is noise, more is surely movement.
         threshold_R = np.clip(np.float32(0.3) * pace_R, np.float32(1.0), np.float32(8.0))
         least = self.config.flow.moving_fraction
-        return _windowed(steadied(flow_hw2) / np.float32(seconds), radius_R, threshold_R, least=least)
+        return _windowed(flow_hw2 / np.float32(seconds), radius_R, threshold_R, least=least)
 
     def survey(self, flows: Iterable[tuple[FloatArray, float]]) -> None:
         """Takes the pace of each row from flows of normal footage, each with the seconds between its frames."""
@@ -161,7 +189,7 @@ class Motion(nn.Module):
         surely_R = np.full(rows, _SURVEY_SPEED, np.float32)
         speeds: list[list[FloatArray]] = [[] for _ in range(rows)]
         for flow_hw2, seconds in flows:
-            found = _windowed(steadied(flow_hw2) / np.float32(seconds), radius_R, surely_R, least=0.08)
+            found = _windowed(flow_hw2 / np.float32(seconds), radius_R, surely_R, least=0.08)
             speed_RC = np.hypot(*np.moveaxis(found.velocity_RC2, -1, 0))
             for row in range(rows):
                 speeds[row].append(speed_RC[row][speed_RC[row] > 0])

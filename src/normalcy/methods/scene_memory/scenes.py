@@ -29,7 +29,9 @@ _FOLLOW_SECONDS = 0.95
 _MOST_SCENES = 16
 _CHECK_SECONDS, _CHECKS = 2.0, 3  # a camera that shows another scene so often in a row has turned to it
 _REACH_CELLS = 3
-_FOREGROUND = 2.0
+FOREGROUND = 2.0
+"""Usual deviations from the background that make foreground."""
+
 _FAR = 8.0
 
 
@@ -88,7 +90,7 @@ def foreground_cells(strange_HW: FloatArray, grid_RC: tuple[int, int]) -> npt.ND
     capped_HW = np.minimum(strange_HW, _FAR)
     strange_RC = cv2.resize(capped_HW, grid_RC[::-1], interpolation=cv2.INTER_AREA)
     kernel = np.ones((_REACH_CELLS, _REACH_CELLS), np.uint8)
-    return np.asarray(cv2.dilate((strange_RC >= _FOREGROUND).astype(np.uint8), kernel), np.bool_)
+    return np.asarray(cv2.dilate((strange_RC >= FOREGROUND).astype(np.uint8), kernel), np.bool_)
 
 
 class Comparison(NamedTuple):
