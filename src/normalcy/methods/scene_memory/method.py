@@ -142,10 +142,10 @@ class SceneMemory(Method):
     def look(self, clips_TCHW: Sequence[UInt8Array]) -> list[Look]:
         """What later steps need of each clip (uint8, (T, 3, H, W)).
 
-        Flow is computed on a thread of its own beside the trunk.
+        Flow is computed on threads of its own beside the trunk.
         """
         pictures = [[np.ascontiguousarray(frame.transpose(1, 2, 0)) for frame in clip] for clip in clips_TCHW]
-        moves = [_flow_thread().submit(self._moves, frames) for frames in pictures]
+        moves = [_flow_threads().submit(self._moves, frames) for frames in pictures]
         looks = []
         for frames in pictures:
             look: dict[str, npt.NDArray[Any]] = {
@@ -223,8 +223,9 @@ class SceneMemory(Method):
 
 
 @cache
-def _flow_thread() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(1, thread_name_prefix="flow")
+def _flow_threads() -> ThreadPoolExecutor:
+    # OpenCV's flow leaves a part of a second core idle; two at a time do not.
+    return ThreadPoolExecutor(2, thread_name_prefix="flow")
 
 
 # What is held out is remembered in the end, so that it may be much; the more, the surer the fusion and the calibration.
