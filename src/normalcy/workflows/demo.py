@@ -30,8 +30,8 @@ def run_demo(folder: Path, *, seed: int, command: str, progress: Progress | None
     synthesize(
         scene,
         seed=seed,
-        train_videos=8,
-        test_videos=4,
+        train_videos=6,
+        test_videos=3,
         settings=("corridor",),
         anomalies=("runner", "cyclist", "cart"),
         processes=os.cpu_count() or 1,
