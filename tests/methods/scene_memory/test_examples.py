@@ -243,3 +243,34 @@ def test_one_example_stays_whatever_is_forgotten():
     everything_NF = examples.example_NF.numpy()
     assert examples.forget_seen(everything_NF, from_there_N=np.ones(20, np.bool_)) == 19
     assert len(examples.example_NF) == len(examples.origins) == 1
+
+
+def test_examples_that_were_changed_are_those_that_are_searched():
+    """By learning, adding, forgetting, loading and in a copy."""
+    import copy
+
+    examples, other = learned(limit=20), learned(30)
+    query_QF = examples.whiten(looks(5, seed=9))
+
+    def true_distances(of: Examples) -> np.ndarray:
+        apart_QN = np.linalg.norm(query_QF[:, None] - of.example_NF.numpy()[None], axis=-1)
+        return apart_QN.min(axis=1) / np.sqrt(WIDTH)
+
+    def holds(of: Examples) -> None:
+        np.testing.assert_allclose(of.distance(query_QF), true_distances(of), atol=2e-3)
+
+    holds(examples)
+    examples.add(query_QF[:1], origins(1))
+    holds(examples)
+    examples.forget(np.arange(21) % 2 == 0)
+    holds(examples)
+    copied = copy.deepcopy(examples)
+    holds(copied)
+    loaded = copy.deepcopy(other)
+    holds(loaded)
+    changed = {name: tensor.clone() for name, tensor in other.state_dict().items()}
+    changed["example_NF"] += 3
+    loaded.load_state_dict(changed)
+    holds(loaded)
+    copied.learn(candidates(40, seed=4))
+    holds(copied)

@@ -95,6 +95,11 @@ class Examples(nn.Module):
         self.register_buffer("example_NF", torch.zeros(1, dims))
         self.register_buffer("origin_N5", torch.zeros(1, 5, dtype=torch.float64))
         self.register_buffer("videos_U", _as_bytes([""]))
+        self._made: tuple[Tensor, FloatArray] | None = None
+        self.register_load_state_dict_post_hook(lambda module, _: module._forget_made())  # type: ignore[no-untyped-call]
+
+    def _forget_made(self) -> None:
+        self._made = None
 
     def learn(self, candidates: Candidates, *, seed: int = 0) -> None:
         """Whitens, and keeps the centre of each cluster, with where the candidate nearest to it comes from."""
@@ -118,9 +123,9 @@ class Examples(nn.Module):
 
     def distance(self, whitened_QF: FloatArray) -> FloatArray:
         """Distance to the nearest example, over the root of the number of directions, (Q,)."""
-        return np.asarray(
-            np.sqrt(np.maximum(self._squares(whitened_QF).min(axis=1), 0) / self.dims), np.float32
-        )
+        own_Q = np.einsum("qf,qf->q", whitened_QF, whitened_QF)
+        squares_Q = self._relative(whitened_QF).min(axis=1) + own_Q
+        return np.asarray(np.sqrt(np.maximum(squares_Q, 0) / self.dims), np.float32)
 
     def nearest(self, whitened_QF: FloatArray) -> list[Origin]:
         """Where the nearest example of each look comes from."""
@@ -189,12 +194,18 @@ class Examples(nn.Module):
         self.forget(keep_N)
 
     def _squares(self, whitened_QF: FloatArray) -> FloatArray:
-        """Squared distances to all examples, (Q, N), by one matrix product."""
-        example_NF = self.example_NF.numpy()
-        squares_QN = whitened_QF @ (-2 * example_NF).T
-        squares_QN += np.einsum("nf,nf->n", example_NF, example_NF)
-        squares_QN += np.einsum("qf,qf->q", whitened_QF, whitened_QF)[:, None]
-        return np.asarray(squares_QN, np.float32)
+        """Squared distances to all examples, (Q, N)."""
+        own_Q = np.einsum("qf,qf->q", whitened_QF, whitened_QF)
+        return np.asarray(self._relative(whitened_QF) + own_Q[:, None], np.float32)
+
+    def _relative(self, whitened_QF: FloatArray) -> FloatArray:
+        """The same less what all of a look's have in common, its own square: by one matrix product, (Q, N)."""
+        if self._made is None or self._made[0] is not self.example_NF:
+            example_NF = self.example_NF.numpy()
+            square_N1 = np.einsum("nf,nf->n", example_NF, example_NF)[:, None]
+            self._made = self.example_NF, np.ascontiguousarray(np.hstack([-2 * example_NF, square_N1]).T)
+        ones_Q1 = np.ones((len(whitened_QF), 1), np.float32)
+        return np.asarray(np.hstack([whitened_QF, ones_Q1]) @ self._made[1], np.float32)
 
     def _set_origins(self, origins: Sequence[Origin]) -> None:
         names = sorted({origin.video for origin in origins})
