@@ -25,10 +25,11 @@ def where(tiny_root) -> tuple[str, Path, int]:
 
 def test_plain_and_ours_see_the_same(tiny_memory_run):
     from scene_memory_variants import PlainModel
+    from speed_work import uint8_clips
 
     method = Bundle.load(tiny_memory_run.path).method()
     assert not method.trunk.quantised
-    clips = np.random.default_rng(0).integers(0, 255, (2, 5, 3, *method.clip.size_px), np.uint8)
+    clips = uint8_clips(method.clip, 2).numpy()
     plain, ours = PlainModel(method).infer(clips), TorchModel(method).infer(clips)
     for expected, found in zip(plain, ours, strict=True):
         assert set(expected) == set(found)
