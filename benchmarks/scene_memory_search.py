@@ -54,7 +54,7 @@ def _excess(search: Search, looks: list[FloatArray], exact: FloatArray) -> float
 
 
 def _product(example_NF: FloatArray) -> Search:
-    """What `Examples.distance` does."""
+    """As anyone would write it; `Examples.distance` takes the squares of the examples into the product as well."""
     norm_N = np.einsum("nf,nf->n", example_NF, example_NF)
     doubled_FN = np.ascontiguousarray((-2 * example_NF).T)
 
