@@ -107,8 +107,9 @@ def test_a_region_outside_of_the_picture_is_an_error_and_nothing_is_written(run,
 
 
 def test_a_span_with_nothing_in_it_is_an_error(run, runner):
-    with pytest.raises(InputError, match=r"shows nothing after 2\.95 s"):
-        amend(run, runner, options=whole(start_seconds=2.95), times=5)
+    for seconds in (2.95, 999):
+        with pytest.raises(InputError, match=f"shows nothing after {seconds:g} s"):
+            amend(run, runner, options=whole(start_seconds=seconds), times=5)
     assert Bundle.load(run).header.fit.amendments == ()
 
 
@@ -140,7 +141,7 @@ def test_the_strangest_places_are_in_order_and_name_a_normal_look(run, runner):
 
 @pytest.mark.parametrize("seconds", [4, 60])
 def test_a_time_after_the_end_is_an_error(run, runner, seconds):
-    with pytest.raises(InputError, match=r"shows nothing at 4 s|ends at"):
+    with pytest.raises(InputError, match=f"shows nothing at {seconds} s"):
         strangest_places(Bundle.load(run), runner, at_seconds=seconds)
 
 

@@ -83,9 +83,7 @@ def nearest(
         show_result({"places": [place._asdict() for place in places]}, files={}, as_json=True)
     elif places:
         say_table(_places_table(places))
-        say_text(
-            "A look is 1 where it is as far from the nearest normal one as normal looks get from each other."
-        )
+        say_text("A look is about 1 where it is as far from the nearest normal one as normal looks get.")
     else:
         say("Nothing stands out from the background there.")
 

@@ -6,6 +6,7 @@ Letters: R rows and C columns of cells.
 import math
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from normalcy.errors import BundleError, InputError
+from normalcy.errors import BundleError, InputError, VideoTooShort
 from normalcy.methods.base import Look
 from normalcy.methods.scene_memory.method import SceneMemory
 from normalcy.methods.scene_memory.settings import CELL_PX
@@ -26,7 +27,8 @@ from normalcy.scoring.model import TorchModel
 from normalcy.scoring.types import Clip, ClipScores
 from normalcy.scoring.window import ClipWindow
 from normalcy.training.card import model_card
-from normalcy.video.reader import ReadOptions, open_video
+from normalcy.video.frame import Frame
+from normalcy.video.reader import ReadOptions, VideoReader, open_video
 from normalcy.workflows.judge import run_of
 from normalcy.workflows.score import expected_frames, scoring_options, video_stem
 
@@ -223,13 +225,19 @@ def _watched(
     window = ClipWindow(model.spec, hop_frames=bundle.header.scoring.hop_frames)
     with open_video(source, options) as reader:
         expected = expected_frames(reader.info, options)
-        for count, frame in enumerate(reader, start=1):
+        for count, frame in enumerate(_until_the_end(reader), start=1):
             if progress:
                 progress(f"looking at {reader.source_id}", min(count, expected), expected)
             if clip := window.push(frame):
                 yield clip, _look(model, clip)
     if clip := window.flush():
         yield clip, _look(model, clip)
+
+
+def _until_the_end(reader: VideoReader) -> Iterator[Frame]:
+    """The frames; none where the video ends before the run-in: the user is told of the span that was asked for."""
+    with suppress(VideoTooShort):
+        yield from reader
 
 
 def _run_in_seconds(method: SceneMemory) -> float:
