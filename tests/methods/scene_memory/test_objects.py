@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 from scene_memory_views import COLUMNS, CONFIG, ROWS, fitted, scored, view, walk
-from yolox import FOUND, another_model, bright_squares
 
 from normalcy.errors import ConfigError
 from normalcy.methods.scene_memory.detector import Detector, decoded
 from normalcy.methods.scene_memory.method import SceneMemory
 from normalcy.methods.scene_memory.settings import STREAMS, ObjectSettings, SceneMemoryConfig
 from normalcy.methods.scene_memory.streams.objects import Objects
+from yolox import FOUND, another_model, bright_squares
 
 SIZE_PX = (64, 96)
 pytest.importorskip("openvino")
