@@ -17,6 +17,10 @@ _DATASETS = {
     "ucsd-ped2": "normalcy.datasets.ucsd:UcsdPed2",
     "avenue": "normalcy.datasets.avenue:Avenue",
     "shanghaitech": "normalcy.datasets.shanghaitech:ShanghaiTech",
+    "class-folder": "normalcy.datasets.class_folder:ClassFolder",
+    "surveillance-fight": "normalcy.datasets.class_folder:SurveillanceFight",
+    "ucf-crime": "normalcy.datasets.ucf_crime:UcfCrime",
+    "ucf-crime-detection": "normalcy.datasets.ucf_crime:UcfCrimeDetection",
 }
 
 

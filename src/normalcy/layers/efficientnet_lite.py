@@ -1,4 +1,4 @@
-"""EfficientNet-lite0 up to its stride of 16: what a patch of a picture looks like.
+"""EfficientNet-lite0: up to its stride of 16, what a patch of a picture looks like; as a whole, what all of it does.
 
 Mingxing Tan and Quoc V. Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", ICML 2019,
 https://arxiv.org/abs/1905.11946; the lite variant drops squeeze-and-excitation and uses ReLU6:
@@ -8,7 +8,7 @@ Letters: B pictures, H height, W width, h and w a sixteenth of them.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -34,6 +34,8 @@ _STAGES = (
     _Stage(6, 3, 2, 3, 80),
     _Stage(6, 5, 1, 3, WIDTH),
 )
+_LATER_STAGES = (_Stage(6, 5, 2, 4, 192), _Stage(6, 3, 1, 1, 320))
+WHOLE_WIDTH = 1280
 
 
 class EfficientNetLite0Features(nn.Module):
@@ -41,13 +43,8 @@ class EfficientNetLite0Features(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = nn.Sequential(*_convolution(3, _STEM_WIDTH, kernel=3, stride=2), nn.ReLU6())
-        blocks, width = [], _STEM_WIDTH
-        for stage in _STAGES:
-            for number in range(stage.blocks):
-                blocks.append(_Block(width, stage, stride=stage.stride if number == 0 else 1))
-                width = stage.width
-        self.blocks = nn.Sequential(*blocks)
+        self.stem = _stem()
+        self.blocks = _blocks(_STAGES)
 
     def forward(self, image_B3HW: Tensor) -> Tensor:
         """Returns the features of each patch of 16 x 16 pixels."""
@@ -56,8 +53,40 @@ class EfficientNetLite0Features(nn.Module):
 
     def begin(self, image_B3HW: Tensor) -> Tensor:
         """What the first block is given."""
-        begun: Tensor = self.stem(image_B3HW * (255 / 128) - 127 / 128)
+        begun: Tensor = self.stem(_centred(image_B3HW))
         return begun
+
+
+class EfficientNetLite0(nn.Module):
+    """From pictures (B, 3, H, W) with values in [0, 1] to one feature vector each (B, 1280), without a classifier."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = _stem()
+        self.blocks = _blocks((*_STAGES, *_LATER_STAGES))
+        self.head = nn.Sequential(*_convolution(_LATER_STAGES[-1].width, WHOLE_WIDTH, kernel=1), nn.ReLU6())
+
+    def forward(self, image_B3HW: Tensor) -> Tensor:
+        """Returns the mean features of each picture."""
+        features: Tensor = self.head(self.blocks(self.stem(_centred(image_B3HW))))
+        return features.mean(dim=(-2, -1))
+
+
+def _centred(image_B3HW: Tensor) -> Tensor:
+    return image_B3HW * (255 / 128) - 127 / 128
+
+
+def _stem() -> nn.Sequential:
+    return nn.Sequential(*_convolution(3, _STEM_WIDTH, kernel=3, stride=2), nn.ReLU6())
+
+
+def _blocks(stages: Sequence[_Stage]) -> nn.Sequential:
+    blocks, width = [], _STEM_WIDTH
+    for stage in stages:
+        for number in range(stage.blocks):
+            blocks.append(_Block(width, stage, stride=stage.stride if number == 0 else 1))
+            width = stage.width
+    return nn.Sequential(*blocks)
 
 
 class _Block(nn.Module):
@@ -93,22 +122,30 @@ def _convolution(
     return pad, convolution, nn.BatchNorm2d(outward, eps=_BATCH_NORM_EPSILON)
 
 
-def from_public_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Weights under this module's names, from a file with the names of the usual PyTorch port; the rest is left out."""
+def from_public_names(weights: Mapping[str, Tensor], *, whole: bool = False) -> dict[str, Tensor]:
+    """Weights under this module's names, from a file with the names of the usual PyTorch port; the rest is left out.
+
+    Args:
+        weights: By their public names.
+        whole: For `EfficientNetLite0`, else for the features of patches.
+    """
     renamed: dict[str, Tensor] = {}
+    blocks = sum(stage.blocks for stage in ((*_STAGES, *_LATER_STAGES) if whole else _STAGES))
     for name, tensor in weights.items():
-        if own := _own_name(name):
+        if own := _own_name(name, blocks=blocks, whole=whole):
             renamed[own] = tensor
     return renamed
 
 
-def _own_name(name: str) -> str | None:
+def _own_name(name: str, *, blocks: int, whole: bool) -> str | None:
     if match := re.fullmatch(r"_(conv_stem|bn0)\.(\w+)", name):
         return f"stem.{1 if match[1] == 'conv_stem' else 2}.{match[2]}"
+    if whole and (match := re.fullmatch(r"_(conv_head|bn1)\.(\w+)", name)):
+        return f"head.{1 if match[1] == 'conv_head' else 2}.{match[2]}"
     match = re.fullmatch(
         r"_blocks\.(\d+)\._(expand_conv|bn0|depthwise_conv|bn1|project_conv|bn2)\.(\w+)", name
     )
-    if not match or int(match[1]) >= sum(stage.blocks for stage in _STAGES):
+    if not match or int(match[1]) >= blocks:
         return None
     narrower = 4 if match[1] == "0" else 0  # the first block does not widen
     place = {"expand_conv": 1, "bn0": 2, "depthwise_conv": 5, "bn1": 6, "project_conv": 9, "bn2": 10}[

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 # name -> module; each module defines METHOD.
 METHODS = {
+    "cnn-lstm": "normalcy.methods.cnn_lstm",
     "flow-magnitude": "normalcy.methods.flow_magnitude",
     "future-frame": "normalcy.methods.future_frame",
     "ocr-gan-video": "normalcy.methods.ocr_gan_video",

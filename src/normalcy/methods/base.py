@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from normalcy.config import StrictConfig
 from normalcy.methods.contract import ClipScores, ClipSpec, FrameStamp, Scores
 
-TrainingKind = Literal["reconstruct", "adversarial", "memory", "none"]
+TrainingKind = Literal["reconstruct", "adversarial", "memory", "classify", "none"]
 
 
 Look = Mapping[str, npt.NDArray[Any]]
@@ -137,6 +137,44 @@ class Remembering(Protocol):
 
     def settle(self) -> None:
         """After all normal footage was remembered."""
+        ...
+
+
+class Classifying(Protocol):
+    """What training on labelled sequences needs of a method besides being one.
+
+    Attributes:
+        classifier: All that the loss may change.
+        backbone: What sees frames, frozen: pictures (B, 3, H, W) with values in [0, 1] to features (B, D).
+        temperature: Logits are divided by it.
+        sequence_frames: Frames that are judged together.
+    """
+
+    classifier: nn.Module
+    backbone: nn.Module
+    temperature: Tensor
+    sequence_frames: int
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in order."""
+        ...
+
+    def class_losses(
+        self, features_BTD: Tensor, there_BT: Tensor, target_B: Tensor, *, counts: Sequence[int]
+    ) -> dict[str, Tensor]:
+        """Named losses of labelled sequences; `loss` is the one that is minimised.
+
+        Args:
+            features_BTD: Features of frames.
+            there_BT: Bool; False for what only fills up, which comes last.
+            target_B: Place of the class of each.
+            counts: Training videos of each class.
+        """
+        ...
+
+    def probabilities(self, features_BTD: Tensor, there_BT: Tensor) -> Tensor:
+        """Of each class, (B, K)."""
         ...
 
 

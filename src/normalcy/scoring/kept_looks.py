@@ -79,4 +79,6 @@ class KeepingModel:
 
 
 def _content(clip_TCHW: UInt8Array) -> bytes:
-    return hashlib.blake2b(np.ascontiguousarray(clip_TCHW).data, digest_size=16).digest()
+    return hashlib.blake2b(
+        np.ascontiguousarray(clip_TCHW.transpose(0, 2, 3, 1)).data, digest_size=16
+    ).digest()

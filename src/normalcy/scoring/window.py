@@ -66,7 +66,8 @@ class ClipWindow:
         due = tuple(stamp for stamp in self._due if stamp.index <= newest.index)
         self._due = self._due[len(due) :]
         self._since_clip = 0
-        clip_TCHW = np.stack([image_HWC.transpose(2, 0, 1) for _, image_HWC in chosen])
+        # In memory as frames are: whoever wants pictures takes them as they lie.
+        clip_TCHW = np.stack([image_HWC for _, image_HWC in chosen]).transpose(0, 3, 1, 2)
         return Clip(clip_TCHW, stamps, due, self._source_id)
 
     def _too_soon(self, stamp: FrameStamp) -> bool:

@@ -23,6 +23,7 @@ from normalcy.training.collapse import CollapseWatch
 from normalcy.training.config import TrainingConfig
 from normalcy.training.data import NormalFootage
 from normalcy.training.lightning_import import Callback, LightningModule
+from normalcy.training.loaders import training_loader, validation_loader
 from normalcy.training.optimising import adam, rate_decay, require_finite
 from normalcy.training.session import run_session
 from normalcy.training.summary import TrainingSummary
@@ -154,10 +155,10 @@ def train_adversarial(
         callbacks.append(GeneratorAveraging(avg_fn=moving_average(config.ema_decay)))
     return run_session(
         module,
-        footage,
+        training_loader(footage.fitted, spec=method.clip, config=config, seed=seed),
+        validation_loader(footage.held_out, spec=method.clip, config=config),
         config,
         run=run,
-        seed=seed,
         resume=resume,
         callbacks=callbacks,
         progress=progress,

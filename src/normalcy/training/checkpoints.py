@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
+from torch import nn
 
 from normalcy.errors import InputError
-from normalcy.methods.base import Method
 from normalcy.run_folder import RunFolder, whole_file
 from normalcy.training.lightning_import import TorchCheckpointIO
 
@@ -20,8 +20,8 @@ ONLY_WEIGHTS: Final = object()
 """Storage option: leaves out what only resuming needs, twice the size of the weights."""
 
 
-def load_weights(method: Method, path: Path) -> None:
-    """Puts the weights of a checkpoint into a method, which then scores."""
+def load_weights(method: nn.Module, path: Path) -> None:
+    """Puts the weights of a checkpoint into what was trained, which then scores."""
     weights = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
     method.load_state_dict({name.removeprefix("method."): tensor for name, tensor in weights.items()})
     method.float().eval()

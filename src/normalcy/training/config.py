@@ -26,16 +26,42 @@ class DataConfig(StrictConfig):
         root: Its folder.
         held_out_fraction: Share of the normal video kept for validation and calibration.
         cache: Folder of the decode-once cache.
+        fold: Of a dataset with classes: which of its folds is judged, from 0; the others are learned from.
+        features: Folder of the store of what backbones saw.
     """
 
     name: str
     root: Path
+    fold: int = Field(0, ge=0)
+    features: Path = Path("~/.cache/normalcy/features")
     held_out_fraction: float = Field(0.15, gt=0, lt=1)
     cache: Path = Path("~/.cache/normalcy/frames")
 
 
 FREE_TRAINING = frozenset({"minutes", "snapshot_epochs", "workers"})
 """Settings of training that may change when it is resumed: its length, what it puts aside, who prepares batches."""
+
+
+class SequenceAugmentation(StrictConfig):
+    """How labelled sequences are changed in training. Rare classes are changed more.
+
+    Attributes:
+        views: Augmented views of each video (flip, crop, light, blur) that the feature store keeps.
+        use_views: How often one of them stands for the video.
+        temporal: Whether sequences are changed in time at all.
+        shift: Whether they begin anywhere.
+        speed: Largest change of speed, as the logarithm of its factor.
+        frame_dropout: Share of the frames in whose place the one before is shown again.
+        noise: Of the features, in parts of their standard deviation.
+    """
+
+    views: int = Field(2, ge=0)
+    use_views: float = Field(0.5, ge=0, le=1)
+    temporal: bool = True
+    shift: bool = True
+    speed: float = Field(0.2, ge=0)
+    frame_dropout: float = Field(0.1, ge=0, lt=1)
+    noise: float = Field(0.0, ge=0)
 
 
 class TrainingConfig(StrictConfig):
@@ -49,7 +75,8 @@ class TrainingConfig(StrictConfig):
         clip_strides: Distances between neighbouring frames of the clips that are sampled.
         learning_rate: Of Adam.
         discriminator_learning_rate: Of the second player's Adam, where two are trained; null for the same.
-        learning_rate_decay: How it falls over the epochs: along a cosine, or at once after three quarters of them.
+        learning_rate_decay: How it falls over the epochs: along a cosine, at once after three quarters of them, or one
+            cycle, which rises for the first three tenths of the steps and then falls to next to nothing.
         learning_rate_end: Fraction of it that is left at the end.
         adam_beta1: Adam's momentum; null for the usual one of the kind of training: 0.9, or 0.5 where two players are
             trained.
@@ -61,6 +88,9 @@ class TrainingConfig(StrictConfig):
         precision: Of training; auto is bf16 where the hardware computes it natively.
         snapshot_epochs: All weights are kept aside in `checkpoints/snapshots` every so many epochs, to see how long
             training pays; null keeps none.
+        weight_decay: Of what is trained on labelled sequences.
+        class_aware: Whether classes take turns in training on labelled sequences, however rare they are.
+        augmentation: Of labelled sequences.
         minutes: Largest duration; training then ends after the epoch at hand. Null for no limit.
         workers: Processes that prepare batches; 0 uses the main one.
     """
@@ -72,7 +102,7 @@ class TrainingConfig(StrictConfig):
     clip_strides: tuple[Annotated[int, Field(ge=1)], ...] = Field((1, 2, 3), min_length=1)
     learning_rate: float = Field(1e-3, gt=0)
     discriminator_learning_rate: float | None = Field(None, gt=0)
-    learning_rate_decay: Literal["cosine", "step"] = "cosine"
+    learning_rate_decay: Literal["cosine", "step", "one-cycle"] = "cosine"
     learning_rate_end: float = Field(1.0, gt=0, le=1)
     adam_beta1: float | None = Field(None, ge=0, lt=1)
     gradient_clip: float = Field(1.0, gt=0)
@@ -81,6 +111,9 @@ class TrainingConfig(StrictConfig):
     ema_decay: float | None = Field(None, gt=0, lt=1)
     precision: Literal["auto", "float32", "bf16"] = "auto"
     snapshot_epochs: int | None = Field(None, ge=1)
+    weight_decay: float = Field(0.0, ge=0)
+    class_aware: bool = True
+    augmentation: SequenceAugmentation = SequenceAugmentation()
     minutes: float | None = Field(None, gt=0)
     workers: int = Field(0, ge=0)
 
@@ -200,7 +233,13 @@ def _method_of(path: Path) -> object:
 
 
 def _changed(earlier: FitConfig, config: FitConfig) -> list[str]:
-    free = {"scoring", "data.root", "data.cache", *(f"training.{name}" for name in FREE_TRAINING)}
+    free = {
+        "scoring",
+        "data.root",
+        "data.cache",
+        "data.features",
+        *(f"training.{name}" for name in FREE_TRAINING),
+    }
     free |= {f"model.{name}" for name in method_definition(config.method).scoring_only}
     before, now = _flat(earlier.model_dump(mode="json")), _flat(config.model_dump(mode="json"))
     return [name for name in now if before.get(name) != now[name] and not _within(name, free)]

@@ -14,6 +14,7 @@ from normalcy.training.callbacks import moving_average
 from normalcy.training.config import TrainingConfig
 from normalcy.training.data import NormalFootage
 from normalcy.training.lightning_import import LightningModule, WeightAveraging
+from normalcy.training.loaders import training_loader, validation_loader
 from normalcy.training.optimising import adam, rate_decay, require_finite
 from normalcy.training.session import run_session
 from normalcy.training.summary import TrainingSummary
@@ -73,10 +74,10 @@ def train_reconstruct(
     """
     return run_session(
         Reconstruct(method, config),
-        footage,
+        training_loader(footage.fitted, spec=method.clip, config=config, seed=seed),
+        validation_loader(footage.held_out, spec=method.clip, config=config),
         config,
         run=run,
-        seed=seed,
         resume=resume,
         callbacks=[WeightAveraging(avg_fn=moving_average(config.ema_decay))] if config.ema_decay else [],
         progress=progress,

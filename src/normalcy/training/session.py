@@ -7,19 +7,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
-from torch import Tensor
+from torch import nn
 from torch.utils.data import DataLoader
 
 from normalcy.layers.shapes import use_channels_last
-from normalcy.methods.base import Method
 from normalcy.progress import Progress
 from normalcy.run_folder import RunFolder
 from normalcy.training.callbacks import KeepSnapshots, ReportProgress, Warns
 from normalcy.training.checkpoints import WholeCheckpointIO, load_weights
 from normalcy.training.config import TrainingConfig
-from normalcy.training.data import NormalFootage
 from normalcy.training.lightning_import import (
     Callback,
     CSVLogger,
@@ -30,30 +28,29 @@ from normalcy.training.lightning_import import (
     Timer,
     Trainer,
 )
-from normalcy.training.loaders import training_loader, validation_loader
 from normalcy.training.precision import lightning_precision
 from normalcy.training.summary import TrainingSummary, read_summary, write_summary
 
 
 def run_session(
     module: LightningModule,
-    footage: NormalFootage,
+    training: DataLoader[Any],
+    validation: DataLoader[Any],
     config: TrainingConfig,
     *,
     run: RunFolder,
-    seed: int,
     resume: bool,
     callbacks: Sequence[Callback] = (),
     progress: Progress | None = None,
 ) -> TrainingSummary:
-    """Trains in place and leaves the weights that `config.keep` asks for in the method.
+    """Trains in place and leaves the weights that `config.keep` asks for in what is trained.
 
     Args:
-        module: How a kind of training takes a step; holds the method as `method`, logs `validation_loss`.
-        footage: Videos to fit on and to validate on.
+        module: How a kind of training takes a step; holds what is trained as `method`, logs `validation_loss`.
+        training: Batches to fit on; their sampler settles which an epoch holds.
+        validation: Batches to validate on.
         config: How long, how often and with which precision.
         run: Where checkpoints and logs go.
-        seed: Of the order of clips.
         resume: Go on after the last full epoch of an earlier session.
         callbacks: What else the kind needs called back.
         progress: Told the steps.
@@ -62,12 +59,10 @@ def run_session(
         NonFiniteLoss: The loss became NaN or infinite.
         KeyboardInterrupt: Ctrl-C; `resume` goes on after the last full epoch.
     """
-    method = cast(Method, module.method)
+    trained = cast(nn.Module, module.method)
     if resume and run.finished.is_file():
-        load_weights(method, run.checkpoints / f"{config.keep}.ckpt")
+        load_weights(trained, run.checkpoints / f"{config.keep}.ckpt")
         return read_summary(run.finished)
-    training = training_loader(footage.fitted, spec=method.clip, config=config, seed=seed)
-    validation = validation_loader(footage.held_out, spec=method.clip, config=config)
     # Its count of seconds goes on over resumptions.
     timer = Timer(_limit(config), interval="epoch", verbose=False)
     best, last = _checkpoints(run)
@@ -75,7 +70,7 @@ def run_session(
     trainer = _trainer(config, run, [best, last, timer, *others], is_manual=not module.automatic_optimization)
     use_channels_last(module)
     _fit(trainer, module, training, validation, checkpoint=_last_epoch(run) if resume else None)
-    load_weights(method, run.checkpoints / f"{config.keep}.ckpt")
+    load_weights(trained, run.checkpoints / f"{config.keep}.ckpt")
     summary = TrainingSummary(
         epochs=trainer.current_epoch,
         steps=trainer.global_step // len(trainer.optimizers),
@@ -160,8 +155,8 @@ def _trainer(
 def _fit(
     trainer: Trainer,
     module: LightningModule,
-    training: DataLoader[Tensor],
-    validation: DataLoader[Tensor],
+    training: DataLoader[Any],
+    validation: DataLoader[Any],
     *,
     checkpoint: Path | None,
 ) -> None:

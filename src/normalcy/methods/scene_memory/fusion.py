@@ -29,6 +29,9 @@ WITNESSES = (("speed", "appearance"), ("dwell", "stillness"))
 _LEAST = 0.3  # of the usual: less is as good as nothing
 _LEAST_SPREAD = 0.05  # of the logarithm: a stream that said nothing on held-out video has none of its own
 _LOGISTIC = math.pi / math.sqrt(3)  # from deviations to the scale of the logistic distribution
+_UNSURPRISING = np.float32(
+    -20
+)  # below, the cube of the surprise would leave the range that processors are fast in
 _POWER = 3
 _NO_LIMIT = 1e9  # seconds: before any held-out video was seen
 
@@ -75,7 +78,7 @@ class StreamFusion(nn.Module):
         joint = np.sum([deviations[name] for name in group], axis=0) * np.float32(
             _LOGISTIC / math.sqrt(len(group))
         )
-        surprise = np.logaddexp(np.float32(0), joint)
+        surprise = np.logaddexp(np.float32(0), np.maximum(joint, _UNSURPRISING))
         renews_seconds = max(self.renews_seconds[name] for name in group)
         known = np.float32(math.log1p(float(self.held_out_seconds) / renews_seconds))
         return np.asarray(np.minimum(surprise, known) + np.log1p(np.maximum(surprise - known, 0)), np.float32)

@@ -28,11 +28,13 @@ Letters: B clips, T frames, C channels, H height, W width, h and w half of them,
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 from typing import Any, cast
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -145,27 +147,31 @@ class SceneMemory(Method):
         Flow is computed on threads of its own beside the trunk.
         """
         pictures = [[np.ascontiguousarray(frame.transpose(1, 2, 0)) for frame in clip] for clip in clips_TCHW]
-        moves = [_flow_threads().submit(self._moves, frames) for frames in pictures]
-        looks = []
-        for frames in pictures:
-            look: dict[str, npt.NDArray[Any]] = {
-                "thumb_THW3": np.stack([thumbnail(frame) for frame in frames[1:]])
-            }
-            if self.trunk:
-                look["look_RCF"] = self.trunk.look(frames[-1])
-            if self.detector:
-                look["boxes_N4"] = self.detector.boxes(frames[-1])
-            looks.append(look)
-        for look, move in zip(looks, moves, strict=True):
-            look |= move.result()
-        return list(looks)
+        with _one_thread_a_flow(clips=len(pictures)):
+            moves = [_flow_threads().submit(self._moves, frames) for frames in pictures]
+            looks = [self._sights(frames) for frames in pictures]
+            return [look | move.result() for look, move in zip(looks, moves, strict=True)]
+
+    def _sights(self, frames: Sequence[UInt8Array]) -> dict[str, npt.NDArray[Any]]:
+        """Thumbnails, what the trunk sees, and what the detector finds."""
+        look: dict[str, npt.NDArray[Any]] = {
+            "thumb_THW3": np.stack([thumbnail(frame) for frame in frames[1:]])
+        }
+        if self.trunk:
+            look["look_RCF"] = self.trunk.look(frames[-1])
+        if self.detector:
+            look["boxes_N4"] = self.detector.boxes(frames[-1])
+        return look
 
     def _moves(self, frames: Sequence[UInt8Array]) -> dict[str, FloatArray]:
         """Flow between neighbouring frames, and what it leaves unexplained."""
         pairs = list(pairwise(grey(frame) for frame in frames))
         flows = [self.motion.flow(*pair) for pair in pairs]
-        left = [residual_energy(*pair, flow) for pair, flow in zip(pairs, flows, strict=True)]
-        return {"flow_Thw2": np.stack(flows), "residual_TRC2": np.stack(left)}
+        moves = {"flow_Thw2": np.stack(flows)}
+        if "residual" in self.config.streams:
+            left = [residual_energy(*pair, flow) for pair, flow in zip(pairs, flows, strict=True)]
+            moves["residual_TRC2"] = np.stack(left)
+        return moves
 
     def camera(self, source: str = "", *, trusts_first: bool = True) -> Camera:
         """State of a camera that is judged by this memory; `trusts_first` as in `Camera`."""
@@ -222,10 +228,27 @@ class SceneMemory(Method):
         self.fusion.observe(parts, seconds=seconds)
 
 
+_FLOW_THREADS = 2
+
+
 @cache
 def _flow_threads() -> ThreadPoolExecutor:
     # OpenCV's flow leaves a part of a second core idle; two at a time do not.
-    return ThreadPoolExecutor(2, thread_name_prefix="flow")
+    return ThreadPoolExecutor(_FLOW_THREADS, thread_name_prefix="flow")
+
+
+@contextmanager
+def _one_thread_a_flow(*, clips: int) -> Iterator[None]:
+    """Keeps OpenCV from cutting each flow in parts as well, where there are clips enough for all threads."""
+    threads = cv2.getNumThreads()
+    if clips < _FLOW_THREADS or threads == 1:
+        yield
+        return
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
 
 
 # What is held out is remembered in the end, so that it may be much; the more, the surer the fusion and the calibration.

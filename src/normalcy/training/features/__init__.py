@@ -1,0 +1,1 @@
+"""What a frozen backbone sees in each frame of labelled videos, computed once and kept."""
