@@ -42,6 +42,15 @@ SMALL: dict[str, dict[str, Any]] = {
         "trunk": "torch",
         "appearance": {"examples": 20, "candidates": 200, "dims": 8},
     },
+    "cnn-lstm": {
+        "backbone": {"name": "efficientnet-lite0"},
+        "size_px": (32, 48),
+        "look_frames": 3,
+        "sequence_frames": 6,
+        "width": 16,
+        "attention_heads": 2,
+        "lstm_states": (8, 6),
+    },
     "flow-magnitude": {"size_px": (32, 48), "blur_fraction": 0.1},
 }
 
@@ -50,4 +59,11 @@ def small(name: str, *, seed: int = 0, **changes: Any) -> Method:
     """An untrained method, with some settings changed; the same seed gives the same weights."""
     torch.manual_seed(seed)
     definition = method_definition(name)
-    return definition.build(build_config(definition.config, SMALL[name] | changes)).eval()
+    method = definition.build(build_config(definition.config, SMALL[name] | changes)).eval()
+    if name == "cnn-lstm":
+        # What a backbone without its weights sees is next to nothing, and a classifier that has learned nothing
+        # says as little.
+        method.begin_training()
+        with torch.no_grad():
+            method.classifier.classify.weight.mul_(30)
+    return method

@@ -81,3 +81,32 @@ def statuses(report) -> dict[str, list[str]]:
     for item in report.items:
         said.setdefault(item.status, []).append(item.what)
     return said
+
+
+def write_pictures_of(folder: Path, images: Sequence[np.ndarray]) -> Path:
+    """A folder of pictures, as given."""
+    folder.mkdir(parents=True)
+    for place, image in enumerate(images):
+        assert cv2.imwrite(str(folder / f"{place:03d}.png"), image)
+    return folder
+
+
+def write_scene(folder: Path, *, seed: int, frames: int = 6, moves: bool = False) -> Path:
+    """Pictures of a scene of its own, in which a bright square may pass."""
+    rough = np.random.default_rng(seed).integers(0, 200, (6, 8), np.uint8)
+    image_HW = cv2.resize(rough, (64, 48), interpolation=cv2.INTER_CUBIC)
+    images = []
+    for t in range(frames):
+        shown = image_HW.copy()
+        if moves:
+            shown[16:30, 4 * t : 4 * t + 12] = 255
+        images.append(shown)
+    return write_pictures_of(folder, images)
+
+
+def write_classes(root: Path, *, scenes: int = 6, frames: int = 6) -> Path:
+    """One folder a class, `normal` and `passing`, of so many scenes each, as folders of pictures."""
+    for n in range(scenes):
+        write_scene(root / "normal" / f"n{n}", seed=n, frames=frames)
+        write_scene(root / "passing" / f"p{n}", seed=100 + n, frames=frames, moves=True)
+    return root

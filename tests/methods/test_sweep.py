@@ -75,7 +75,22 @@ def losses_to_overfit(method: Method, kind: str) -> tuple[nn.Module, Losses, Los
             lambda clip: players.adversarial_losses(clip).generator,
             players.validation_losses,
         )
+    if kind == "classify":
+        return method.classifier, class_losses_of(method), class_losses_of(method)
     return method, method.losses, method.losses
+
+
+def class_losses_of(method: Method) -> Losses:
+    """Of clips that are all of the last class."""
+
+    def losses(clip_BTCHW: Tensor) -> dict[str, Tensor]:
+        with torch.no_grad():
+            features_NTD = method.backbone(clip_BTCHW.flatten(0, 1)).unflatten(0, clip_BTCHW.shape[:2])
+        there_BT = torch.ones(clip_BTCHW.shape[:2], dtype=torch.bool)
+        target_B = torch.full((len(clip_BTCHW),), len(method.classes) - 1)
+        return method.class_losses(features_NTD, there_BT, target_B, counts=[3, 1])
+
+    return losses
 
 
 def error_of(method: Method, clip_BTCHW: Tensor, losses: Losses) -> float:

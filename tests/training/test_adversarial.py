@@ -14,10 +14,11 @@ from normalcy.errors import CollapseWarning, NonFiniteLoss
 from normalcy.methods.base import AdversarialLosses
 from normalcy.run_folder import RunFolder
 from normalcy.training import adversarial
-from normalcy.training.adversarial import seed_batch, take_gradients, train_adversarial
+from normalcy.training.adversarial import take_gradients, train_adversarial
 from normalcy.training.config import TrainingConfig
 from normalcy.training.history import read_history
 from normalcy.training.loaders import training_loader
+from normalcy.training.optimising import seed_batch
 
 CONFIG = TrainingConfig(
     epochs=4,

@@ -12,6 +12,7 @@ from normalcy.cli.console import out, plural, progress_bar, say, say_table, say_
 from normalcy.cli.options import AsJson, BundlePath, DataName, DataRoot, flag
 
 if TYPE_CHECKING:
+    from normalcy.evaluation.class_run import ClassEvaluation
     from normalcy.evaluation.event_metrics import EventSummary
     from normalcy.evaluation.kind_metrics import KindAucs
     from normalcy.workflows.judge import JudgedRun
@@ -38,12 +39,26 @@ def evaluate(
             metavar="DIR", help="Results folder to enter this seed's numbers into, such as results/."
         ),
     ] = None,
+    others: Annotated[
+        list[Path] | None,
+        typer.Option("--with", metavar="BUNDLE", help="Of classes: average with this bundle; repeatable."),
+    ] = None,
+    views: Annotated[
+        int,
+        typer.Option(metavar="N", min=1, help="Of classes: average over N augmented views of each video."),
+    ] = 1,
+    temperature: Annotated[
+        bool,
+        typer.Option(
+            "--temperature/--no-temperature", metavar="", help="Of classes: use the fitted temperature."
+        ),
+    ] = True,
     as_json: AsJson = False,
 ) -> None:
     """Judge a bundle on the test videos of a dataset."""
     from normalcy.allocator import keep_freed_memory
     from normalcy.environment import command_line
-    from normalcy.workflows.judge import judge_run
+    from normalcy.workflows.judge import ClassOptions, judge_run
 
     keep_freed_memory()
     with progress_bar() as progress:
@@ -56,6 +71,7 @@ def evaluate(
             report=report,
             videos=videos,
             publish=publish,
+            class_options=ClassOptions(others or (), views, temperature),
             progress=progress,
         )
     if not as_json:
@@ -76,10 +92,39 @@ def _say_judgement(judged: "JudgedRun") -> None:
             say("[dim]The report says what each of them means.[/]")
     else:
         say("There are no labels, so there is nothing to measure the scores by.")
+    if judged.classes:
+        _say_classes(judged.classes)
     if evaluation.kinds:
         say_table(kinds_table(evaluation.kinds))
     if evaluation.events:
         say_text(_events_line(evaluation.events))
+
+
+def _say_classes(classes: "ClassEvaluation") -> None:
+    how = f" ({', '.join(classes.how)})" if classes.how else ""
+    videos = plural(len(classes.verdicts), "video")
+    say_text(f"Classes of {videos} of fold {classes.fold}, each as a whole{how}:")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("of classes", no_wrap=True)
+    table.add_column("value", justify="right")
+    for name, value in classes.result.metrics.items():
+        table.add_row(name, f"[bold]{_number(value)}[/]")
+    say_table(table)
+    say_table(_per_class(classes))
+
+
+def _per_class(classes: "ClassEvaluation") -> Table:
+    """Precision, recall, F1 and AUC of each class, and what its videos were taken for."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("class", no_wrap=True)
+    for name in ("precision", "recall", "f1", "auc", "videos"):
+        table.add_column(name, justify="right")
+    for name in classes.classes:
+        table.add_column(f"as {escape(name)}", justify="right")
+    for (name, each), row in zip(classes.result.per_class.items(), classes.result.confusion, strict=True):
+        values = (_number(each[key]) for key in ("precision", "recall", "f1", "auc"))
+        table.add_row(escape(name), *values, str(each["support"]), *map(str, row))
+    return table
 
 
 def _events_line(events: "EventSummary") -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from normalcy import __version__
-from normalcy.cli import data, demo, evaluate, fit, memory, score
+from normalcy.cli import data, demo, evaluate, fit, memory, pipeline, score
 from normalcy.cli.console import GO_ON, INTERRUPTED, run_command
 from normalcy.cli.options import flag
 
@@ -30,10 +30,11 @@ app.add_typer(data.app, name="data")
 app.command("fit")(fit.fit)
 app.command("evaluate")(evaluate.evaluate)
 app.command("score")(score.score)
+app.command("pipeline")(pipeline.pipeline)
 app.add_typer(memory.app, name="memory")
 
 # What to do after Ctrl-C, where giving the same command again is not the best.
-GO_ON_BY_COMMAND = {"fit": fit.GO_ON}
+GO_ON_BY_COMMAND = {"fit": fit.GO_ON, "pipeline": fit.GO_ON}
 
 
 def _show_version(wanted: bool) -> None:

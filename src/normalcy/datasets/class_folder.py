@@ -5,6 +5,7 @@ Folds are dealt out so that videos which show the same scene stay together (see 
 
 import copy
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Self
@@ -17,6 +18,7 @@ from normalcy.datasets.classes import ClassVideo, find_normal, require_fold
 from normalcy.datasets.folds import Fold, stratified_group_folds
 from normalcy.datasets.listing import count_frames, find_videos, nothing_found, subfolders
 from normalcy.datasets.near_duplicates import same_scene
+from normalcy.datasets.own_folder import DEFAULT_PICTURE_FPS
 from normalcy.errors import ConfigError, DatasetIncomplete
 
 FOLDS = 5
@@ -70,10 +72,7 @@ class ClassFolder:
         """Videos of a split of the fold at hand, of all classes."""
         fold = self._folds[self.fold]
         chosen = [self._every[place] for place in (fold.train if split == "train" else fold.test)]
-        return [
-            ClassVideo(LabelledVideo(each.video.name, split, each.video.path), each.label, each.group)
-            for each in chosen
-        ]
+        return [replace(each, video=replace(each.video, split=split)) for each in chosen]
 
     def videos(self, split: Split) -> list[LabelledVideo]:
         """Of `train` the normal videos, of `test` all."""
@@ -121,7 +120,7 @@ class ClassFolder:
     def _every(self) -> list[ClassVideo]:
         """All videos, in order."""
         found = [
-            (LabelledVideo(_name(path, self.root), "train", path), label)
+            (LabelledVideo(_name(path, self.root), "train", path, _fps(path)), label)
             for label in self.classes
             for path in find_videos(self.root / label)
         ]
@@ -167,6 +166,11 @@ class SurveillanceFight(ClassFolder):
         for label, expected in self._VIDEOS.items():
             found = sum(each.label == label for each in self._every)
             checklist.count(f"videos of {label}", found=found, expected=expected)
+
+
+def _fps(path: Path) -> float | None:
+    """Of a folder of pictures; files say it themselves."""
+    return DEFAULT_PICTURE_FPS if path.is_dir() else None
 
 
 def _name(path: Path, root: Path) -> str:

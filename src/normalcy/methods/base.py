@@ -177,6 +177,10 @@ class Classifying(Protocol):
         """Of each class, (B, K)."""
         ...
 
+    def camera(self, source: str = "") -> Camera:
+        """What lasts from clip to clip of a source; its looks are `features_TD`."""
+        ...
+
 
 @dataclass(frozen=True)
 class Preset:

@@ -11,7 +11,7 @@ What it is put together from:
                (frozen)                                      |              |
                                                              +--> classes   +--> classes   (in training alone)
 
-Deviations from the latter: InceptionV3 or a light network instead of Xception; attention before the LSTMs, with several
+Deviations: of the latter, InceptionV3 or a light network instead of Xception; attention before the LSTMs, with several
 heads; 32 frames instead of 10, at the video's own pace; focal and class-balanced losses.
 
 Letters: B sequences, T frames, D values of a feature vector, K classes, A heads, H height, W width, C channels.
@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -98,6 +98,7 @@ class CnnLstmConfig(StrictConfig):
         classes: Names, in order; fitting takes them from the dataset.
         normal_class: The one of normal video; likewise.
         backbone: Which image network looks at frames.
+        size_px: (height, width) that frames are scaled to; null takes the backbone's own.
         sequence_frames: Frames that are judged together.
         step_frames: It looks at every so many frames.
         look_frames: A verdict follows after so many frames that were looked at.
@@ -111,6 +112,7 @@ class CnnLstmConfig(StrictConfig):
     classes: tuple[str, ...] = Field(("normal", "abnormal"), min_length=2)
     normal_class: str = "normal"
     backbone: BackboneSettings = BackboneSettings()
+    size_px: tuple[Annotated[int, Field(ge=32)], Annotated[int, Field(ge=32)]] | None = None
     sequence_frames: int = Field(32, ge=2)
     step_frames: int = Field(2, ge=1)
     look_frames: int = Field(4, ge=1)
@@ -200,7 +202,7 @@ class CnnLstm(Method):
         self.spec = backbone_spec(config.backbone.name)
         self.clip = ClipSpec(
             config.look_frames,
-            (self.spec.size_px, self.spec.size_px),
+            config.size_px or (self.spec.size_px, self.spec.size_px),
             channels=3,
             stride_frames=config.step_frames,
             hop_frames=config.look_frames * config.step_frames,
@@ -338,7 +340,17 @@ class WatchedSource:
             self._features.popleft()
 
 
-_LIGHT = {"backbone": {"name": "efficientnet-lite0"}}
+_TRAINING = {
+    "epochs": 60,
+    "batch_size": 32,
+    "learning_rate": 5e-4,
+    "learning_rate_decay": "one-cycle",
+    "weight_decay": 0.05,
+    "ema_decay": 0.99,
+    "patience_epochs": 15,
+    "precision": "float32",
+}
+_SCORING = {"hop_frames": 8}
 
 METHOD = MethodDefinition(
     name="cnn-lstm",
@@ -349,7 +361,12 @@ METHOD = MethodDefinition(
     training="classify",
     validation_name="validation loss",
     presets={
-        "inception-v3": Preset(scoring={"hop_frames": 8}),
-        "efficientnet-lite0": Preset(variant="light backbone", model=_LIGHT, scoring={"hop_frames": 8}),
+        "inception-v3": Preset(training=_TRAINING, scoring=_SCORING),
+        "efficientnet-lite0": Preset(
+            variant="light backbone",
+            model={"backbone": {"name": "efficientnet-lite0"}},
+            training=_TRAINING,
+            scoring=_SCORING,
+        ),
     },
 )

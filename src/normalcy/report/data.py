@@ -5,10 +5,13 @@ Letters: T frames of a video, H height, W width, C channels.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from normalcy.report.classes import ClassSection
 
 FloatArray = npt.NDArray[np.floating]
 BoolArray = npt.NDArray[np.bool_]
@@ -136,6 +139,7 @@ class ReportData:
         frames_per_second: Speed of scoring.
         training: How the network was trained; None where nothing is trained.
         warnings: What the reader must know before believing the numbers.
+        classes: How classes were told apart, where they are.
     """
 
     title: str
@@ -163,6 +167,7 @@ class ReportData:
     frames_per_second: float | None = None
     training: TrainingLog | None = None
     warnings: tuple[str, ...] = ()
+    classes: "ClassSection | None" = None
 
     @property
     def labelled(self) -> bool:

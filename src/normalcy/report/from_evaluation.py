@@ -4,12 +4,14 @@ from types import MappingProxyType
 from typing import Any
 
 from normalcy.datasets.base import Dataset
+from normalcy.evaluation.class_run import ClassEvaluation
 from normalcy.evaluation.frame_metrics import VideoScores, micro_auc
 from normalcy.evaluation.run import Evaluation
 from normalcy.methods import method_definition
 from normalcy.progress import Progress
 from normalcy.report.case_pictures import picture_case
 from normalcy.report.cases import choose_cases
+from normalcy.report.classes import class_section
 from normalcy.report.data import Case, EventSummary, History, ReportData, TrainingLog, VideoTimeline
 from normalcy.scoring.bundle import Bundle, BundleHeader
 from normalcy.scoring.model import ScoringModel
@@ -25,6 +27,7 @@ def report_data(
     record: dict[str, Any],
     *,
     model: ScoringModel | None = None,
+    classes: ClassEvaluation | None = None,
     history: History = MappingProxyType({}),
     progress: Progress | None = None,
 ) -> ReportData:
@@ -36,6 +39,7 @@ def report_data(
         evaluation: What was measured.
         record: The same as `metrics.json` holds it.
         model: What judged; the bundle's own by default.
+        classes: How classes were told apart, where they are.
         history: What the training logged, see `read_history`.
         progress: Called while pictures are made.
     """
@@ -51,7 +55,7 @@ def report_data(
         videos=timelines,
         threshold=alarm_rule(header.scoring, bundle.calibration).enter_threshold,
         calibration_text=record["calibration"],
-        fitted_on_text=f"{fit.fitted_frames:,} frames of normal video of {fit.data}",
+        fitted_on_text=_fitted_on(header),
         events=_events(evaluation),
         floors=evaluation.floors,
         parts=evaluation.parts,
@@ -66,7 +70,15 @@ def report_data(
         frames_per_second=evaluation.frames_per_second,
         training=_training(header, history),
         warnings=_warnings(bundle, evaluation),
+        classes=class_section(classes) if classes else None,
     )
+
+
+def _fitted_on(header: BundleHeader) -> str:
+    fit = header.fit
+    what = "labelled" if method_definition(header.method).training == "classify" else "normal"
+    fold = f", all folds but {fit.fold}" if fit.fold is not None else ""
+    return f"{fit.fitted_frames:,} frames of {what} video of {fit.data}{fold}"
 
 
 def _training(header: BundleHeader, history: History) -> TrainingLog | None:

@@ -77,6 +77,7 @@ def _sections(data: ReportData) -> list[tuple[str, str]]:
     every = [
         ("numbers", "All the numbers", bool(data.metrics)),
         ("threshold", "The threshold", True),
+        ("classes", "What it takes videos for", data.classes is not None),
         ("parts", "Parts of the score", bool(data.parts)),
         ("kinds", "Kinds of anomaly", bool(data.kinds)),
         ("videos", "Every video", True),

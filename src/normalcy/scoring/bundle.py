@@ -46,6 +46,7 @@ class FitRecord(StrictConfig):
         versions: Of Python and packages.
         hardware: What it ran on.
         amendments: What its memory was told afterwards, a line each.
+        fold: Of a dataset with classes: the fold that it did not learn from, and is judged on; None elsewhere.
     """
 
     data: str
@@ -62,6 +63,7 @@ class FitRecord(StrictConfig):
     versions: dict[str, str] = Field(default_factory=dict)
     hardware: str = ""
     amendments: tuple[str, ...] = ()
+    fold: int | None = None
 
 
 class BundleHeader(StrictConfig):

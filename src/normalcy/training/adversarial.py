@@ -10,7 +10,6 @@ Letters: B clips, T frames, C channels, H height, W width.
 from collections.abc import Callable
 from typing import Any, cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
@@ -24,7 +23,7 @@ from normalcy.training.config import TrainingConfig
 from normalcy.training.data import NormalFootage
 from normalcy.training.lightning_import import Callback, LightningModule
 from normalcy.training.loaders import training_loader, validation_loader
-from normalcy.training.optimising import adam, rate_decay, require_finite
+from normalcy.training.optimising import adam, rate_decay, require_finite, seed_batch
 from normalcy.training.session import run_session
 from normalcy.training.summary import TrainingSummary
 
@@ -59,11 +58,6 @@ def take_gradients(
 
 def _weights(player: nn.Module) -> list[nn.Parameter]:
     return [weight for weight in player.parameters() if weight.requires_grad]
-
-
-def seed_batch(seed: int, *, epoch: int, batch: int) -> None:
-    """Makes what a batch draws from torch's generator depend on its place alone, so that resuming is exact."""
-    torch.manual_seed(int(np.random.SeedSequence((seed, epoch, batch)).generate_state(1, np.uint64)[0]))
 
 
 class AdversarialTraining(LightningModule):

@@ -16,7 +16,7 @@ CARD = """# {title}, fitted on {data}
 | --- | --- |
 | method, preset | `{method}`, `{preset}` |
 | fitted at | {fitted_at}, by normalcy {version} |
-| fitted on | {fitted_frames} frames of normal video |
+| fitted on | {fitted_frames} frames of {what} video{fold} |
 | held out{turns} | {held_out_frames} frames of normal video ({held_out}) for validation and calibration |
 | time to fit | {fit_seconds} s |
 {training}{amendments}
@@ -53,6 +53,8 @@ def model_card(header: BundleHeader, calibration: Calibration, *, fuses_parts: b
         version=__version__,
         fitted_at=fit.fitted_at,
         fitted_frames=fit.fitted_frames,
+        what="labelled" if definition.training == "classify" else "normal",
+        fold=f", all folds but {fit.fold}" if fit.fold is not None else "",
         held_out_frames=fit.held_out_frames,
         held_out=", ".join(fit.held_out_videos),
         turns=f" in {fit.held_out_turns} turns" if fit.held_out_turns > 1 else "",

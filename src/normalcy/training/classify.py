@@ -17,7 +17,7 @@ from normalcy.run_folder import RunFolder
 from normalcy.training.callbacks import moving_average
 from normalcy.training.config import TrainingConfig
 from normalcy.training.lightning_import import LightningModule, WeightAveraging
-from normalcy.training.optimising import rate_decay, require_finite
+from normalcy.training.optimising import rate_decay, require_finite, seed_batch
 from normalcy.training.sequences import (
     ClassAwareSampler,
     LabelledFeatures,
@@ -36,16 +36,24 @@ class Classify(LightningModule):
     """Trains a method's classifier with AdamW; the backbone before it is not even held here."""
 
     def __init__(
-        self, method: Classifying, config: TrainingConfig, *, counts: Sequence[int], steps_per_epoch: int
+        self,
+        method: Classifying,
+        config: TrainingConfig,
+        *,
+        counts: Sequence[int],
+        steps_per_epoch: int,
+        seed: int,
     ) -> None:
         super().__init__()
         self.method = method.classifier
-        self.config, self.counts, self.steps_per_epoch = config, tuple(counts), steps_per_epoch
+        self.config, self.counts = config, tuple(counts)
+        self.steps_per_epoch, self.seed = steps_per_epoch, seed
         # In a tuple it is no part of this module, and of no checkpoint.
         self._whole = (method,)
 
     def training_step(self, batch: SequenceBatch, batch_index: int) -> Tensor:
         """One batch; a loss that is not finite stops the training before it reaches the weights."""
+        seed_batch(self.seed, epoch=self.current_epoch, batch=batch_index)
         losses = self._finite_losses(batch, f"batch {batch_index}")
         self.log_dict(
             {f"train_{name}": value.detach() for name, value in losses.items()},
@@ -119,6 +127,7 @@ def train_classify(
         config,
         counts=[counts[place] for place in range(len(method.classes))],
         steps_per_epoch=-(-len(training) // config.accumulate),
+        seed=seed,
     )
     return run_session(
         module,

@@ -154,16 +154,27 @@ def resolve_config(
     data: dict[str, Any],
     preset: str | None = None,
     file: Path | None = None,
+    given: Mapping[str, Any] | None = None,
+    where: object = None,
     overrides: Sequence[str] = (),
 ) -> FitConfig:
-    """Lays the user's file, `data` and the overrides over the preset, in this order, and checks all of it.
+    """Lays the user's settings, `data` and the overrides over the preset, in this order, and checks all of it.
+
+    Args:
+        method: Name of the method.
+        data: What the section `data` must say.
+        preset: Which of the method's; the one that the user's settings name, or the first.
+        file: The user's settings as YAML.
+        given: The same, read already.
+        where: Where they come from, for errors.
+        overrides: As `a.b=c`.
 
     Raises:
         ConfigError: Unknown method, preset or key, or a value out of range.
     """
     definition = method_definition(method)
-    where = file or "configuration"
-    given = _sections(read_yaml(file) if file else {}, where)
+    where = where or file or "configuration"
+    given = _sections(dict(given) if given is not None else read_yaml(file) if file else {}, where)
     given = _sections(apply_overrides(_overlay(given, {"data": data}), overrides), where)
     if given.get("method", method) != method:
         raise ConfigError(f"method is {given['method']!r}, but {method!r} was asked for", where=where)

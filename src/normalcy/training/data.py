@@ -15,6 +15,7 @@ from normalcy.datasets import open_dataset
 from normalcy.datasets.base import LabelledVideo
 from normalcy.datasets.cache import FrameCache
 from normalcy.datasets.cache_entry import CachedVideo
+from normalcy.datasets.classes import KnowsClasses
 from normalcy.datasets.splits import VideoSpan, split_validation
 from normalcy.errors import DatasetIncomplete, SkippedVideoWarning, UnreadableVideo
 from normalcy.methods.contract import ClipSpec
@@ -63,10 +64,11 @@ class Footage:
 
 @dataclass(frozen=True)
 class NormalFootage:
-    """Normal video, split into what is fitted on and what is held out."""
+    """Normal video, split into what is fitted on and what is held out; of which fold, where there are folds."""
 
     fitted: tuple[Footage, ...]
     held_out: tuple[Footage, ...]
+    fold: int | None = None
 
 
 def load_normal_footage(
@@ -77,7 +79,9 @@ def load_normal_footage(
     Raises:
         DatasetIncomplete: No readable training video is long enough, or too little is left to calibrate on.
     """
-    videos = open_dataset(config.name, config.root).videos("train")
+    dataset = open_dataset(config.name, config.root)
+    fold = config.fold if isinstance(dataset, KnowsClasses) else None
+    videos = (dataset.at_fold(config.fold) if isinstance(dataset, KnowsClasses) else dataset).videos("train")
     cache = FrameCache(config.cache.expanduser())
     cached = _decode(videos, cache, spec, progress)
     if not cached:
@@ -90,7 +94,7 @@ def load_normal_footage(
         frame_count=lambda video: lengths[video.name],
     )
     entries = {video.name: entry for video, entry in cached}
-    footage = NormalFootage(_cut(fitted, entries), _cut(held_out, entries))
+    footage = NormalFootage(_cut(fitted, entries), _cut(held_out, entries), fold)
     _require(footage, spec, config)
     return footage
 

@@ -51,6 +51,10 @@ def fit(
         DatasetIncomplete: There is too little normal video.
         NonFiniteLoss: Training broke down; the last good checkpoint is kept.
     """
+    if method_definition(config.method).training == "classify":
+        from normalcy.training.fit_classes import open_classes, with_classes
+
+        config = with_classes(config, open_classes(config))
     with run.claimed(go_on="go on with --resume"):
         if resume:
             resumed_config(config, run.config)
@@ -62,6 +66,8 @@ def fit(
 def _fit_claimed(
     config: FitConfig, run: RunFolder, resume: bool, command: str, progress: Progress | None
 ) -> Bundle:
+    if method_definition(config.method).training == "classify":
+        return _fit_classes(config, run, resume, command, progress)
     started = time.perf_counter()
     method = build_method(config)
     _require_hop(config, method.clip)
@@ -98,10 +104,51 @@ def _fit_claimed(
         held_out_frames=sum(len(span) for _, spans in unseen for span in spans),
         held_out_videos=tuple(dict.fromkeys(span.name for _, spans in unseen for span in spans)),
         held_out_turns=len(unseen),
+        fold=footage.fold,
         training=summary.record() if summary else None,
         command=command,
         versions=versions(),
         hardware=hardware(),
+    )
+    bundle = _bundle(config, method, result, record)
+    bundle.save(run.bundle)
+    return bundle
+
+
+def _fit_classes(
+    config: FitConfig, run: RunFolder, resume: bool, command: str, progress: Progress | None
+) -> Bundle:
+    from normalcy.training import fit_classes as classes
+
+    started = time.perf_counter()
+    dataset = classes.open_classes(config)
+    method = build_method(config)
+    _require_hop(config, method.clip)
+    method.begin_training()
+    _begin(run, config, resume)
+    footage = classes.load_labelled_footage(
+        config, dataset, classes.store_of(config, method), progress=progress
+    )
+    before = time.perf_counter()
+    summary = classes.train_classes(method, footage, config, run=run, resume=resume, progress=progress)
+    trained = time.perf_counter()
+    normal = dataset.classes.index(dataset.normal_class)
+    result = classes.calibrate_classes(method, footage, settings=config.scoring, normal=normal)
+    normals = [each for each in footage.held_out if each.target == normal]
+    record = FitRecord(
+        data=config.data.name,
+        preset=config.preset,
+        seed=config.seed,
+        fitted_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        fit_seconds=round(before - started + summary.train_seconds + time.perf_counter() - trained, 2),
+        fitted_frames=sum(each.frames for each in footage.fitted),
+        held_out_frames=sum(each.frames for each in normals),
+        held_out_videos=tuple(each.source.video.name for each in normals),
+        training=summary.record(),
+        command=command,
+        versions=versions(),
+        hardware=hardware(),
+        fold=config.data.fold,
     )
     bundle = _bundle(config, method, result, record)
     bundle.save(run.bundle)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
@@ -28,6 +29,11 @@ def require_finite(loss: Tensor, *, epoch: int, where: str) -> None:
             hint="The last good checkpoint is kept. Begin again with --overwrite and a lower "
             "training.learning_rate, or with training.precision=float32",
         )
+
+
+def seed_batch(seed: int, *, epoch: int, batch: int) -> None:
+    """Makes what a batch draws from torch's generator depend on its place alone, so that resuming is exact."""
+    torch.manual_seed(int(np.random.SeedSequence((seed, epoch, batch)).generate_state(1, np.uint64)[0]))
 
 
 def adam(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,16 @@ from typing import Any
 from normalcy.config import build_config, to_yaml
 from normalcy.datasets import open_dataset
 from normalcy.datasets.base import Dataset
+from normalcy.datasets.classes import KnowsClasses
 from normalcy.environment import hardware, versions
-from normalcy.errors import OutputError
+from normalcy.errors import ConfigError, OutputError
+from normalcy.evaluation.class_run import (
+    FEATURES,
+    ClassEvaluation,
+    at_its_fold,
+    judge_classes,
+    tells_classes,
+)
 from normalcy.evaluation.floors import NOISE_METHOD, noise_draw
 from normalcy.evaluation.labelled import labels_of
 from normalcy.evaluation.results import RunResult, read_result, write_result
@@ -38,11 +47,30 @@ class JudgedRun:
         evaluation: All that was measured.
         record: The same as `metrics.json` holds it.
         files: What was written, by name.
+        classes: How well classes were told apart, where the bundle tells them and the dataset has them.
     """
 
     evaluation: Evaluation
     record: dict[str, Any]
     files: dict[str, Path]
+    classes: ClassEvaluation | None = None
+
+
+@dataclass(frozen=True)
+class ClassOptions:
+    """How classes are judged; see `judge_classes`.
+
+    Attributes:
+        others: Bundles whose probabilities are averaged with the first one's.
+        views: Of each video, whose probabilities are averaged.
+        temperature: Whether the bundles' temperatures are used.
+        features: Folder of the feature store.
+    """
+
+    others: Sequence[Path] = ()
+    views: int = 1
+    temperature: bool = True
+    features: Path = FEATURES
 
 
 def judge_run(
@@ -55,6 +83,7 @@ def judge_run(
     report: bool = True,
     videos: bool = False,
     publish: Path | None = None,
+    class_options: ClassOptions | None = None,
     progress: Progress | None = None,
 ) -> JudgedRun:
     """Evaluates a bundle and writes everything about it.
@@ -68,20 +97,32 @@ def judge_run(
         report: Write `report.html`.
         videos: Write an annotated video of each test video.
         publish: Results folder to enter this seed's numbers into.
+        class_options: How classes are judged, where the bundle tells them apart.
         progress: Called with what is being done, how much is done and how much there is.
     """
-    bundle, dataset = Bundle.load(bundle_path), open_dataset(data, root)
+    bundle = Bundle.load(bundle_path)
+    dataset = at_its_fold(bundle, open_dataset(data, root))
+    classes = _judge_classes(bundle, dataset, class_options, progress)
     # Pictures and videos look at what was judged once more.
     model = KeepingModel(bundle.scoring_model(), KeptLooks()) if report or videos else bundle.scoring_model()
     run = RunFolder(folder or run_of(bundle_path))
     with run.claimed():
         evaluation = evaluate(bundle, dataset, model=model, progress=progress)
         record = metrics_record(bundle, data, evaluation, command)
+        if classes:
+            record["classes"] = classes.record()
         files = _write_tables(run, evaluation, record)
         if report:
             history = read_history(RunFolder(run_of(bundle_path)))
             shown = report_data(
-                bundle, dataset, evaluation, record, model=model, history=history, progress=progress
+                bundle,
+                dataset,
+                evaluation,
+                record,
+                model=model,
+                classes=classes,
+                history=history,
+                progress=progress,
             )
             write_report(run.report, shown)
             files["report"] = run.report
@@ -92,7 +133,27 @@ def judge_run(
         files["results"] = publish / data / f"{bundle.header.method}.json"
         write_result(files["results"], published(record))
         publish_noise(publish / data / f"{NOISE_METHOD}.json", evaluation, published(record), bundle)
-    return JudgedRun(evaluation, record, files)
+    return JudgedRun(evaluation, record, files, classes)
+
+
+def _judge_classes(
+    bundle: Bundle, dataset: Dataset, options: ClassOptions | None, progress: Progress | None
+) -> ClassEvaluation | None:
+    if not tells_classes(bundle):
+        if options and options.others:
+            raise ConfigError(f"{bundle.header.method} tells no classes apart", where="--with")
+        return None
+    if not isinstance(dataset, KnowsClasses):
+        return None
+    options = options or ClassOptions()
+    return judge_classes(
+        [bundle, *(Bundle.load(path) for path in options.others)],
+        dataset,
+        views=options.views,
+        temperature=options.temperature,
+        features=options.features,
+        progress=progress,
+    )
 
 
 def run_of(bundle_path: Path) -> Path:
@@ -186,6 +247,11 @@ def _require_publishable(bundle: Bundle, dataset: Dataset, evaluation: Evaluatio
         raise OutputError(
             "the bundle's memory was amended after it was fitted, so its figures are not published",
             hint="Fit it again",
+        )
+    if bundle.header.fit.fold is not None:
+        raise OutputError(
+            "one fold is a part of a benchmark, so its figures are not published",
+            hint="benchmarks/class_parts.py judges all folds",
         )
     if not dataset.check().complete:
         raise OutputError(

@@ -14,8 +14,9 @@ import torch
 from torch import nn
 
 from normalcy.datasets.base import LabelledVideo
-from normalcy.layers.backbones import Backbone, BackboneSpec
+from normalcy.layers.backbones import Backbone
 from normalcy.layers.folding import folded
+from normalcy.methods.contract import ClipSpec
 from normalcy.progress import Progress
 from normalcy.training.features.store import FeatureStore, Made, Seen
 from normalcy.training.features.views import View
@@ -27,17 +28,17 @@ UInt8Array = npt.NDArray[np.uint8]
 _TOGETHER = 16
 
 
-def feature_store(root: Path, backbone: Backbone, spec: BackboneSpec, *, step_frames: int) -> FeatureStore:
+def feature_store(root: Path, backbone: Backbone, name: str, *, clip: ClipSpec) -> FeatureStore:
     """The store of what a backbone with its weights sees.
 
     Args:
         root: Folder of all stores.
         backbone: With its weights.
-        spec: What is known of it.
-        step_frames: It looks at every so many frames.
+        name: Its name.
+        clip: Of the method that it belongs to: at which size frames are read, and how many are passed over.
     """
-    sees = _Sees(backbone, spec.size_px, step_frames=step_frames)
-    made = Made(spec.name, weights_digest(backbone), spec.size_px, step_frames, str(sees.dtype))
+    sees = _Sees(backbone, clip.size_px, step_frames=clip.stride_frames)
+    made = Made(name, weights_digest(backbone), clip.size_px, clip.stride_frames, str(sees.dtype))
     return FeatureStore(root, made, sees)
 
 
@@ -69,7 +70,7 @@ def fill(
 class _Sees:
     """Computes in bf16 where the hardware has it: a store is for training, scoring computes in float32."""
 
-    def __init__(self, backbone: Backbone, size_px: int, *, step_frames: int) -> None:
+    def __init__(self, backbone: Backbone, size_px: tuple[int, int], *, step_frames: int) -> None:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.dtype = torch.bfloat16 if has_native_bf16() else torch.float32
         self._backbone, self._size_px, self._step_frames = backbone, size_px, step_frames
@@ -77,9 +78,7 @@ class _Sees:
 
     def __call__(self, video: LabelledVideo, views: Sequence[View]) -> Seen:
         """Features of each frame in each view."""
-        options = ReadOptions(
-            size_px=(self._size_px, self._size_px), stride_frames=self._step_frames, fps=video.fps
-        )
+        options = ReadOptions(size_px=self._size_px, stride_frames=self._step_frames, fps=video.fps)
         parts, index, seconds = [], list[int](), list[float]()
         with open_video(video.path, options) as reader:
             frames_left = iter(reader)

@@ -59,14 +59,14 @@ class Made:
     Attributes:
         backbone: Its name.
         weights: Digest of its weights and settings.
-        size_px: Side of the pictures that it reads.
+        size_px: (height, width) of the pictures that it reads.
         step_frames: It looks at every so many frames.
         precision: Number format that it computes in.
     """
 
     backbone: str
     weights: str
-    size_px: int
+    size_px: tuple[int, int]
     step_frames: int
     precision: str
 
@@ -76,7 +76,7 @@ class Made:
             "format_version": FORMAT_VERSION,
             "backbone": self.backbone,
             "weights": self.weights,
-            "size_px": self.size_px,
+            "size_px": list(self.size_px),
             "step_frames": self.step_frames,
             "precision": self.precision,
             "decoder": decoder_version(),

@@ -1,0 +1,198 @@
+"""Fitting a classifier: labelled videos in, features from the store, and a bundle's parts out.
+
+Part of what is learned from is held out, by whole scenes: it chooses the epoch, sets the temperature, and its normal
+videos calibrate the score.
+"""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+
+from normalcy.datasets import open_dataset
+from normalcy.datasets.base import Dataset
+from normalcy.datasets.classes import ClassVideo, KnowsClasses
+from normalcy.datasets.folds import hold_out
+from normalcy.errors import ConfigError, DatasetIncomplete, SkippedVideoWarning, VideoError
+from normalcy.layers.backbones import Backbone
+from normalcy.methods.base import Classifying, Method
+from normalcy.progress import Progress
+from normalcy.run_folder import RunFolder
+from normalcy.scoring.calibration import fit_calibration
+from normalcy.scoring.settings import ScoringSettings
+from normalcy.training.calibrate import CalibrationResult, map_scale
+from normalcy.training.class_verdicts import fit_temperature, smoothed_scores
+from normalcy.training.classify import train_classify
+from normalcy.training.config import FitConfig
+from normalcy.training.features.extract import feature_store
+from normalcy.training.features.store import FeatureStore, Seen
+from normalcy.training.sequences import LabelledFeatures
+from normalcy.training.summary import TrainingSummary
+
+
+@dataclass(frozen=True, eq=False)
+class SeenVideo:
+    """A video with its class, as the backbone saw it."""
+
+    source: ClassVideo
+    seen: Seen
+    target: int
+
+    @property
+    def frames(self) -> int:
+        """Of the source, as far as they were looked at."""
+        return int(self.seen.index_T[-1]) + 1
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledFootage:
+    """What a classifier is fitted on, and what is held out."""
+
+    fitted: tuple[SeenVideo, ...]
+    held_out: tuple[SeenVideo, ...]
+
+
+def open_classes(config: FitConfig) -> KnowsClasses:
+    """The dataset of a configuration, at its fold.
+
+    Raises:
+        ConfigError: It has no classes.
+    """
+    dataset: Dataset = open_dataset(config.data.name, config.data.root)
+    if not isinstance(dataset, KnowsClasses):
+        raise ConfigError(
+            f"{dataset.info.name} has no classes, and {config.method} learns to tell classes apart",
+            where="data.name",
+            hint="Use class-folder, with one folder of videos a class",
+        )
+    return dataset.at_fold(config.data.fold)
+
+
+def with_classes(config: FitConfig, dataset: KnowsClasses) -> FitConfig:
+    """The configuration of a model that knows the dataset's classes."""
+    model = config.model | {"classes": list(dataset.classes), "normal_class": dataset.normal_class}
+    return config.model_copy(update={"model": model})
+
+
+def store_of(config: FitConfig, method: Method) -> FeatureStore:
+    """The store of what a method's backbone sees."""
+    classifying = cast("Classifying", method)
+    backbone = cast("Backbone", classifying.backbone)
+    root = config.data.features.expanduser()
+    return feature_store(root, backbone, config.model["backbone"]["name"], clip=method.clip)
+
+
+def load_labelled_footage(
+    config: FitConfig, dataset: KnowsClasses, store: FeatureStore, *, progress: Progress | None = None
+) -> LabelledFootage:
+    """Features of the videos to learn from, and of those that are held out of them.
+
+    Raises:
+        DatasetIncomplete: A class is left without videos.
+    """
+    videos = dataset.class_videos("train")
+    fitted, held_out = hold_out(videos, fraction=config.data.held_out_fraction, seed=config.seed)
+    views = 1 + config.training.augmentation.views
+    wanted = [(video, views) for video in fitted] + [(video, 1) for video in held_out]
+    seen = see_all(store, wanted, classes=dataset.classes, progress=progress)
+    held = {video.video.name for video in held_out}
+    footage = LabelledFootage(
+        tuple(each for each in seen if each.source.video.name not in held),
+        tuple(each for each in seen if each.source.video.name in held),
+    )
+    for part, what in ((footage.fitted, "to learn from"), (footage.held_out, "to validate on")):
+        lacking = [
+            name for place, name in enumerate(dataset.classes) if all(each.target != place for each in part)
+        ]
+        if lacking:
+            raise DatasetIncomplete(f"no video of {', '.join(lacking)} {what}", where=config.data.root)
+    return footage
+
+
+def see_all(
+    store: FeatureStore,
+    videos: Sequence[tuple[ClassVideo, int]],
+    *,
+    classes: Sequence[str],
+    progress: Progress | None = None,
+) -> list[SeenVideo]:
+    """Features of videos, each in so many views; one that cannot be read is left out with a warning."""
+    found = []
+    for number, (video, views) in enumerate(videos):
+        if progress:
+            progress(f"looking at {video.video.name}", number, len(videos))
+        try:
+            seen = store.open(video.video, views=views)
+        except VideoError as error:
+            warnings.warn(f"left out: {error}", SkippedVideoWarning, stacklevel=2)
+            continue
+        found.append(SeenVideo(video, seen, list(classes).index(video.label)))
+    if progress:
+        progress("looking at videos", len(videos), len(videos))
+    return found
+
+
+def train_classes(
+    method: Method,
+    footage: LabelledFootage,
+    config: FitConfig,
+    *,
+    run: RunFolder,
+    resume: bool,
+    progress: Progress | None = None,
+) -> TrainingSummary:
+    """Trains the classifier and sets its temperature."""
+    classifying = cast("Classifying", method)
+    summary = train_classify(
+        classifying,
+        [LabelledFeatures(each.seen.features_VTD, each.target) for each in footage.fitted],
+        [LabelledFeatures(each.seen.features_VTD, each.target) for each in footage.held_out],
+        config.training,
+        run=run,
+        seed=config.seed,
+        resume=resume,
+        progress=progress,
+    )
+    method.eval()
+    fit_temperature(classifying, [(each.seen, each.target) for each in footage.held_out])
+    return summary
+
+
+def calibrate_classes(
+    method: Method, footage: LabelledFootage, *, settings: ScoringSettings, normal: int
+) -> CalibrationResult:
+    """Calibrates on the normal videos that were held out.
+
+    Raises:
+        CalibrationError: There is too little of them.
+    """
+    scores, seconds = [], 0.0
+    for each in footage.held_out:
+        if each.target != normal:
+            continue
+        found = smoothed_scores(
+            cast("Classifying", method),
+            each.seen,
+            spec=method.clip,
+            settings=settings,
+            name=each.source.video.name,
+        )
+        if len(score_T := np.array(list(found))):
+            scores.append(score_T)
+            seconds += _seconds(each.seen) * len(score_T) / each.frames
+    frames = sum(len(score_T) for score_T in scores)
+    rate = frames / seconds if seconds > 0 else 25.0
+    calibration = fit_calibration(
+        scores, frames_per_second=rate, cluster_gap_seconds=settings.merge_gap_seconds
+    )
+    # A map is the score all over.
+    samples_N = np.concatenate(scores)
+    return CalibrationResult(calibration, rate, map_scale(np.stack([samples_N, samples_N], axis=1)))
+
+
+def _seconds(seen: Seen) -> float:
+    """How long a video is: its frames, the last one included, at its mean rate."""
+    elapsed, frames = float(seen.pts_seconds_T[-1] - seen.pts_seconds_T[0]), int(seen.index_T[-1])
+    return elapsed * (frames + 1) / frames if frames and elapsed > 0 else (frames + 1) / 25.0
