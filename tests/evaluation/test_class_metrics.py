@@ -45,7 +45,7 @@ def test_by_hand():
 
 def _pairs(place):
     """Share of the pairs that the class's probability ranks rightly."""
-    own, other = P[TARGET == place, place], P[TARGET != place, place]
+    own, other = P[place == TARGET, place], P[place != TARGET, place]
     return np.mean([(a > b) + 0.5 * (a == b) for a in own for b in other])
 
 

@@ -23,7 +23,10 @@ def picture():
 
 def test_what_is_known_without_building():
     assert (backbone_spec("inception-v3").size_px, backbone_spec("inception-v3").width) == (299, 2048)
-    assert (backbone_spec("efficientnet-lite0").size_px, backbone_spec("efficientnet-lite0").width) == (224, 1280)
+    assert (backbone_spec("efficientnet-lite0").size_px, backbone_spec("efficientnet-lite0").width) == (
+        224,
+        1280,
+    )
 
 
 def test_lite0_takes_its_weights_from_the_package(picture):

@@ -116,7 +116,9 @@ def test_a_bundle_of_another_fold_has_learned_from_these_videos(bundle, place):
 def test_a_dataset_of_other_classes_is_refused(bundle, place, tmp_path):
     root = write_tiny_classes(tmp_path / "videos")
     (root / "passing").rename(root / "driving")
-    with pytest.raises(BundleError, match="knows the classes normal, passing, the dataset has driving, normal"):
+    with pytest.raises(
+        BundleError, match="knows the classes normal, passing, the dataset has driving, normal"
+    ):
         judge_classes([bundle], ClassFolder(root), features=place / "features")
 
 

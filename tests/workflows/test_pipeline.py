@@ -68,7 +68,12 @@ def test_a_new_test_video_is_judged_without_training(file, root):
 def test_what_is_gone_is_made_again(file, tmp_path):
     go(file)
     (tmp_path / "run" / "metrics.json").unlink()
-    assert statuses(go(file)) == ["train unchanged", "evaluate done", "optimise not available", "demo unchanged"]
+    assert statuses(go(file)) == [
+        "train unchanged",
+        "evaluate done",
+        "optimise not available",
+        "demo unchanged",
+    ]
 
 
 def test_a_damaged_book_costs_work_and_nothing_else(file, tmp_path):

@@ -3,7 +3,7 @@
 Letters: B clips, T frames, C channels, H height, W width.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -140,17 +140,33 @@ class Remembering(Protocol):
         ...
 
 
+class Classifier(Protocol):
+    """From features of frames to classes; a module."""
+
+    def observe(self, sequences_TD: Iterable[Tensor]) -> None:
+        """Takes what statistics it needs from the features of whole training videos, each (T, D)."""
+        ...
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Its weights."""
+        ...
+
+    def __call__(self, features_BTD: Tensor, there_BT: Tensor) -> Any:
+        """What sequences are taken for, such as `logits_BK` and `attention_BATT`."""
+        ...
+
+
 class Classifying(Protocol):
     """What training on labelled sequences needs of a method besides being one.
 
     Attributes:
-        classifier: All that the loss may change.
+        classifier: All that the loss may change; takes statistics of training videos by `observe`.
         backbone: What sees frames, frozen: pictures (B, 3, H, W) with values in [0, 1] to features (B, D).
         temperature: Logits are divided by it.
         sequence_frames: Frames that are judged together.
     """
 
-    classifier: nn.Module
+    classifier: "Classifier"
     backbone: nn.Module
     temperature: Tensor
     sequence_frames: int

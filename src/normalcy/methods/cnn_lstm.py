@@ -14,14 +14,15 @@ What it is put together from:
 Deviations: of the latter, InceptionV3 or a light network instead of Xception; attention before the LSTMs, with several
 heads; 32 frames instead of 10, at the video's own pace; focal and class-balanced losses.
 
-Letters: B sequences, T frames, D values of a feature vector, K classes, A heads, H height, W width, C channels.
+Letters: B sequences, T frames, D values of a feature vector, E of what is read of a frame, K classes, A heads, H height,
+W width, C channels.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -102,7 +103,8 @@ class CnnLstmConfig(StrictConfig):
         sequence_frames: Frames that are judged together.
         step_frames: It looks at every so many frames.
         look_frames: A verdict follows after so many frames that were looked at.
-        width: Features are projected to so many values first; null leaves them.
+        reads: Features of frames, how they change from one frame that is looked at to the next, or both.
+        width: What is read is projected to so many values first; null leaves it.
         attention_heads: Of the attention over frames; 0 for none.
         lstm_states: States in each direction, a number for each LSTM; none where empty.
         dropout: Between all of these.
@@ -116,6 +118,7 @@ class CnnLstmConfig(StrictConfig):
     sequence_frames: int = Field(32, ge=2)
     step_frames: int = Field(2, ge=1)
     look_frames: int = Field(4, ge=1)
+    reads: Literal["features", "changes", "both"] = "both"
     width: int | None = Field(512, ge=8)
     attention_heads: int = Field(8, ge=0)
     lstm_states: tuple[int, ...] = (512, 256)
@@ -148,19 +151,24 @@ class Classified(NamedTuple):
 
 
 class SequenceClassifier(nn.Module):
-    """From features of frames to classes.
+    """From features of frames to classes. What it reads is centred and divided by its deviation in training.
 
     Args:
         width: D, of the features.
         config: Settings.
     """
 
+    centre_E: Tensor
+    spread_E: Tensor
+
     def __init__(self, width: int, config: CnnLstmConfig) -> None:
         super().__init__()
-        inner, classes = config.width or width, len(config.classes)
-        self.project = (
-            nn.Sequential(nn.LayerNorm(width), nn.Linear(width, inner)) if config.width else nn.Identity()
-        )
+        self.reads = config.reads
+        given = width * (2 if config.reads == "both" else 1)
+        inner, classes = config.width or given, len(config.classes)
+        self.register_buffer("centre_E", torch.zeros(given))
+        self.register_buffer("spread_E", torch.ones(given))
+        self.project = nn.Linear(given, inner) if config.width else nn.Identity()
         self.dropout = nn.Dropout(config.dropout)
         heads = config.attention_heads
         self.attention = SequenceAttention(inner, heads=heads, dropout=config.dropout) if heads else None
@@ -171,6 +179,22 @@ class SequenceClassifier(nn.Module):
         self.auxiliary = nn.ModuleList(nn.Linear(each, classes) for each in widths[1:])
         self.classify = nn.Linear(widths[-1], classes)
 
+    def observe(self, sequences_TD: Iterable[Tensor]) -> None:
+        """Takes mean and deviation of what it reads from the features of whole training videos, each (T, D)."""
+        given_NE = torch.cat([self._read(each_TD[None])[0] for each_TD in sequences_TD]).double()
+        self.centre_E.copy_(given_NE.mean(dim=0))
+        # What hardly ever varies must not weigh without end.
+        spread_E = given_NE.std(dim=0)
+        self.spread_E.copy_(spread_E.clamp_min(0.1 * spread_E.mean()).clamp_min(1e-6))
+
+    def _read(self, features_BTD: Tensor) -> Tensor:
+        """Features, how far each lies from the frame before (the first: from itself), or both: (B, T, E)."""
+        if self.reads == "features":
+            return features_BTD
+        before_BTD = torch.cat([features_BTD[:, :1], features_BTD[:, :-1]], dim=1)
+        changes_BTD = (features_BTD - before_BTD).abs()
+        return changes_BTD if self.reads == "changes" else torch.cat([features_BTD, changes_BTD], dim=-1)
+
     def forward(self, features_BTD: Tensor, there_BT: Tensor) -> Classified:
         """Classifies sequences.
 
@@ -178,7 +202,8 @@ class SequenceClassifier(nn.Module):
             features_BTD: Features of frames.
             there_BT: Bool; False for what only fills up, which comes last and changes nothing.
         """
-        x_BTD, weights_BATT = self.dropout(self.project(features_BTD)), None
+        given_BTE = (self._read(features_BTD) - self.centre_E) / self.spread_E
+        x_BTD, weights_BATT = self.dropout(self.project(given_BTE)), None
         if self.attention is not None:
             x_BTD, weights_BATT = self.attention(x_BTD, there_BT)
         auxiliary = []
@@ -341,14 +366,13 @@ class WatchedSource:
 
 
 _TRAINING = {
-    "epochs": 60,
+    "epochs": 20,
     "batch_size": 32,
     "learning_rate": 5e-4,
     "learning_rate_decay": "one-cycle",
     "weight_decay": 0.05,
     "ema_decay": 0.99,
     "patience_epochs": 15,
-    "precision": "float32",
 }
 _SCORING = {"hop_frames": 8}
 

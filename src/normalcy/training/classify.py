@@ -5,10 +5,11 @@ Letters: B sequences, L frames of a sequence, D values of a feature vector.
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from normalcy.methods.base import Classifying
@@ -45,7 +46,7 @@ class Classify(LightningModule):
         seed: int,
     ) -> None:
         super().__init__()
-        self.method = method.classifier
+        self.method = cast("nn.Module", method.classifier)
         self.config, self.counts = config, tuple(counts)
         self.steps_per_epoch, self.seed = steps_per_epoch, seed
         # In a tuple it is no part of this module, and of no checkpoint.
@@ -108,6 +109,7 @@ def train_classify(
         KeyboardInterrupt: Ctrl-C; `resume` goes on after the last full epoch.
     """
     length = method.sequence_frames
+    method.classifier.observe(torch.from_numpy(video.features_VTD[0].astype(np.float32)) for video in fitted)
     targets = [video.target for video in fitted]
     training = DataLoader(
         TrainingSequences(fitted, length=length, settings=config.augmentation, seed=seed),

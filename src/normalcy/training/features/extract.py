@@ -20,7 +20,6 @@ from normalcy.methods.contract import ClipSpec
 from normalcy.progress import Progress
 from normalcy.training.features.store import FeatureStore, Made, Seen
 from normalcy.training.features.views import View
-from normalcy.training.precision import has_native_bf16
 from normalcy.video.reader import ReadOptions, open_video
 
 UInt8Array = npt.NDArray[np.uint8]
@@ -68,11 +67,11 @@ def fill(
 
 
 class _Sees:
-    """Computes in bf16 where the hardware has it: a store is for training, scoring computes in float32."""
+    """Computes as scoring does, in float32: in bf16, how features change from frame to frame is mostly rounding."""
 
     def __init__(self, backbone: Backbone, size_px: tuple[int, int], *, step_frames: int) -> None:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.dtype = torch.bfloat16 if has_native_bf16() else torch.float32
+        self.dtype = torch.float32
         self._backbone, self._size_px, self._step_frames = backbone, size_px, step_frames
         self._ready: nn.Module | None = None
 
