@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ from normalcy.datasets.classes import KnowsClasses
 from normalcy.environment import hardware, versions
 from normalcy.evaluation.class_metrics import CLASS_METRIC_NOTES, class_metrics
 from normalcy.evaluation.tables import markdown_table
+from normalcy.methods import method_definition
+from normalcy.methods.base import Method
 from normalcy.run_folder import RunFolder, write_json, write_text
 from normalcy.training.class_verdicts import video_probabilities
 from normalcy.training.config import FitConfig, resolve_config
@@ -45,9 +47,19 @@ from normalcy.training.fit_classes import (
 )
 
 FLOOR = "mean of the features, logistic regression"
+CHANGES_FLOOR = "mean of their changes, logistic regression"
+WHOLE = "+ augmented views"
+IN_ALL_VIEWS = "the same, augmented views at test too"
+COLD = "the same, without temperature"
+TOGETHER = "the same, mean of the seeds in all views"
+READS = "both"
+Means = Callable[[np.ndarray], np.ndarray]
 _PLAIN_LOSS = {"focal": 0.0, "class_balanced": 0.0, "cross_entropy": 1.0, "auxiliary": 0.0}
 _NO_AUGMENTATION = {"temporal": False, "use_views": 0.0, "noise": 0.0}
-_LSTM = {"model": {"attention_heads": 0, "loss": _PLAIN_LOSS}, "training": {"augmentation": _NO_AUGMENTATION}}
+_LSTM = {
+    "model": {"reads": "features", "attention_heads": 0, "loss": _PLAIN_LOSS},
+    "training": {"augmentation": _NO_AUGMENTATION},
+}
 
 
 def _with(base: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
@@ -62,23 +74,25 @@ def _with(base: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
     return out
 
 
-_ATTENTION = _with(_LSTM, model__attention_heads=8)
+_CHANGES = _with(_LSTM, model__reads=READS)
+_ATTENTION = _with(_CHANGES, model__attention_heads=8)
 _FOCAL = _with(_ATTENTION, model__loss={**_PLAIN_LOSS, "focal": 1.0, "cross_entropy": 0.0})
 _BALANCED = _with(_FOCAL, model__loss__class_balanced=0.5)
 _AUXILIARY = _with(_BALANCED, model__loss__auxiliary=0.2)
 _TEMPORAL = _with(_AUXILIARY, training__augmentation={"use_views": 0.0})
 _VIEWS: dict[str, Any] = {"model": {}, "training": {}}
-ROWS: dict[str, tuple[Mapping[str, Any], int]] = {
-    "BiLSTMs, cross-entropy": (_LSTM, 1),
-    "+ attention": (_ATTENTION, 1),
-    "focal loss instead": (_FOCAL, 1),
-    "+ class-balanced loss": (_BALANCED, 1),
-    "+ auxiliary heads": (_AUXILIARY, 1),
-    "+ changes in time": (_TEMPORAL, 1),
-    "+ augmented views": (_VIEWS, 1),
-    "+ mean over 3 views at test": (_VIEWS, 3),
+ROWS: dict[str, Mapping[str, Any]] = {
+    "BiLSTMs, cross-entropy": _LSTM,
+    "+ changes of the features": _CHANGES,
+    "+ attention": _ATTENTION,
+    "focal loss instead": _FOCAL,
+    "+ class-balanced loss": _BALANCED,
+    "+ auxiliary heads": _AUXILIARY,
+    "+ changes in time": _TEMPORAL,
+    WHOLE: _VIEWS,
 }
-"""Settings by row, and views of each test video."""
+"""Settings by row; what the last one learns is also judged in all views of each test video, without its temperature,
+and as a mean over the seeds."""
 
 
 def main() -> None:
@@ -88,62 +102,112 @@ def main() -> None:
     done = json.loads(options.out.read_text()) if options.out.is_file() else {"backbones": {}}
     backbone = done["backbones"].setdefault(options.backbone, {"rows": {}})
     chosen = [
-        name for name in (FLOOR, *ROWS) if not options.rows or any(word in name for word in options.rows)
+        name for name in (*FLOORS, *ROWS) if not options.rows or any(word in name for word in options.rows)
     ]
     for name in chosen:
-        runs = backbone["rows"].setdefault(name, {"runs": []})["runs"]
         for fold in range(options.folds):
-            for seed in options.seeds if name != FLOOR else [0]:
-                if any((run["fold"], run["seed"]) == (fold, seed) for run in runs):
-                    continue
-                runs.append(_run(options, name, fold, seed))
-                sys.stderr.write(
-                    f"{options.backbone}, {name}, fold {fold}, seed {seed}: {runs[-1]['metrics']}\n"
-                )
+            missing = [seed for seed in _seeds(options, name) if not _has(backbone, name, fold, seed)]
+            for seed in missing:
+                for row, run in _runs(options, name, fold, seed).items():
+                    backbone["rows"].setdefault(row, {"runs": []})["runs"].append(run)
+                told = backbone["rows"][name]["runs"][-1]["metrics"]
+                sys.stderr.write(f"{options.backbone}, {name}, fold {fold}, seed {seed}: {told}\n")
                 _write(options, done)
+    _together(backbone, options)
+    _write(options, done)
     print(tables(done))
 
 
-def _run(options: argparse.Namespace, name: str, fold: int, seed: int) -> dict[str, Any]:
-    settings, views = ROWS.get(name, (_VIEWS, 1))
-    config = _config(options, settings, fold=fold, seed=seed)
+def _seeds(options: argparse.Namespace, name: str) -> list[int]:
+    return [0] if name in FLOORS else list(options.seeds)
+
+
+def _has(backbone: Mapping[str, Any], name: str, fold: int, seed: int) -> bool:
+    runs = backbone["rows"].get(name, {"runs": []})["runs"]
+    return any((run["fold"], run["seed"]) == (fold, seed) for run in runs)
+
+
+def _runs(options: argparse.Namespace, name: str, fold: int, seed: int) -> dict[str, dict[str, Any]]:
+    """What a fold and seed of a row came to; of the last row in several ways."""
+    config = _config(options, ROWS.get(name, _VIEWS), fold=fold, seed=seed)
     dataset = open_classes(config)
     config = with_classes(config, dataset)
     method = build_method(config)
     method.begin_training()
     store = store_of(config, method)
-    every = _config(options, _VIEWS, fold=fold, seed=seed)
-    footage = load_labelled_footage(with_classes(every, dataset), dataset, store)
-    test = see_all(store, [(video, 3) for video in dataset.class_videos("test")], classes=dataset.classes)
+    # The same videos are held out, and the same views are there, whatever a row makes of them.
+    every = with_classes(_config(options, _VIEWS, fold=fold, seed=seed), dataset)
+    footage = load_labelled_footage(every, dataset, store)
+    shown = 1 + every.training.augmentation.views
+    test = see_all(store, [(video, shown) for video in dataset.class_videos("test")], classes=dataset.classes)
     started = time.perf_counter()
-    if name == FLOOR:
-        p_NK = _floor(footage, test)
+    if name in FLOORS:
+        found = {name: _floor(footage, test, FLOORS[name])}
     else:
         with tempfile.TemporaryDirectory() as folder:
             train_classes(method, footage, config, run=RunFolder(Path(folder)), resume=False)
-        p_NK = np.stack([video_probabilities(method, each.seen, views=views) for each in test])
-    return _judged(p_NK, test, dataset) | {
-        "fold": fold,
-        "seed": seed,
-        "seconds": round(time.perf_counter() - started, 1),
-    }
+        found = {name: _probabilities(method, test)}
+    about = {"fold": fold, "seed": seed, "seconds": round(time.perf_counter() - started, 1)}
+    if name == WHOLE:
+        found[IN_ALL_VIEWS] = _probabilities(method, test, views=shown)
+        method.temperature.fill_(1.0)
+        found[COLD] = _probabilities(method, test)
+    return {row: _judged(p_NK, test, dataset) | about for row, p_NK in found.items()}
+
+
+def _probabilities(method: Method, test: Sequence[SeenVideo], *, views: int = 1) -> np.ndarray:
+    return np.stack([video_probabilities(method, each.seen, views=views) for each in test])
+
+
+def _together(backbone: dict[str, Any], options: argparse.Namespace) -> None:
+    """Judges the mean over the seeds of each fold, from what the runs kept."""
+    runs = backbone["rows"].get(IN_ALL_VIEWS, {"runs": []})["runs"]
+    together = []
+    for fold in range(options.folds):
+        own = [run for run in runs if run["fold"] == fold]
+        if len(own) < 2:
+            return
+        p_NK = np.mean([run["probabilities"] for run in own], axis=0)
+        target_N, classes = np.array(own[0]["targets"]), own[0]["classes"]
+        found = class_metrics(p_NK, target_N, classes, normal=own[0]["normal"])
+        about = {"fold": fold, "seed": None, "seconds": sum(run["seconds"] for run in own)}
+        together.append({"metrics": found.metrics, "confusion": found.confusion, **about})
+    backbone["rows"][TOGETHER] = {"runs": together}
 
 
 def _judged(p_NK: np.ndarray, test: Sequence[SeenVideo], dataset: KnowsClasses) -> dict[str, Any]:
     normal = dataset.classes.index(dataset.normal_class)
     found = class_metrics(p_NK, np.array([each.target for each in test]), dataset.classes, normal=normal)
-    return {"metrics": found.metrics, "confusion": found.confusion}
+    return {
+        "metrics": found.metrics,
+        "confusion": found.confusion,
+        "classes": list(dataset.classes),
+        "normal": normal,
+        "targets": [each.target for each in test],
+        "probabilities": np.round(p_NK, 4).tolist(),
+    }
 
 
-def _floor(footage: LabelledFootage, test: Sequence[SeenVideo]) -> np.ndarray:
+def _floor(footage: LabelledFootage, test: Sequence[SeenVideo], means: Means) -> np.ndarray:
     known = [*footage.fitted, *footage.held_out]
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=2000))
-    model.fit(_means(known), [each.target for each in known])
-    return model.predict_proba(_means(test))
+    model.fit(np.stack([means(_features(each)) for each in known]), [each.target for each in known])
+    return model.predict_proba(np.stack([means(_features(each)) for each in test]))
 
 
-def _means(videos: Sequence[SeenVideo]) -> np.ndarray:
-    return np.stack([each.seen.features_VTD[0].astype(np.float32).mean(axis=0) for each in videos])
+def _features(video: SeenVideo) -> np.ndarray:
+    return video.seen.features_VTD[0].astype(np.float32)
+
+
+def _mean(features_TD: np.ndarray) -> np.ndarray:
+    return features_TD.mean(axis=0)
+
+
+def _mean_change(features_TD: np.ndarray) -> np.ndarray:
+    return np.abs(np.diff(features_TD, axis=0)).mean(axis=0)
+
+
+FLOORS: Mapping[str, Means] = {FLOOR: _mean, CHANGES_FLOOR: _mean_change}
 
 
 def _config(options: argparse.Namespace, settings: Mapping[str, Any], *, fold: int, seed: int) -> FitConfig:
@@ -155,9 +219,11 @@ def _config(options: argparse.Namespace, settings: Mapping[str, Any], *, fold: i
     if options.no_padding_counted:
         overrides.append("model.backbone.pool_counts_padding=false")
     overrides += [f"{path}={json.dumps(value)}" for path, value in _flat(settings)]
-    overrides += options.set or []
+    overrides += [f"training.augmentation.views={options.views}", *(options.set or [])]
     data = {"name": options.data, "root": str(options.root)}
-    return resolve_config("cnn-lstm", data=data, overrides=overrides)
+    known = method_definition("cnn-lstm").presets
+    preset = options.backbone if options.backbone in known else None
+    return resolve_config("cnn-lstm", data=data, preset=preset, overrides=overrides)
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
@@ -229,6 +295,7 @@ def _command(options: argparse.Namespace) -> str:
     if options.pixel_range:
         words += ["--pixel-range", *(f"{each:g}" for each in options.pixel_range)]
     words += ["--no-padding-counted"] if options.no_padding_counted else []
+    words += ["--views", str(options.views)]
     words += ["--seeds", *map(str, options.seeds), "--out", os.path.relpath(options.out)]
     return shlex.join(words)
 
@@ -243,6 +310,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--no-padding-counted", action="store_true")
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--views", type=int, default=2, help="augmented views of each video")
     parser.add_argument("--rows", nargs="*", help="words that the rows to make hold; all without")
     parser.add_argument("--set", nargs="*", metavar="A.B=C", help="further settings, of every row")
     parser.add_argument("--out", type=Path, required=True)

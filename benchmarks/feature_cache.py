@@ -1,6 +1,6 @@
 """Measures an epoch of training on labelled videos with the feature store and without it, in one run.
 
-    python benchmarks/feature_cache.py --data surveillance-fight --root DIR --videos 40 --out results/benchmarks/feature-cache.json
+    python benchmarks/feature_cache.py --data surveillance-fight --root DIR --out results/benchmarks/feature-cache.json
 
 An epoch is one step for each batch of the same videos. Without the store, the backbone looks at every video in every
 epoch, as end-to-end pipelines do; with it, features are read from the store. Both decode, augment and learn alike.

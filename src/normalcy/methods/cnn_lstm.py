@@ -14,8 +14,8 @@ What it is put together from:
 Deviations: of the latter, InceptionV3 or a light network instead of Xception; attention before the LSTMs, with several
 heads; 32 frames instead of 10, at the video's own pace; focal and class-balanced losses.
 
-Letters: B sequences, T frames, D values of a feature vector, E of what is read of a frame, K classes, A heads, H height,
-W width, C channels.
+Letters: B sequences, T frames, D values of a feature vector, E of what is read of a frame, K classes, A heads,
+H height, W width, C channels.
 """
 
 from collections import deque
@@ -387,8 +387,8 @@ METHOD = MethodDefinition(
     presets={
         "inception-v3": Preset(training=_TRAINING, scoring=_SCORING),
         "efficientnet-lite0": Preset(
-            variant="light backbone",
-            model={"backbone": {"name": "efficientnet-lite0"}},
+            variant="light backbone, LSTMs of half the size",
+            model={"backbone": {"name": "efficientnet-lite0"}, "width": 256, "lstm_states": (256, 128)},
             training=_TRAINING,
             scoring=_SCORING,
         ),
