@@ -1,6 +1,6 @@
 """The folder of one run, and who may write in it.
 
-runs/<name>/    config.yaml  bundle/  checkpoints/  logs/  metrics.json  scores.parquet  events.json
+runs/<name>/    config.yaml  bundle/  checkpoints/  finetuning/  logs/  metrics.json  scores.parquet  events.json
                 report.html  videos/
 """
 
@@ -32,6 +32,7 @@ class RunFolder:
         self.checkpoints = path / "checkpoints"
         self.snapshots = self.checkpoints / "snapshots"
         self.finished = self.checkpoints / "finished.json"
+        self.finetuning = path / "finetuning"
         self.logs = path / "logs"
         self.metrics = path / "metrics.json"
         self.scores = path / "scores.parquet"
@@ -104,7 +105,7 @@ class RunFolder:
     @property
     def _results(self) -> tuple[Path, ...]:
         """All that a run writes but its configuration."""
-        folders = (self.checkpoints, self.logs, self.bundle, self.videos)
+        folders = (self.checkpoints, self.finetuning, self.logs, self.bundle, self.videos)
         return (*folders, self.metrics, self.scores, self.events, self.report)
 
 

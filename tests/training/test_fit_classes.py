@@ -159,3 +159,40 @@ def test_probabilities_are_means_over_windows_and_views():
     )
     assert whole.sum() == pytest.approx(1, abs=1e-6)
     assert np.allclose(whole, (first + second) / 2, atol=1e-6)
+
+
+def test_the_backbone_may_learn_too(run, root, caches, tmp_path):
+    tuned = RunFolder(tmp_path / "tuned")
+    overrides = [
+        "training.finetuning.epochs=1",
+        "training.finetuning.batch_size=4",
+        "training.finetuning.frames=4",
+        "training.finetuning.learning_rate=1e-4",
+    ]
+    bundle = fit(tiny_class_config(root, caches, overrides=overrides), run=tuned)
+    before = Bundle.load(run.bundle)
+    learned = "backbone.network.blocks.3.layers.1.weight"
+    assert not torch.equal(bundle.weights[learned], before.weights[learned])
+    # Batch statistics stay those of the public weights.
+    still = "backbone.network.blocks.3.layers.2.running_mean"
+    assert torch.equal(bundle.weights[still], before.weights[still])
+    assert (tuned.finetuning / "checkpoints" / "best.ckpt").is_file()
+    assert not any(weight.requires_grad for weight in bundle.method().backbone.parameters())
+    fit(tiny_class_config(root, caches), run=tuned, overwrite=True)
+    assert not tuned.finetuning.exists()
+
+
+def test_sequences_of_frames_are_filled_up_and_drawn_by_seed():
+    from normalcy.training.finetune import FrameSequences, FrameWindows, LabelledFrames, frames_of
+
+    rng = np.random.default_rng(0)
+    videos = [LabelledFrames(rng.integers(0, 255, (t, 3, 4, 6), np.uint8), n) for n, t in enumerate((9, 2))]
+    data = FrameSequences(videos, length=4, seed=0)
+    assert torch.equal(data[0, 1][0], FrameSequences(videos, length=4, seed=0)[0, 1][0])
+    drawn = {data[0, n][0].numpy().tobytes() for n in range(40)}
+    assert 6 < len(drawn) <= 12
+    batch = frames_of([data[0, 0], data[1, 0]])
+    assert batch.frames_BLCHW.shape == (2, 4, 3, 4, 6)
+    assert batch.there_BL.tolist() == [[True] * 4, [True, True, False, False]]
+    first = FrameWindows(videos, length=4)[0][0]
+    assert np.array_equal(first.numpy(), videos[0].frames_TCHW[:4])

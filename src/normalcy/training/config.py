@@ -64,6 +64,22 @@ class SequenceAugmentation(StrictConfig):
     noise: float = Field(0.0, ge=0)
 
 
+class FineTuning(StrictConfig):
+    """How backbone and classifier learn together, once the classifier has learned from kept features.
+
+    Attributes:
+        epochs: Largest number of epochs; 0 leaves the backbone as it is.
+        learning_rate: Of AdamW, for all weights.
+        batch_size: Sequences in a step.
+        frames: Of a sequence.
+    """
+
+    epochs: int = Field(0, ge=0)
+    learning_rate: float = Field(1e-5, gt=0)
+    batch_size: int = Field(4, ge=1)
+    frames: int = Field(16, ge=2)
+
+
 class TrainingConfig(StrictConfig):
     """How a network is trained. Methods without gradients use none of it.
 
@@ -91,6 +107,7 @@ class TrainingConfig(StrictConfig):
         weight_decay: Of what is trained on labelled sequences.
         class_aware: Whether classes take turns in training on labelled sequences, however rare they are.
         augmentation: Of labelled sequences.
+        finetuning: Of a backbone, after training on labelled sequences.
         minutes: Largest duration; training then ends after the epoch at hand. Null for no limit.
         workers: Processes that prepare batches; 0 uses the main one.
     """
@@ -114,6 +131,7 @@ class TrainingConfig(StrictConfig):
     weight_decay: float = Field(0.0, ge=0)
     class_aware: bool = True
     augmentation: SequenceAugmentation = SequenceAugmentation()
+    finetuning: FineTuning = FineTuning()
     minutes: float | None = Field(None, gt=0)
     workers: int = Field(0, ge=0)
 

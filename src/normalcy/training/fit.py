@@ -132,6 +132,8 @@ def _fit_classes(
     before = time.perf_counter()
     summary = classes.train_classes(method, footage, config, run=run, resume=resume, progress=progress)
     trained = time.perf_counter()
+    if config.training.finetuning.epochs:
+        footage = classes.finetune_classes(method, footage, config, run=run, resume=resume, progress=progress)
     normal = dataset.classes.index(dataset.normal_class)
     result = classes.calibrate_classes(method, footage, settings=config.scoring, normal=normal)
     normals = [each for each in footage.held_out if each.target == normal]

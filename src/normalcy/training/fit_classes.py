@@ -13,6 +13,7 @@ import numpy as np
 
 from normalcy.datasets import open_dataset
 from normalcy.datasets.base import Dataset
+from normalcy.datasets.cache import FrameCache
 from normalcy.datasets.classes import ClassVideo, KnowsClasses
 from normalcy.datasets.folds import hold_out
 from normalcy.errors import ConfigError, DatasetIncomplete, SkippedVideoWarning, VideoError
@@ -158,6 +159,51 @@ def train_classes(
     method.eval()
     fit_temperature(classifying, [(each.seen, each.target) for each in footage.held_out])
     return summary
+
+
+def finetune_classes(
+    method: Method,
+    footage: LabelledFootage,
+    config: FitConfig,
+    *,
+    run: RunFolder,
+    resume: bool,
+    progress: Progress | None = None,
+) -> LabelledFootage:
+    """Trains backbone and classifier together; returns the footage as the backbone then sees it.
+
+    Another backbone has another store: what it sees of the videos is computed anew.
+    """
+    from normalcy.training.finetune import LabelledFrames, finetune
+
+    cache, clip = FrameCache(config.data.cache.expanduser()), method.clip
+
+    def decoded(videos: Sequence[SeenVideo]) -> list[LabelledFrames]:
+        entries = [
+            cache.open(each.source.video, size_px=clip.size_px, channels=3, stride_frames=clip.stride_frames)
+            for each in videos
+        ]
+        return [
+            LabelledFrames(entry.frames_TCHW, each.target)
+            for entry, each in zip(entries, videos, strict=True)
+        ]
+
+    finetune(
+        method,
+        decoded(footage.fitted),
+        decoded(footage.held_out),
+        config.training.finetuning,
+        config.training,
+        run=RunFolder(run.finetuning),
+        seed=config.seed,
+        resume=resume,
+        progress=progress,
+    )
+    method.eval()
+    store, classes = store_of(config, method), cast("Classifying", method).classes
+    seen = see_all(store, [(each.source, 1) for each in footage.held_out], classes=classes, progress=progress)
+    fit_temperature(cast("Classifying", method), [(each.seen, each.target) for each in seen])
+    return LabelledFootage(footage.fitted, tuple(seen))
 
 
 def calibrate_classes(

@@ -181,6 +181,8 @@ def _without_notes() -> Iterator[None]:
         # Two cores and memory-mapped uint8 clips: workers cost more than they bring.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*number of training batches.*logging interval.*")
+        # A frozen backbone stays in evaluation mode on purpose.
+        warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")
         warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
         yield
 

@@ -1,0 +1,205 @@
+"""End-to-end fine-tuning: the backbone and the classifier learn together from frames, slowly.
+
+It follows training on kept features and starts from its weights. The backbone's activations are computed again in the
+backward pass instead of being kept; its batch statistics stay those of its public weights.
+
+Letters: B sequences, L frames of a sequence, C channels, H height, W width.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from normalcy.layers.recompute import recomputed
+from normalcy.methods.base import Classifying, Method
+from normalcy.progress import Progress
+from normalcy.run_folder import RunFolder
+from normalcy.training.config import FineTuning, TrainingConfig
+from normalcy.training.lightning_import import LightningModule
+from normalcy.training.optimising import require_finite, seed_batch
+from normalcy.training.sequences import ClassAwareSampler, windows
+from normalcy.training.session import run_session
+from normalcy.training.summary import TrainingSummary
+
+
+_TOGETHER = 8  # pictures that the backbone looks at together
+
+
+class LabelledFrames(NamedTuple):
+    """A video as it is decoded, every so many frames.
+
+    Attributes:
+        frames_TCHW: uint8, memory-mapped.
+        target: Place of its class.
+    """
+
+    frames_TCHW: npt.NDArray[np.uint8]
+    target: int
+
+
+class FrameBatch(NamedTuple):
+    """Sequences of frames, filled up to one length.
+
+    Attributes:
+        frames_BLCHW: uint8.
+        there_BL: Bool; False for what only fills up, which comes last.
+        target_B: Place of the class of each.
+    """
+
+    frames_BLCHW: Tensor
+    there_BL: Tensor
+    target_B: Tensor
+
+
+class FrameSequences(Dataset[tuple[Tensor, int]]):
+    """Item (i, n) is a sequence of video i that begins where the n-th draw says, flipped or not."""
+
+    def __init__(self, videos: Sequence[LabelledFrames], *, length: int, seed: int) -> None:
+        self._videos, self._length, self._seed = videos, length, seed
+
+    def __len__(self) -> int:
+        return len(self._videos)
+
+    def __getitem__(self, drawn: tuple[int, int]) -> tuple[Tensor, int]:
+        place, number = drawn
+        video, random = self._videos[place], np.random.default_rng((self._seed, place, number))
+        start = int(random.integers(max(1, len(video.frames_TCHW) - self._length + 1)))
+        frames_LCHW = np.array(video.frames_TCHW[start : start + self._length])
+        if random.uniform() < 0.5:
+            frames_LCHW = np.ascontiguousarray(frames_LCHW[..., ::-1])
+        return torch.from_numpy(frames_LCHW), video.target
+
+
+class FrameWindows(Dataset[tuple[Tensor, int]]):
+    """The first window of each video, as it is."""
+
+    def __init__(self, videos: Sequence[LabelledFrames], *, length: int) -> None:
+        self._videos, self._length = videos, length
+
+    def __len__(self) -> int:
+        return len(self._videos)
+
+    def __getitem__(self, place: int) -> tuple[Tensor, int]:
+        video = self._videos[place]
+        start, end = windows(len(video.frames_TCHW), length=self._length)[0]
+        return torch.from_numpy(np.array(video.frames_TCHW[start:end])), video.target
+
+
+class FineTune(LightningModule):
+    """Trains backbone and classifier with one AdamW at a small rate."""
+
+    def __init__(self, method: Method, config: TrainingConfig, *, counts: Sequence[int], seed: int) -> None:
+        super().__init__()
+        self.method, self.config, self.counts, self.seed = method, config, tuple(counts), seed
+
+    def training_step(self, batch: FrameBatch, batch_index: int) -> Tensor:
+        """One batch; a loss that is not finite stops the training before it reaches the weights."""
+        seed_batch(self.seed, epoch=self.current_epoch, batch=batch_index)
+        losses = self._finite_losses(batch, f"batch {batch_index}")
+        self.log(
+            "train_loss",
+            losses["loss"].detach(),
+            on_step=False,
+            on_epoch=True,
+            batch_size=len(batch.target_B),
+        )
+        return losses["loss"]
+
+    def validation_step(self, batch: FrameBatch, batch_index: int) -> None:
+        """Loss on videos that are not fitted on."""
+        self.log(
+            "validation_loss",
+            self._finite_losses(batch, "validation")["loss"],
+            batch_size=len(batch.target_B),
+        )
+
+    def _finite_losses(self, batch: FrameBatch, where: str) -> dict[str, Tensor]:
+        method = cast("Classifying", self.method)
+        images_NCHW = self.method.clip.in_range(batch.frames_BLCHW.flatten(0, 1))
+        # Each part is computed again by itself: memory holds the activations of one at a time.
+        parts = images_NCHW.split(_TOGETHER)
+        features_ND = torch.cat([recomputed(method.backbone, part, module=method.backbone) for part in parts])
+        features_BLD = features_ND.unflatten(0, batch.there_BL.shape)
+        losses = method.class_losses(features_BLD, batch.there_BL, batch.target_B, counts=self.counts)
+        require_finite(losses["loss"], epoch=self.current_epoch, where=where)
+        return losses
+
+    def configure_optimizers(self) -> Any:
+        """AdamW over all weights."""
+        return torch.optim.AdamW(
+            [weight for weight in self.method.parameters() if weight.requires_grad],
+            lr=self.config.learning_rate,
+            weight_decay=self.config.weight_decay,
+        )
+
+
+def finetune(
+    method: Method,
+    fitted: Sequence[LabelledFrames],
+    held_out: Sequence[LabelledFrames],
+    settings: FineTuning,
+    config: TrainingConfig,
+    *,
+    run: RunFolder,
+    seed: int,
+    resume: bool,
+    progress: Progress | None = None,
+) -> TrainingSummary:
+    """Trains in place and leaves the weights with the lowest validation loss in the method.
+
+    Args:
+        method: Trained on kept features before.
+        fitted: Videos to learn from.
+        held_out: Videos to choose the epoch by.
+        settings: How long, how fast.
+        config: Of the training before: precision, decay of weights, length of training sessions.
+        run: Where checkpoints and logs go; not that of the training before.
+        seed: Of the order of videos.
+        resume: Go on after the last full epoch of an earlier session.
+        progress: Told the steps.
+    """
+    own = config.model_copy(
+        update={
+            "epochs": settings.epochs,
+            "batch_size": settings.batch_size,
+            "accumulate": 1,
+            "learning_rate": settings.learning_rate,
+            "snapshot_epochs": None,
+        }
+    )
+    backbone, length = cast("Classifying", method).backbone, settings.frames
+    targets = [video.target for video in fitted]
+    training = DataLoader(
+        FrameSequences(fitted, length=length, seed=seed),
+        batch_size=settings.batch_size,
+        sampler=ClassAwareSampler(targets, seed=seed, balanced=config.class_aware),
+        collate_fn=frames_of,
+    )
+    validation = DataLoader(
+        FrameWindows(held_out, length=length), batch_size=settings.batch_size, collate_fn=frames_of
+    )
+    counts = Counter(targets)
+    classes = len(cast("Classifying", method).classes)
+    module = FineTune(method, own, counts=[counts[place] for place in range(classes)], seed=seed)
+    method.train()
+    backbone.requires_grad_(True)
+    try:
+        return run_session(module, training, validation, own, run=run, resume=resume, progress=progress)
+    finally:
+        backbone.requires_grad_(False)
+
+
+def frames_of(items: Sequence[tuple[Tensor, int]]) -> FrameBatch:
+    """Fills sequences of frames up to the longest."""
+    lengths_B = torch.tensor([len(frames_LCHW) for frames_LCHW, _ in items])
+    return FrameBatch(
+        nn.utils.rnn.pad_sequence([frames_LCHW for frames_LCHW, _ in items], batch_first=True),
+        torch.arange(int(lengths_B.max()))[None] < lengths_B[:, None],
+        torch.tensor([target for _, target in items]),
+    )
