@@ -9,6 +9,7 @@ that the file holds already are not made again; `--rows` names those to make. Th
 """
 
 import argparse
+import hashlib
 import json
 import os
 import shlex
@@ -28,6 +29,7 @@ from sklearn.preprocessing import StandardScaler
 from normalcy.datasets.classes import KnowsClasses
 from normalcy.environment import hardware, versions
 from normalcy.evaluation.class_metrics import CLASS_METRIC_NOTES, class_metrics
+from normalcy.evaluation.class_results import gathered
 from normalcy.evaluation.tables import markdown_table
 from normalcy.methods import method_definition
 from normalcy.methods.base import Method
@@ -53,6 +55,7 @@ IN_ALL_VIEWS = "the same, augmented views at test too"
 COLD = "the same, without temperature"
 TOGETHER = "the same, mean of the seeds in all views"
 READS = "both"
+FOLDS = 5
 Means = Callable[[np.ndarray], np.ndarray]
 _PLAIN_LOSS = {"focal": 0.0, "class_balanced": 0.0, "cross_entropy": 1.0, "auxiliary": 0.0}
 _NO_AUGMENTATION = {"temporal": False, "use_views": 0.0, "noise": 0.0}
@@ -106,10 +109,13 @@ def main() -> None:
     ]
     for name in chosen:
         for fold in range(options.folds):
-            missing = [seed for seed in _seeds(options, name) if not _has(backbone, name, fold, seed)]
-            for seed in missing:
+            for seed in _seeds(options, name):
+                if _has(backbone, name, fold, seed, digest=_digest(options, name)):
+                    continue
                 for row, run in _runs(options, name, fold, seed).items():
-                    backbone["rows"].setdefault(row, {"runs": []})["runs"].append(run)
+                    entry = backbone["rows"].setdefault(row, {"runs": []})
+                    entry["settings_sha256"] = _digest(options, name)
+                    entry["runs"].append(run)
                 told = backbone["rows"][name]["runs"][-1]["metrics"]
                 sys.stderr.write(f"{options.backbone}, {name}, fold {fold}, seed {seed}: {told}\n")
                 _write(options, done)
@@ -122,9 +128,25 @@ def _seeds(options: argparse.Namespace, name: str) -> list[int]:
     return [0] if name in FLOORS else list(options.seeds)
 
 
-def _has(backbone: Mapping[str, Any], name: str, fold: int, seed: int) -> bool:
-    runs = backbone["rows"].get(name, {"runs": []})["runs"]
-    return any((run["fold"], run["seed"]) == (fold, seed) for run in runs)
+def _has(backbone: Mapping[str, Any], name: str, fold: int, seed: int, *, digest: str) -> bool:
+    """Whether a run is there; one of other settings is no run of this row."""
+    row = backbone["rows"].get(name)
+    if row is None:
+        return False
+    if row["settings_sha256"] != digest:
+        raise SystemExit(f"{name!r} was measured with other settings; write to another --out")
+    return any((run["fold"], run["seed"]) == (fold, seed) for run in row["runs"])
+
+
+def _digest(options: argparse.Namespace, name: str) -> str:
+    """Of all settings of a row but fold, seed and where things lie."""
+    config = _config(options, ROWS.get(name, _VIEWS), fold=0, seed=0)
+    settings = config.model_dump(mode="json", exclude={"data", "seed"})
+    weights = (
+        hashlib.sha256(options.backbone_weights.read_bytes()).hexdigest() if options.backbone_weights else ""
+    )
+    settings["model"]["backbone"]["weights"] = weights
+    return hashlib.sha256(json.dumps([name, settings], sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _runs(options: argparse.Namespace, name: str, fold: int, seed: int) -> dict[str, dict[str, Any]]:
@@ -168,11 +190,17 @@ def _together(backbone: dict[str, Any], options: argparse.Namespace) -> None:
         if len(own) < 2:
             return
         p_NK = np.mean([run["probabilities"] for run in own], axis=0)
-        target_N, classes = np.array(own[0]["targets"]), own[0]["classes"]
-        found = class_metrics(p_NK, target_N, classes, normal=own[0]["normal"])
+        known = {name: own[0][name] for name in ("classes", "normal", "targets")}
+        found = class_metrics(p_NK, np.array(known["targets"]), known["classes"], normal=known["normal"])
         about = {"fold": fold, "seed": None, "seconds": sum(run["seconds"] for run in own)}
-        together.append({"metrics": found.metrics, "confusion": found.confusion, **about})
-    backbone["rows"][TOGETHER] = {"runs": together}
+        judged = {
+            "metrics": found.metrics,
+            "confusion": found.confusion,
+            "probabilities": np.round(p_NK, 4).tolist(),
+        }
+        together.append({**judged, **known, **about})
+    digest = backbone["rows"][IN_ALL_VIEWS]["settings_sha256"]
+    backbone["rows"][TOGETHER] = {"runs": together, "settings_sha256": digest}
 
 
 def _judged(p_NK: np.ndarray, test: Sequence[SeenVideo], dataset: KnowsClasses) -> dict[str, Any]:
@@ -236,28 +264,19 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]
 
 
 def _write(options: argparse.Namespace, done: dict[str, Any]) -> None:
-    for backbone in done["backbones"].values():
-        for row in backbone["rows"].values():
-            row["metrics"] = {
-                name: _spread([run["metrics"][name] for run in row["runs"]]) for name in CLASS_METRIC_NOTES
-            }
-            row["seconds"] = _spread([run["seconds"] for run in row["runs"]])
-    done |= {
-        "method": "cnn-lstm",
-        "dataset": options.data,
-        "folds": options.folds,
-        "versions": versions(),
-        "hardware": hardware(),
-    }
-    done["backbones"][options.backbone]["command"] = _command(options)
-    write_json(options.out, done)
-    write_text(options.out.with_suffix(".md"), tables(done))
-
-
-def _spread(values: Sequence[float | None]) -> dict[str, float | None]:
-    known = [value for value in values if value is not None]
-    sd = float(np.std(known, ddof=1)) if len(known) > 1 else None
-    return {"mean": float(np.mean(known)) if known else None, "sd": sd}
+    backbone = done["backbones"][options.backbone]
+    backbone["rows"] = {name: gathered(row) for name, row in backbone["rows"].items() if row["runs"]}
+    backbone |= {"command": _command(options), "versions": versions(), "hardware": hardware()}
+    top = options.top if options.top in done["backbones"] else options.backbone
+    rows = done["backbones"][top]["rows"]
+    row = next(name for name in (WHOLE, *reversed(ROWS), *FLOORS) if name in rows)
+    seeds = sorted({run["seed"] for run in rows[row]["runs"] if run["seed"] is not None})
+    about = {name: done["backbones"][top][name] for name in ("command", "versions", "hardware")}
+    head = {"method": "cnn-lstm", "dataset": options.data, "preset": top, "row": row}
+    head |= {"folds": options.folds, "seeds": seeds, "metrics": rows[row]["metrics"], **about}
+    result = {**head, "backbones": done["backbones"]}
+    write_json(options.out, result)
+    write_text(options.out.with_suffix(".md"), tables(result))
 
 
 def tables(done: Mapping[str, Any]) -> str:
@@ -271,7 +290,7 @@ def tables(done: Mapping[str, Any]) -> str:
             if row["runs"]
         ]
         text += [f"### {backbone}\n", markdown_table(head, rows), ""]
-    return "\n".join([*text, f"Mean ± standard deviation over folds and seeds. {done['hardware']}.", ""])
+    return "\n".join([*text, "Mean ± standard deviation over folds and seeds.", ""])
 
 
 def _cell(value: Mapping[str, float | None]) -> str:
@@ -295,6 +314,9 @@ def _command(options: argparse.Namespace) -> str:
     if options.pixel_range:
         words += ["--pixel-range", *(f"{each:g}" for each in options.pixel_range)]
     words += ["--no-padding-counted"] if options.no_padding_counted else []
+    words += ["--folds", str(options.folds)] if options.folds != FOLDS else []
+    words += ["--rows", *options.rows] if options.rows else []
+    words += ["--set", *options.set] if options.set else []
     words += ["--views", str(options.views)]
     words += ["--seeds", *map(str, options.seeds), "--out", os.path.relpath(options.out)]
     return shlex.join(words)
@@ -308,7 +330,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--backbone-weights", type=Path)
     parser.add_argument("--pixel-range", type=float, nargs=2)
     parser.add_argument("--no-padding-counted", action="store_true")
-    parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--folds", type=int, default=FOLDS)
+    parser.add_argument("--top", default="inception-v3", help="backbone whose metrics stand at the top")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--views", type=int, default=2, help="augmented views of each video")
     parser.add_argument("--rows", nargs="*", help="words that the rows to make hold; all without")

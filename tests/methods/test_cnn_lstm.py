@@ -98,7 +98,9 @@ def test_what_never_varies_does_not_weigh_without_end():
     x = features(1, 50)[0].clone()
     x[:, 3] = 0.25
     network.observe([x])
-    assert float(network.spread_E[3]) == pytest.approx(0.1 * float(x.std(dim=0).mean()), rel=1e-3)
+    assert float(network.spread_E[3]) == pytest.approx(
+        0.1 * float(x.std(dim=0, correction=0).mean()), rel=1e-3
+    )
 
 
 def losses(**settings):

@@ -1,5 +1,6 @@
 import json
 import multiprocessing
+import os
 from pathlib import Path
 
 import numpy as np
@@ -53,8 +54,6 @@ def test_fewer_views_are_there_already_and_more_are_not(tmp_path, video):
     store.open(video, views=2)
     assert store.open(video).features_VTD.shape == (1, 4, 2)
     assert sees.calls == 1
-    assert store.has(video, views=2)
-    assert not store.has(video, views=3)
     assert store.open(video, views=3).features_VTD.shape == (3, 4, 2)
     assert sees.calls == 2
 
@@ -81,6 +80,7 @@ def test_a_video_goes_by_its_content(tmp_path, video):
     store = FeatureStore(tmp_path / "store", MADE, sees)
     store.open(video)
     moved = video.path.rename(tmp_path / "elsewhere.mp4")
+    os.utime(moved, (1, 1))
     store.open(LabelledVideo("another name", "test", moved))
     assert sees.calls == 1
     write_scene(moved, scene(7, seed=0)[0])

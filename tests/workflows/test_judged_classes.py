@@ -22,7 +22,7 @@ def place(tmp_path_factory):
     patch = pytest.MonkeyPatch()
     patch.setattr("normalcy.datasets.class_folder.HASHES", folder / "hashes")
     root = write_tiny_classes(folder / "videos")
-    fit(tiny_class_config(root, folder), run=RunFolder(folder / "run"))
+    fit(tiny_class_config(root, folder, overrides=["training.epochs=10"]), run=RunFolder(folder / "run"))
     yield folder
     patch.undo()
 
@@ -109,7 +109,7 @@ def test_views_temperature_and_other_bundles_are_switches(place, bundle, dataset
 
 def test_a_bundle_of_another_fold_has_learned_from_these_videos(bundle, place):
     other = ClassFolder(place / "videos").at_fold(2)
-    with pytest.raises(BundleError, match="has learned from videos of fold 2"):
+    with pytest.raises(BundleError, match="has learned from 4 of 4 test videos"):
         judge_classes([bundle], other, features=place / "features")
 
 
@@ -128,7 +128,7 @@ def test_a_dataset_without_classes_is_refused(bundle, tiny_root):
 
 
 def test_other_bundles_are_of_classes_alone(tiny_run, tiny_root):
-    with pytest.raises(ConfigError, match="tells no classes apart"):
+    with pytest.raises(ConfigError, match="stae knows no classes"):
         judge_run(
             tiny_run.path, "folder", tiny_root, command="", class_options=ClassOptions(others=[tiny_run.path])
         )

@@ -53,11 +53,16 @@ def evaluate(
             "--temperature/--no-temperature", metavar="", help="Of classes: use the fitted temperature."
         ),
     ] = True,
+    features: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Of classes: the feature store; ~/.cache/normalcy/features."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge a bundle on the test videos of a dataset."""
     from normalcy.allocator import keep_freed_memory
     from normalcy.environment import command_line
+    from normalcy.evaluation.class_run import FEATURES
     from normalcy.workflows.judge import ClassOptions, judge_run
 
     keep_freed_memory()
@@ -71,7 +76,7 @@ def evaluate(
             report=report,
             videos=videos,
             publish=publish,
-            class_options=ClassOptions(others or (), views, temperature),
+            class_options=ClassOptions(others or (), views, temperature, features or FEATURES),
             progress=progress,
         )
     if not as_json:

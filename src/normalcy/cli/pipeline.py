@@ -8,13 +8,19 @@ from rich.markup import escape
 
 from normalcy.cli.console import progress_bar, say, show_result
 from normalcy.cli.options import AsJson, Overwrite, flag
-from normalcy.errors import ConfigError
+from normalcy.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
     from normalcy.workflows.pipeline import StageResult
 
 PLATFORMS = ("cpu", "gpu", "edge")
-_COLOURS = {"done": "bold green", "unchanged": "cyan", "skipped": "yellow", "not available": "yellow"}
+_COLOURS = {
+    "done": "bold green",
+    "unchanged": "cyan",
+    "skipped": "yellow",
+    "not available": "yellow",
+    "failed": "bold red",
+}
 
 
 def pipeline(
@@ -76,6 +82,8 @@ def pipeline(
         for each in results
     ]
     show_result({"stages": record}, files=files, as_json=as_json)
+    if any(each.status == "failed" for each in results):
+        raise typer.Exit(InputError.exit_code)
 
 
 def _say_stage(result: "StageResult") -> None:

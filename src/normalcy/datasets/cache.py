@@ -194,10 +194,28 @@ def fingerprint(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _hash_file(path: Path, update: Callable[[bytes], None]) -> None:
+def content_hash(path: Path) -> str:
+    """What is in a video, wherever and whenever it was written.
+
+    Of a file its size, and its first, middle and last megabyte; of a folder of pictures all of each. UnreadableVideo
+    when it cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        if path.is_dir():
+            for picture in list_pictures(path):
+                digest.update(f"{picture.name}\0".encode() + hashlib.sha256(picture.read_bytes()).digest())
+        else:
+            _hash_file(path, digest.update, times=False)
+    except OSError as error:
+        raise UnreadableVideo(error.strerror or str(error), where=path) from error
+    return digest.hexdigest()
+
+
+def _hash_file(path: Path, update: Callable[[bytes], None], *, times: bool = True) -> None:
     with path.open("rb") as file:
         stat = os.fstat(file.fileno())
-        update(f"{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+        update(f"{stat.st_size}\0{stat.st_mtime_ns if times else 0}\n".encode())
         for offset in (0, (stat.st_size - _CHUNK_BYTES) // 2, stat.st_size - _CHUNK_BYTES):
             file.seek(max(offset, 0))
             update(file.read(_CHUNK_BYTES))

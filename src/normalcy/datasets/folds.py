@@ -1,6 +1,7 @@
 """Folds of videos with classes: classes even, videos of one scene never on both sides."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -46,15 +47,41 @@ def stratified_group_folds(
 def hold_out(
     videos: Sequence[ClassVideo], *, fraction: float, seed: int
 ) -> tuple[list[ClassVideo], list[ClassVideo]]:
-    """Videos to learn from, and about a share of them to validate and calibrate on; of every class, by whole groups.
+    """Videos to learn from, and about a share of each class to validate and calibrate on, by whole groups.
+
+    Groups are drawn in an order of the seed; each is held out that brings no class beyond its share by more than half
+    of what it adds. Of every class one group is held out and one left in any case.
 
     Raises:
         DatasetIncomplete: A class shows a single scene.
     """
-    labels, groups = [each.label for each in videos], [each.group for each in videos]
-    fewest = min(
-        len({each.group for each in videos if each.label == label}) for label in dict.fromkeys(labels)
+    members: dict[str, list[ClassVideo]] = {}
+    for each in videos:
+        members.setdefault(each.group, []).append(each)
+    labels = Counter(each.label for each in videos)
+    for label in labels:
+        if sum(any(each.label == label for each in group) for group in members.values()) < 2:
+            raise DatasetIncomplete(
+                f"class {label!r} shows one scene, and one must be held out",
+                hint="Add videos of other scenes",
+            )
+    held: set[str] = set()
+    counts: Counter[str] = Counter()
+    order = [list(members)[place] for place in np.random.default_rng(seed).permutation(len(members))]
+    for group in order:
+        own = Counter(each.label for each in members[group])
+        wanted = any(counts[label] == 0 for label in own)
+        fits = all(counts[label] + count / 2 <= fraction * labels[label] for label, count in own.items())
+        leaves = all(_left(members, held | {group}, label) for label in own)
+        if leaves and (wanted or fits):
+            held.add(group)
+            counts += own
+    return (
+        [each for each in videos if each.group not in held],
+        [each for each in videos if each.group in held],
     )
-    parts = max(2, min(round(1 / fraction), fewest))
-    fold = stratified_group_folds(labels, groups, folds=parts, seed=seed)[0]
-    return [videos[place] for place in fold.train], [videos[place] for place in fold.test]
+
+
+def _left(members: Mapping[str, Sequence[ClassVideo]], held: set[str], label: str) -> bool:
+    """Whether a group with a class is left."""
+    return any(each.label == label for name, group in members.items() if name not in held for each in group)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from scipy.cluster.hierarchy import DisjointSet
 
 from normalcy.datasets.base import LabelledVideo
-from normalcy.datasets.cache import fingerprint
+from normalcy.datasets.cache import content_hash
 from normalcy.errors import VideoError
 from normalcy.progress import Progress
 from normalcy.run_folder import write_json
@@ -103,7 +103,7 @@ def _kept_hash(video: LabelledVideo, cache: Path | None) -> npt.NDArray[np.bool_
         if cache is None:
             return video_hash(video)
         about = {"format_version": _FORMAT_VERSION, "decoder": decoder_version(), "frames": HASHED_FRAMES}
-        path = cache / f"{fingerprint(video.path)}.json"
+        path = cache / f"{content_hash(video.path)}.json"
         kept = _read(path, about)
         if kept is None:
             kept = video_hash(video)

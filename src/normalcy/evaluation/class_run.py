@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 
 from normalcy.datasets.base import Dataset, LabelledVideo
+from normalcy.datasets.cache import content_hash
 from normalcy.datasets.classes import KnowsClasses
 from normalcy.errors import BundleError, ConfigError, InputError, SkippedVideoWarning, VideoError
 from normalcy.evaluation.class_metrics import ClassMetrics, class_metrics
@@ -140,6 +141,7 @@ def judge_classes(
         raise ConfigError(f"{dataset.info.name} has no classes to judge by", where="--data")
     for bundle in bundles:
         _require_same(bundle, dataset)
+        require_unseen(bundle, dataset)
     judges = [_Judge.of(bundle, features, temperature=temperature) for bundle in bundles]
     verdicts, left_out = [], list[str]()
     videos = dataset.class_videos("test")
@@ -215,10 +217,22 @@ def _require_same(bundle: Bundle, dataset: KnowsClasses) -> None:
             f"knows the classes {', '.join(known)}, the dataset has {', '.join(dataset.classes)}",
             where=bundle.header.method,
         )
-    fit = bundle.header.fit
-    if fit.data == dataset.info.name and fit.fold != dataset.fold:
+
+
+def require_unseen(bundle: Bundle, dataset: Dataset) -> None:
+    """Checks that a classifier learned from none of the test videos, by their content.
+
+    Raises:
+        BundleError: It did.
+    """
+    learned = set(bundle.header.fit.learned)
+    if not learned:
+        return
+    videos = dataset.videos("test")
+    seen = [video.name for video in videos if video.path.exists() and content_hash(video.path) in learned]
+    if seen:
         raise BundleError(
-            f"was fitted for fold {fit.fold}, and has learned from videos of fold {dataset.fold}",
+            f"has learned from {len(seen)} of {len(videos)} test videos, such as {seen[0]}",
             where=bundle.header.method,
-            hint="Judge bundles of one fold together",
+            hint="Judge it on the fold that it was fitted for, as the folder was then, or fit it again",
         )

@@ -12,7 +12,7 @@ Letters: B pictures, H height, W width, D values of a feature vector.
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,11 @@ from normalcy.layers.efficientnet_lite import WHOLE_WIDTH, EfficientNetLite0, fr
 from normalcy.layers.public_weights import LITE0_PACKAGE, UNREADABLE, packaged_lite0, read_weights
 from normalcy.layers.torchvision_import import tolerate_torchvision
 
+_SAFELY = {
+    "progress": False,
+    "check_hash": True,
+    "weights_only": True,
+}  # nothing that was downloaded is ever run
 IMAGENET_MEAN, IMAGENET_SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -60,8 +65,9 @@ class Backbone(nn.Module):
 
     def forward(self, image_B3HW: Tensor) -> Tensor:
         """Returns the features of each picture."""
-        features_BD: Tensor = self.network((image_B3HW - self.mean_3) / self.sd_3)
-        return features_BD
+        features: Tensor = self.network((image_B3HW - self.mean_3) / self.sd_3)
+        # Some networks end with a map.
+        return features.mean(dim=(-2, -1)) if features.dim() == 4 else features.flatten(1)
 
     def train(self, mode: bool = True) -> "Backbone":
         """Batch statistics stay those of the public weights, also where the weights are tuned."""
@@ -92,10 +98,11 @@ def backbone_spec(name: str) -> BackboneSpec:
             where="model.backbone.name",
             hint=f"Known are {', '.join(_OWN)}, torchvision/NAME and timm/NAME",
         )
-    network, size_px = _LIBRARIES[source](model)
+    found = _LIBRARIES[source](model)
+    backbone = Backbone(found.network, mean=found.mean, sd=found.sd)
     with torch.no_grad():
-        width = network.eval()(torch.zeros(1, 3, size_px, size_px)).shape[-1]
-    return BackboneSpec(name, size_px, width)
+        width = backbone(torch.zeros(1, 3, found.size_px, found.size_px)).shape[-1]
+    return BackboneSpec(name, found.size_px, width)
 
 
 def build_backbone(
@@ -113,8 +120,8 @@ def build_backbone(
     else:
         source, _, model = name.partition("/")
         backbone_spec(name)
-        network, _ = _LIBRARIES[source](model)
-        mean, sd = IMAGENET_MEAN, IMAGENET_SD
+        found = _LIBRARIES[source](model)
+        network, mean, sd = found.network, found.mean, found.sd
     if pixel_range is not None:
         low, high = pixel_range
         mean, sd = (-low / (high - low),) * 3, (1 / (high - low),) * 3
@@ -185,7 +192,7 @@ def _inception_v3() -> nn.Module:
 def _inception_weights(file: Path | None) -> dict[str, Tensor]:
     if file is not None:
         return read_weights(file)
-    weights: dict[str, Tensor] = _torchvision().Inception_V3_Weights.DEFAULT.get_state_dict(progress=False)
+    weights: dict[str, Tensor] = _torchvision().Inception_V3_Weights.DEFAULT.get_state_dict(**_SAFELY)
     return weights
 
 
@@ -213,7 +220,14 @@ def _torchvision() -> Any:
     return models
 
 
-def _torchvision_network(name: str) -> tuple[nn.Module, int]:
+class _Found(NamedTuple):
+    network: nn.Module
+    size_px: int
+    mean: tuple[float, ...]
+    sd: tuple[float, ...]
+
+
+def _torchvision_network(name: str) -> _Found:
     models = _torchvision()
     if name not in models.list_models(module=models):
         raise ConfigError(f"torchvision has no classifier {name!r}", where="model.backbone.name")
@@ -221,15 +235,16 @@ def _torchvision_network(name: str) -> tuple[nn.Module, int]:
     for head in ("fc", "classifier", "heads", "head"):
         if isinstance(getattr(network, head, None), nn.Module):
             setattr(network, head, nn.Identity())
-    return network, 224
+    return _Found(network, 224, IMAGENET_MEAN, IMAGENET_SD)
 
 
-def _timm_network(name: str) -> tuple[nn.Module, int]:
+def _timm_network(name: str) -> _Found:
     timm = _timm()
     if name not in timm.list_models():
         raise ConfigError(f"timm has no network {name!r}", where="model.backbone.name")
     network: nn.Module = timm.create_model(name, pretrained=False, num_classes=0)
-    return network, int(network.default_cfg["input_size"][-1])  # type: ignore[index]
+    about: Any = network.default_cfg
+    return _Found(network, int(about["input_size"][-1]), tuple(about["mean"]), tuple(about["std"]))
 
 
 def _timm() -> Any:
@@ -251,11 +266,11 @@ def _library_weights(name: str, file: Path | None) -> dict[str, Tensor]:
     if source == "timm":
         weights = _timm().create_model(model, pretrained=True, num_classes=0).state_dict()
     else:
-        weights = _torchvision().get_model_weights(model).DEFAULT.get_state_dict(progress=False)
+        weights = _torchvision().get_model_weights(model).DEFAULT.get_state_dict(**_SAFELY)
     return weights
 
 
-_LIBRARIES: dict[str, Callable[[str], tuple[nn.Module, int]]] = {
+_LIBRARIES: dict[str, Callable[[str], _Found]] = {
     "torchvision": _torchvision_network,
     "timm": _timm_network,
 }

@@ -106,6 +106,7 @@ class CnnLstmConfig(StrictConfig):
         reads: Features of frames, how they change from one frame that is looked at to the next, or both.
         width: What is read is projected to so many values first; null leaves it.
         attention_heads: Of the attention over frames; 0 for none.
+        direct: Whether what is read of a frame also counts by itself, past attention and LSTMs.
         lstm_states: States in each direction, a number for each LSTM; none where empty.
         dropout: Between all of these.
         loss: What is minimised.
@@ -121,7 +122,8 @@ class CnnLstmConfig(StrictConfig):
     reads: Literal["features", "changes", "both"] = "both"
     width: int | None = Field(512, ge=8)
     attention_heads: int = Field(8, ge=0)
-    lstm_states: tuple[int, ...] = (512, 256)
+    direct: bool = True
+    lstm_states: tuple[Annotated[int, Field(ge=1)], ...] = (512, 256)
     dropout: float = Field(0.4, ge=0, lt=1)
     loss: ClassLossSettings = ClassLossSettings()
 
@@ -131,6 +133,8 @@ class CnnLstmConfig(StrictConfig):
             raise ValueError(f"normal_class {self.normal_class!r} is none of {', '.join(self.classes)}")
         if len(set(self.classes)) < len(self.classes):
             raise ValueError(f"classes names one twice: {', '.join(self.classes)}")
+        if self.width and self.attention_heads and self.width % self.attention_heads:
+            raise ValueError(f"a width of {self.width} has no {self.attention_heads} equal attention_heads")
         return self
 
 
@@ -178,13 +182,26 @@ class SequenceClassifier(nn.Module):
         )
         self.auxiliary = nn.ModuleList(nn.Linear(each, classes) for each in widths[1:])
         self.classify = nn.Linear(widths[-1], classes)
+        self.direct = nn.Linear(given, classes) if config.direct else None
 
     def observe(self, sequences_TD: Iterable[Tensor]) -> None:
         """Takes mean and deviation of what it reads from the features of whole training videos, each (T, D)."""
-        given_NE = torch.cat([self._read(each_TD[None])[0] for each_TD in sequences_TD]).double()
-        self.centre_E.copy_(given_NE.mean(dim=0))
+        count, sum_E, squares_E = (
+            0,
+            torch.zeros_like(self.centre_E).double(),
+            torch.zeros_like(self.centre_E).double(),
+        )
+        for features_TD in sequences_TD:
+            given_TE = self._read(features_TD[None])[0].double()
+            count, sum_E, squares_E = (
+                count + len(given_TE),
+                sum_E + given_TE.sum(dim=0),
+                squares_E + given_TE.square().sum(dim=0),
+            )
+        mean_E = sum_E / count
+        self.centre_E.copy_(mean_E)
         # What hardly ever varies must not weigh without end.
-        spread_E = given_NE.std(dim=0)
+        spread_E = (squares_E / count - mean_E.square()).clamp_min(0).sqrt()
         self.spread_E.copy_(spread_E.clamp_min(0.1 * spread_E.mean()).clamp_min(1e-6))
 
     def _read(self, features_BTD: Tensor) -> Tensor:
@@ -211,6 +228,8 @@ class SequenceClassifier(nn.Module):
             x_BTD = self.dropout(lstm(x_BTD, there_BT))
             auxiliary.append(head(masked_mean(x_BTD, there_BT)))
         frame_logits_BTK = self.classify(x_BTD)
+        if self.direct is not None:
+            frame_logits_BTK = frame_logits_BTK + self.direct(self.dropout(given_BTE))
         return Classified(
             masked_mean(frame_logits_BTK, there_BT), frame_logits_BTK, tuple(auxiliary), weights_BATT
         )

@@ -47,6 +47,7 @@ class FitRecord(StrictConfig):
         hardware: What it ran on.
         amendments: What its memory was told afterwards, a line each.
         fold: Of a dataset with classes: the fold that it did not learn from, and is judged on; None elsewhere.
+        learned: Content of each video that a classifier was fitted or validated on.
     """
 
     data: str
@@ -64,6 +65,7 @@ class FitRecord(StrictConfig):
     hardware: str = ""
     amendments: tuple[str, ...] = ()
     fold: int | None = None
+    learned: tuple[str, ...] = ()
 
 
 class BundleHeader(StrictConfig):

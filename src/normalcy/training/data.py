@@ -16,6 +16,7 @@ from normalcy.datasets.base import LabelledVideo
 from normalcy.datasets.cache import FrameCache
 from normalcy.datasets.cache_entry import CachedVideo
 from normalcy.datasets.classes import KnowsClasses
+from normalcy.datasets.folds import hold_out
 from normalcy.datasets.splits import VideoSpan, split_validation
 from normalcy.errors import DatasetIncomplete, SkippedVideoWarning, UnreadableVideo
 from normalcy.methods.contract import ClipSpec
@@ -87,16 +88,32 @@ def load_normal_footage(
     if not cached:
         raise DatasetIncomplete(f"none of {len(videos)} training videos can be used", where=config.root)
     lengths = {video.name: len(entry) for video, entry in cached}
-    fitted, held_out = split_validation(
-        [video for video, _ in cached],
-        fraction=config.held_out_fraction,
-        seed=seed,
-        frame_count=lambda video: lengths[video.name],
-    )
+    if isinstance(dataset, KnowsClasses):
+        fitted, held_out = _split_scenes(dataset.at_fold(config.fold), set(lengths), config, seed)
+    else:
+        fitted, held_out = split_validation(
+            [video for video, _ in cached],
+            fraction=config.held_out_fraction,
+            seed=seed,
+            frame_count=lambda video: lengths[video.name],
+        )
     entries = {video.name: entry for video, entry in cached}
     footage = NormalFootage(_cut(fitted, entries), _cut(held_out, entries), fold)
     _require(footage, spec, config)
     return footage
+
+
+def _split_scenes(
+    dataset: KnowsClasses, usable: set[str], config: DataConfig, seed: int
+) -> tuple[list[VideoSpan], list[VideoSpan]]:
+    """Holds out normal videos by whole scenes."""
+    normal = [
+        each
+        for each in dataset.class_videos("train")
+        if each.label == dataset.normal_class and each.video.name in usable
+    ]
+    fitted, held_out = hold_out(normal, fraction=config.held_out_fraction, seed=seed)
+    return [VideoSpan(each.video) for each in fitted], [VideoSpan(each.video) for each in held_out]
 
 
 def _decode(

@@ -27,7 +27,6 @@ from normalcy.training.sequences import ClassAwareSampler, windows
 from normalcy.training.session import run_session
 from normalcy.training.summary import TrainingSummary
 
-
 _TOGETHER = 8  # pictures that the backbone looks at together
 
 
@@ -123,9 +122,13 @@ class FineTune(LightningModule):
         method = cast("Classifying", self.method)
         images_NCHW = self.method.clip.in_range(batch.frames_BLCHW.flatten(0, 1))
         # Each part is computed again by itself: memory holds the activations of one at a time.
-        parts = images_NCHW.split(_TOGETHER)
-        features_ND = torch.cat([recomputed(method.backbone, part, module=method.backbone) for part in parts])
-        features_BLD = features_ND.unflatten(0, batch.there_BL.shape)
+        parts = torch.split(images_NCHW, _TOGETHER)
+        # In bf16, how features change from frame to frame would be mostly rounding.
+        with torch.autocast(images_NCHW.device.type, enabled=False):
+            features_ND = torch.cat(
+                [recomputed(method.backbone, part.float(), module=method.backbone) for part in parts]
+            )
+        features_BLD = torch.unflatten(features_ND, 0, batch.there_BL.shape)
         losses = method.class_losses(features_BLD, batch.there_BL, batch.target_B, counts=self.counts)
         require_finite(losses["loss"], epoch=self.current_epoch, where=where)
         return losses

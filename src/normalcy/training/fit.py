@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from normalcy.config import StrictConfig, build_config, to_yaml
+from normalcy.datasets.cache import content_hash
 from normalcy.environment import hardware, versions
 from normalcy.errors import ConfigError, DatasetIncomplete
 from normalcy.methods import method_definition
@@ -129,12 +130,13 @@ def _fit_classes(
     footage = classes.load_labelled_footage(
         config, dataset, classes.store_of(config, method), progress=progress
     )
+    normal = dataset.classes.index(dataset.normal_class)
+    classes.require_normal(footage, method.clip, normal=normal, root=config.data.root)
     before = time.perf_counter()
     summary = classes.train_classes(method, footage, config, run=run, resume=resume, progress=progress)
     trained = time.perf_counter()
     if config.training.finetuning.epochs:
         footage = classes.finetune_classes(method, footage, config, run=run, resume=resume, progress=progress)
-    normal = dataset.classes.index(dataset.normal_class)
     result = classes.calibrate_classes(method, footage, settings=config.scoring, normal=normal)
     normals = [each for each in footage.held_out if each.target == normal]
     record = FitRecord(
@@ -151,6 +153,7 @@ def _fit_classes(
         versions=versions(),
         hardware=hardware(),
         fold=config.data.fold,
+        learned=tuple(content_hash(each.source.video.path) for each in (*footage.fitted, *footage.held_out)),
     )
     bundle = _bundle(config, method, result, record)
     bundle.save(run.bundle)

@@ -7,6 +7,7 @@ videos calibrate the score.
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -19,9 +20,10 @@ from normalcy.datasets.folds import hold_out
 from normalcy.errors import ConfigError, DatasetIncomplete, SkippedVideoWarning, VideoError
 from normalcy.layers.backbones import Backbone
 from normalcy.methods.base import Classifying, Method
+from normalcy.methods.contract import ClipSpec
 from normalcy.progress import Progress
 from normalcy.run_folder import RunFolder
-from normalcy.scoring.calibration import fit_calibration
+from normalcy.scoring.calibration import MIN_FRAMES, fit_calibration
 from normalcy.scoring.settings import ScoringSettings
 from normalcy.training.calibrate import CalibrationResult, map_scale
 from normalcy.training.class_verdicts import fit_temperature, smoothed_scores
@@ -110,6 +112,24 @@ def load_labelled_footage(
         if lacking:
             raise DatasetIncomplete(f"no video of {', '.join(lacking)} {what}", where=config.data.root)
     return footage
+
+
+def require_normal(footage: LabelledFootage, clip: ClipSpec, *, normal: int, root: Path) -> None:
+    """Says before training, not after, that there is too little normal video to calibrate on.
+
+    Raises:
+        DatasetIncomplete: There is.
+    """
+    frames = sum(
+        each.frames for each in footage.held_out if each.target == normal and each.frames >= clip.span_frames
+    )
+    if frames < MIN_FRAMES:
+        raise DatasetIncomplete(
+            f"too little normal video is held out for calibration: {frames} frames in clips of {clip.span_frames} or "
+            f"more, at least {MIN_FRAMES} are needed",
+            where=root,
+            hint="Add ordinary clips",
+        )
 
 
 def see_all(

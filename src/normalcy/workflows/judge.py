@@ -18,6 +18,7 @@ from normalcy.evaluation.class_run import (
     ClassEvaluation,
     at_its_fold,
     judge_classes,
+    require_unseen,
     tells_classes,
 )
 from normalcy.evaluation.floors import NOISE_METHOD, noise_draw
@@ -139,13 +140,15 @@ def judge_run(
 def _judge_classes(
     bundle: Bundle, dataset: Dataset, options: ClassOptions | None, progress: Progress | None
 ) -> ClassEvaluation | None:
-    if not tells_classes(bundle):
-        if options and options.others:
-            raise ConfigError(f"{bundle.header.method} tells no classes apart", where="--with")
-        return None
-    if not isinstance(dataset, KnowsClasses):
-        return None
     options = options or ClassOptions()
+    judged = tells_classes(bundle) and isinstance(dataset, KnowsClasses)
+    if tells_classes(bundle):
+        require_unseen(bundle, dataset)
+    if not judged:
+        if options.others or options.views > 1 or not options.temperature:
+            lacking = dataset.info.name if tells_classes(bundle) else bundle.header.method
+            raise ConfigError(f"{lacking} knows no classes", where="--with, --views or --no-temperature")
+        return None
     return judge_classes(
         [bundle, *(Bundle.load(path) for path in options.others)],
         dataset,

@@ -27,12 +27,12 @@ from normalcy.scoring.bundle import Bundle
 from normalcy.training.config import FitConfig, resolve_config
 from normalcy.training.fit import fit
 from normalcy.video.reader import ReadOptions
-from normalcy.workflows.judge import judge_run
+from normalcy.workflows.judge import ClassOptions, judge_run
 from normalcy.workflows.score import score_videos
 
 Platform = Literal["cpu", "gpu", "edge"]
 StageName = Literal["train", "evaluate", "optimise", "demo"]
-Status = Literal["done", "unchanged", "skipped", "not available"]
+Status = Literal["done", "unchanged", "skipped", "not available", "failed"]
 
 STAGES: tuple[StageName, ...] = ("train", "evaluate", "optimise", "demo")
 
@@ -73,7 +73,7 @@ class StageResult:
 
     Attributes:
         stage: Which.
-        status: Done now, unchanged since, left out on request, or not in this version.
+        status: Done now, unchanged since, left out on request, not in this version, or failed.
         why: In words.
         seconds: How long it took.
         files: What it wrote, by name.
@@ -252,6 +252,7 @@ def _evaluate(
             command=command,
             report=settings.report,
             videos=settings.videos,
+            class_options=ClassOptions(features=config.data.features),
             progress=progress,
         )
     book.enter("evaluate", inputs, judged.files)
@@ -309,7 +310,7 @@ def _demo(
             progress=progress,
         )
     if shown.failures:
-        return StageResult("demo", "done", shown.failures[0], seconds(), shown.files)
+        return StageResult("demo", "failed", shown.failures[0], seconds(), shown.files)
     book.enter("demo", inputs, shown.files)
     events = sum(len(video.events) for video in shown.videos)
     return StageResult("demo", "done", f"{events} events", seconds(), shown.files)

@@ -17,7 +17,6 @@ from normalcy.datasets.base import LabelledVideo
 from normalcy.layers.backbones import Backbone
 from normalcy.layers.folding import folded
 from normalcy.methods.contract import ClipSpec
-from normalcy.progress import Progress
 from normalcy.training.features.store import FeatureStore, Made, Seen
 from normalcy.training.features.views import View
 from normalcy.video.reader import ReadOptions, open_video
@@ -50,20 +49,6 @@ def weights_digest(backbone: Backbone) -> str:
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:32]
-
-
-def fill(
-    store: FeatureStore, videos: Sequence[tuple[LabelledVideo, int]], *, progress: Progress | None = None
-) -> list[Seen]:
-    """Features of all videos, each in so many views; those that are not there are computed."""
-    found = []
-    for number, (video, views) in enumerate(videos):
-        if progress:
-            progress(f"looking at {video.name}", number, len(videos))
-        found.append(store.open(video, views=views))
-    if progress:
-        progress("looking at videos", len(videos), len(videos))
-    return found
 
 
 class _Sees:
@@ -101,6 +86,6 @@ class _Sees:
     def _batch(self, image_BHW3: UInt8Array) -> npt.NDArray[np.float16]:
         assert self._ready is not None
         image_B3HW = torch.from_numpy(image_BHW3).to(self.device).permute(0, 3, 1, 2)
-        with torch.inference_mode():
+        with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
             features_BD = self._ready((image_B3HW.float() / 255).to(self.dtype))
         return np.asarray(features_BD.float().cpu().numpy(), np.float16)

@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
 from normalcy.datasets.base import LabelledVideo
-from normalcy.datasets.cache import fingerprint
+from normalcy.datasets.cache import content_hash
 from normalcy.run_folder import whole_file, write_json, writing_to
 from normalcy.training.features.views import View, view_of
 from normalcy.video.reader import decoder_version
@@ -42,7 +42,7 @@ class Seen:
     """Features of a video.
 
     Attributes:
-        features_VTD: Float16; view 0 is the video as it is.
+        features_VTD: Float16, memory-mapped; view 0 is the video as it is.
         index_T: Place of each frame in its source.
         pts_seconds_T: When it is shown.
     """
@@ -98,10 +98,6 @@ class FeatureStore:
         self.folder = root / f"{made.backbone.replace('/', '-')}-{digest}"
         self._manifest = self.folder / "manifest.json"
 
-    def has(self, video: LabelledVideo, *, views: int) -> bool:
-        """Whether that many views of a video are there."""
-        return self._read(fingerprint(video.path), views) is not None
-
     def open(self, video: LabelledVideo, *, views: int = 1) -> Seen:
         """Features of a video in its first so many views, computed now where they are not there.
 
@@ -110,7 +106,7 @@ class FeatureStore:
             DiskFull: No room is left.
             OutputError: The store cannot be written.
         """
-        content = fingerprint(video.path)
+        content = content_hash(video.path)
         found = self._read(content, views)
         if found is None:
             with writing_to(self.folder):
@@ -129,9 +125,10 @@ class FeatureStore:
         if not path.is_file():
             return None
         try:
-            tensors = load_file(path)
-            seen = Seen(tensors["features_VTD"], tensors["index_T"], tensors["pts_seconds_T"])
-        except (OSError, SafetensorError, KeyError):
+            with safe_open(path, "np") as file:
+                index_T, pts_seconds_T = file.get_tensor("index_T"), file.get_tensor("pts_seconds_T")
+            seen = Seen(_mapped(path, "features_VTD"), index_T, pts_seconds_T)
+        except (OSError, SafetensorError, KeyError, ValueError):
             return None
         if len(seen.features_VTD) < views:
             return None
@@ -168,3 +165,14 @@ class FeatureStore:
 
     def _path(self, content: str) -> Path:
         return self.folder / f"{content}.safetensors"
+
+
+def _mapped(path: Path, name: str) -> Float16Array:
+    """A tensor of a safetensors file, read as it is used: features of hours of video do not fit into memory."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))[name]
+    if header["dtype"] != "F16":
+        raise ValueError(f"{name} is {header['dtype']}")
+    start, _ = header["data_offsets"]
+    return np.memmap(path, np.float16, "r", offset=8 + length + start, shape=tuple(header["shape"]))
