@@ -54,13 +54,13 @@ WHOLE = "+ augmented views"
 IN_ALL_VIEWS = "the same, augmented views at test too"
 COLD = "the same, without temperature"
 TOGETHER = "the same, mean of the seeds in all views"
-READS = "both"
+READS = "changes"
 FOLDS = 5
 Means = Callable[[np.ndarray], np.ndarray]
 _PLAIN_LOSS = {"focal": 0.0, "class_balanced": 0.0, "cross_entropy": 1.0, "auxiliary": 0.0}
 _NO_AUGMENTATION = {"temporal": False, "use_views": 0.0, "noise": 0.0}
 _LSTM = {
-    "model": {"reads": "features", "attention_heads": 0, "loss": _PLAIN_LOSS},
+    "model": {"reads": "features", "attention_heads": 0, "direct": False, "loss": _PLAIN_LOSS},
     "training": {"augmentation": _NO_AUGMENTATION},
 }
 
@@ -82,15 +82,17 @@ _ATTENTION = _with(_CHANGES, model__attention_heads=8)
 _FOCAL = _with(_ATTENTION, model__loss={**_PLAIN_LOSS, "focal": 1.0, "cross_entropy": 0.0})
 _BALANCED = _with(_FOCAL, model__loss__class_balanced=0.5)
 _AUXILIARY = _with(_BALANCED, model__loss__auxiliary=0.2)
-_TEMPORAL = _with(_AUXILIARY, training__augmentation={"use_views": 0.0})
+_DIRECT = _with(_AUXILIARY, model__direct=True)
+_TEMPORAL = _with(_DIRECT, training__augmentation={"use_views": 0.0})
 _VIEWS: dict[str, Any] = {"model": {}, "training": {}}
 ROWS: dict[str, Mapping[str, Any]] = {
     "BiLSTMs, cross-entropy": _LSTM,
-    "+ changes of the features": _CHANGES,
+    "changes of the features instead": _CHANGES,
     "+ attention": _ATTENTION,
     "focal loss instead": _FOCAL,
     "+ class-balanced loss": _BALANCED,
     "+ auxiliary heads": _AUXILIARY,
+    "+ each frame by itself as well": _DIRECT,
     "+ changes in time": _TEMPORAL,
     WHOLE: _VIEWS,
 }

@@ -3,7 +3,7 @@
     python benchmarks/feature_cache.py --data surveillance-fight --root DIR --out results/benchmarks/feature-cache.json
 
 An epoch is one step for each batch of the same videos. Without the store, the backbone looks at every video in every
-epoch, as end-to-end pipelines do; with it, features are read from the store. Both decode, augment and learn alike.
+epoch: it decodes and computes. With it, features are read. Both learn alike, from each video as it is, changed in time.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from normalcy.environment import hardware, versions
 from normalcy.run_folder import write_json
 from normalcy.training.config import FitConfig, resolve_config
 from normalcy.training.features.store import FeatureStore, Seen
+from normalcy.training.features.views import View
 from normalcy.training.fit import build_method
 from normalcy.training.fit_classes import open_classes, store_of, with_classes
 from normalcy.training.sequences import ClassAwareSampler, LabelledFeatures, TrainingSequences, batch_of
@@ -71,8 +72,6 @@ def _kept(store: FeatureStore, videos: Sequence[ClassVideo]) -> list[Seen]:
 
 
 def _looked(store: FeatureStore, videos: Sequence[ClassVideo]) -> list[Seen]:
-    from normalcy.training.features.views import View
-
     return [store._see(each.video, [View()]) for each in videos]
 
 

@@ -4,7 +4,7 @@ A few frames of each video become perceptual hashes: the signs of the lowest fre
 (Christoph Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010). Cameras that stand still
 keep most of these signs from frame to frame, so that clips of one recording are found although people moved.
 
-Letters: V videos, T frames, H height, W width.
+Letters: V videos, T frames, N frames of all later videos, B bits, H height, W width.
 """
 
 import json
@@ -24,7 +24,7 @@ from normalcy.run_folder import write_json
 from normalcy.video.reader import ReadOptions, decoder_version, open_video
 
 HASHED_FRAMES = 6
-"""Frames of a video that are hashed, at even distances."""
+"""Frames of a video that are hashed, at even distances; of a shorter one, some more than once."""
 
 ALIKE_BITS = 16
 """Of 64: videos whose frames differ in no more, in the middle, show the same."""
@@ -50,7 +50,7 @@ def video_hash(video: LabelledVideo) -> npt.NDArray[np.bool_]:
     options = ReadOptions(size_px=(2 * _PICTURE_PX, 2 * _PICTURE_PX), grey=True, fps=video.fps)
     with open_video(video.path, options) as reader:
         hashes = [picture_hash(frame.image_HWC[..., 0]) for frame in reader]
-    chosen = np.linspace(0, len(hashes) - 1, min(HASHED_FRAMES, len(hashes))).round().astype(int)
+    chosen = np.linspace(0, len(hashes) - 1, HASHED_FRAMES).round().astype(int)
     return np.stack([hashes[place] for place in chosen])
 
 
@@ -82,19 +82,18 @@ def same_scene(
 
 def _alike_pairs(hashes: Sequence[npt.NDArray[np.bool_]]) -> list[tuple[int, int]]:
     """Pairs that show the same: for the middle frame of either, some frame of the other is alike."""
-    signs = [2 * each.astype(np.float32) - 1 for each in hashes]
-    every, starts = np.concatenate(signs) if signs else np.zeros((0, 64), np.float32), [0]
-    for each in signs:
-        starts.append(starts[-1] + len(each))
+    if not hashes:
+        return []
+    sign_VTB = 2 * np.stack(hashes).astype(np.float32) - 1
+    videos, frames, bits = sign_VTB.shape
     pairs = []
-    for first in range(len(signs)):
-        away = (64 - signs[first] @ every[starts[first + 1] :].T) / 2
-        for second in range(first + 1, len(signs)):
-            low = starts[second] - starts[first + 1]
-            between = away[:, low : low + len(signs[second])]
-            bits = max(np.median(between.min(axis=1)), np.median(between.min(axis=0)))
-            if bits <= ALIKE_BITS:
-                pairs.append((first, second))
+    for first in range(videos - 1):
+        away_TN = (bits - sign_VTB[first] @ sign_VTB[first + 1 :].reshape(-1, bits).T) / 2
+        away_TVT = away_TN.reshape(frames, -1, frames)
+        middle_V = np.maximum(
+            np.median(away_TVT.min(axis=2), axis=0), np.median(away_TVT.min(axis=0), axis=1)
+        )
+        pairs += [(first, first + 1 + int(other)) for other in np.flatnonzero(middle_V <= ALIKE_BITS)]
     return pairs
 
 

@@ -119,7 +119,7 @@ class CnnLstmConfig(StrictConfig):
     sequence_frames: int = Field(32, ge=2)
     step_frames: int = Field(2, ge=1)
     look_frames: int = Field(4, ge=1)
-    reads: Literal["features", "changes", "both"] = "both"
+    reads: Literal["features", "changes", "both"] = "changes"
     width: int | None = Field(512, ge=8)
     attention_heads: int = Field(8, ge=0)
     direct: bool = True
