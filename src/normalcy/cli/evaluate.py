@@ -62,7 +62,7 @@ def evaluate(
     """Judge a bundle on the test videos of a dataset."""
     from normalcy.allocator import keep_freed_memory
     from normalcy.environment import command_line
-    from normalcy.evaluation.class_run import FEATURES
+    from normalcy.training.config import FEATURES
     from normalcy.workflows.judge import ClassOptions, judge_run
 
     keep_freed_memory()

@@ -24,12 +24,11 @@ from normalcy.methods.base import Classifying, Method
 from normalcy.progress import Progress
 from normalcy.scoring.bundle import Bundle
 from normalcy.training.class_verdicts import video_probabilities
+from normalcy.training.config import FEATURES
 from normalcy.training.features.extract import feature_store
 from normalcy.training.features.store import FeatureStore, Seen
 
 FloatArray = npt.NDArray[np.float64]
-
-FEATURES = Path("~/.cache/normalcy/features")
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 Keep = Literal["best", "last"]
 
+FEATURES = Path("~/.cache/normalcy/features")
+"""Where the stores of what backbones saw lie, unless named."""
+
 
 class DataConfig(StrictConfig):
     """What to fit on.
@@ -33,7 +36,7 @@ class DataConfig(StrictConfig):
     name: str
     root: Path
     fold: int = Field(0, ge=0)
-    features: Path = Path("~/.cache/normalcy/features")
+    features: Path = FEATURES
     held_out_fraction: float = Field(0.15, gt=0, lt=1)
     cache: Path = Path("~/.cache/normalcy/frames")
 

@@ -14,7 +14,6 @@ from normalcy.datasets.classes import KnowsClasses
 from normalcy.environment import hardware, versions
 from normalcy.errors import ConfigError, OutputError
 from normalcy.evaluation.class_run import (
-    FEATURES,
     ClassEvaluation,
     at_its_fold,
     judge_classes,
@@ -35,6 +34,7 @@ from normalcy.scoring.kept_looks import KeepingModel, KeptLooks
 from normalcy.scoring.model import ScoringModel
 from normalcy.scoring.record import write_scores
 from normalcy.scoring.track import describe_threshold
+from normalcy.training.config import FEATURES
 from normalcy.training.history import read_history
 from normalcy.video.reader import ReadOptions
 from normalcy.workflows.score import score_video
