@@ -59,6 +59,16 @@ def test_changed_settings_train_anew_and_everything_follows(file):
     assert statuses(again) == ALL_DONE
 
 
+def test_a_bundle_that_somebody_else_fitted_is_not_taken_for_its_own(file):
+    from normalcy.run_folder import RunFolder
+    from normalcy.training.fit import fit
+
+    go(file)
+    config, settings = read_pipeline(file, [*TINY_STAE, "seed=5"])
+    fit(config, run=RunFolder(settings.out), overwrite=True)
+    assert statuses(go(file, overwrite=True)) == ALL_DONE
+
+
 def test_a_new_test_video_is_judged_without_training(file, root):
     go(file)
     write_scene(root / "test" / "again.mp4", scene(30, seed=9, runs=RUNS)[0])
@@ -135,6 +145,7 @@ def test_a_demo_that_cannot_be_read_says_so_and_is_tried_again(file):
     config, settings = read_pipeline(file, TINY_STAE)
     broken = settings.model_copy(update={"demo": settings.demo.model_copy(update={"source": "nowhere.mp4"})})
     result = run_pipeline(config, broken)[3]
+    assert result.status == "failed"
     assert "nowhere.mp4" in result.why
     assert run_pipeline(config, settings)[3].status == "done"
 

@@ -217,12 +217,13 @@ def _train(
     inputs = _digest(
         config.model_dump(mode="json", exclude={"data": {"cache", "features"}}), _content(dataset, "train")
     )
-    if files := book.files_of("train", inputs):
+    # Somebody else may have fitted here since.
+    if run.bundle.is_dir() and (files := book.files_of("train", _digest(inputs, _bundle_digest(run)))):
         return StageResult("train", "unchanged", "neither settings nor videos have changed", files=files)
     with _timed() as seconds:
         fit(config, run=run, resume=resume, overwrite=overwrite, command=command, progress=progress)
     files = {"bundle": run.bundle}
-    book.enter("train", inputs, files)
+    book.enter("train", _digest(inputs, _bundle_digest(run)), files)
     return StageResult("train", "done", seconds=seconds(), files=files)
 
 
