@@ -53,7 +53,8 @@ CHANGES_FLOOR = "mean of their changes, logistic regression"
 WHOLE = "+ augmented views"
 IN_ALL_VIEWS = "the same, augmented views at test too"
 COLD = "the same, without temperature"
-TOGETHER = "the same, mean of the seeds in all views"
+TOGETHER = "the same, mean of the seeds"
+TEMPORAL = "+ changes in time"
 READS = "changes"
 FOLDS = 5
 Means = Callable[[np.ndarray], np.ndarray]
@@ -93,11 +94,11 @@ ROWS: dict[str, Mapping[str, Any]] = {
     "+ class-balanced loss": _BALANCED,
     "+ auxiliary heads": _AUXILIARY,
     "+ each frame by itself as well": _DIRECT,
-    "+ changes in time": _TEMPORAL,
+    TEMPORAL: _TEMPORAL,
     WHOLE: _VIEWS,
 }
 """Settings by row; what the last one learns is also judged in all views of each test video, without its temperature,
-and as a mean over the seeds."""
+and as a mean over the seeds. Without augmented views (`--views 0`) the row before it is the last."""
 
 
 def main() -> None:
@@ -107,7 +108,10 @@ def main() -> None:
     done = json.loads(options.out.read_text()) if options.out.is_file() else {"backbones": {}}
     backbone = done["backbones"].setdefault(options.backbone, {"rows": {}})
     chosen = [
-        name for name in (*FLOORS, *ROWS) if not options.rows or any(word in name for word in options.rows)
+        name
+        for name in (*FLOORS, *ROWS)
+        if (not options.rows or any(word in name for word in options.rows))
+        and (options.views or name != WHOLE)
     ]
     for name in chosen:
         for fold in range(options.folds):
@@ -185,7 +189,10 @@ def _probabilities(method: Method, test: Sequence[SeenVideo], *, views: int = 1)
 
 def _together(backbone: dict[str, Any], options: argparse.Namespace) -> None:
     """Judges the mean over the seeds of each fold, from what the runs kept."""
-    runs = backbone["rows"].get(IN_ALL_VIEWS, {"runs": []})["runs"]
+    of = next((name for name in (IN_ALL_VIEWS, TEMPORAL) if name in backbone["rows"]), None)
+    if of is None:
+        return
+    runs = backbone["rows"][of]["runs"]
     together = []
     for fold in range(options.folds):
         own = [run for run in runs if run["fold"] == fold]
@@ -201,7 +208,7 @@ def _together(backbone: dict[str, Any], options: argparse.Namespace) -> None:
             "probabilities": np.round(p_NK, 4).tolist(),
         }
         together.append({**judged, **known, **about})
-    digest = backbone["rows"][IN_ALL_VIEWS]["settings_sha256"]
+    digest = backbone["rows"][of]["settings_sha256"]
     backbone["rows"][TOGETHER] = {"runs": together, "settings_sha256": digest}
 
 

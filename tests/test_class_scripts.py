@@ -49,7 +49,7 @@ def test_parts_over_folds_and_seeds(script, tmp_path):
         "+ augmented views": 4,
         "the same, augmented views at test too": 4,
         "the same, without temperature": 4,
-        "the same, mean of the seeds in all views": 2,
+        "the same, mean of the seeds": 2,
     }
     floor = rows["mean of their changes, logistic regression"]
     assert floor["metrics"]["accuracy"]["mean"] == pytest.approx(

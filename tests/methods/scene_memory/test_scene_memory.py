@@ -1,5 +1,6 @@
 import copy
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -7,6 +8,7 @@ from scene_memory_views import COLUMNS, CONFIG, ROWS, everywhere, fitted, going,
 
 from normalcy.methods.scene_memory.examples import Origin
 from normalcy.methods.scene_memory.method import SceneMemory
+from normalcy.methods.scene_memory.motion import Motion
 
 
 def fused(method: SceneMemory, **values: float) -> float:
@@ -40,10 +42,31 @@ def test_looks_of_a_batch_are_those_of_each_clip():
             np.testing.assert_array_equal(found[name], alone[name])
 
 
+def test_opencv_has_its_threads_back_after_looking(monkeypatch):
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(2)
+    try:
+        seen = []
+        flow = Motion.flow
+        monkeypatch.setattr(Motion, "flow", lambda *each: seen.append(cv2.getNumThreads()) or flow(*each))
+        fitted().look(clips(3))
+        assert set(seen) == {1}
+        assert cv2.getNumThreads() == 2
+        seen.clear()
+        fitted().look(clips(1))
+        assert set(seen) == {2}
+        monkeypatch.setattr(Motion, "flow", lambda *each: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            fitted().look(clips(3))
+        assert cv2.getNumThreads() == 2
+    finally:
+        cv2.setNumThreads(before)
+
+
 def test_without_appearance_no_look_is_taken():
     method = SceneMemory(CONFIG.model_copy(update={"streams": ("speed", "dwell")}))
     (look,) = method.look(clips(1))
-    assert set(look) == {"thumb_THW3", "flow_Thw2", "residual_TRC2"}
+    assert set(look) == {"thumb_THW3", "flow_Thw2"}
     method.begin_training()
     assert set(method.camera().scores(stamps(0), look).parts) == {"speed", "dwell"}
 
