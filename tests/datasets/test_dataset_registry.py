@@ -9,7 +9,9 @@ from normalcy.errors import ConfigError, DatasetIncomplete
 
 
 def test_names():
-    assert dataset_names() == ["walkway", "folder", "ucsd-ped1", "ucsd-ped2", "avenue", "shanghaitech"]
+    of_normal_video = ["walkway", "folder", "ucsd-ped1", "ucsd-ped2", "avenue", "shanghaitech"]
+    of_classes = ["class-folder", "surveillance-fight", "ucf-crime", "ucf-crime-detection"]
+    assert dataset_names() == [*of_normal_video, *of_classes]
 
 
 @pytest.mark.parametrize("name", dataset_names())

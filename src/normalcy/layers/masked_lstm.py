@@ -38,6 +38,7 @@ class MaskedBiLstm(nn.Module):
 def masked_mean(x_BTD: Tensor, there_BT: Tensor) -> Tensor:
     """Mean over the frames that are there, (B, D).
 
+    >>> import torch
     >>> masked_mean(torch.tensor([[[1.0], [3.0], [50.0]]]), torch.tensor([[True, True, False]]))
     tensor([[2.]])
     """
