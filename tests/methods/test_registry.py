@@ -12,5 +12,5 @@ def test_names_agree(name):
 def test_unknown_method_names_the_nearest():
     with pytest.raises(ConfigError, match="Did you mean 'stae'"):
         method_definition("stea")
-    with pytest.raises(ConfigError, match="Known methods: flow-magnitude"):
+    with pytest.raises(ConfigError, match="Known methods: cnn-lstm"):
         method_definition("xyzzy")
