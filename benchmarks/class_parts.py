@@ -30,7 +30,8 @@ from normalcy.datasets.classes import KnowsClasses
 from normalcy.environment import hardware, versions
 from normalcy.evaluation.class_metrics import CLASS_METRIC_NOTES, class_metrics
 from normalcy.evaluation.class_results import gathered
-from normalcy.evaluation.tables import markdown_table
+from normalcy.evaluation.results import Spread
+from normalcy.evaluation.tables import cell, markdown_table
 from normalcy.methods import method_definition
 from normalcy.methods.base import Method
 from normalcy.run_folder import RunFolder, write_json, write_text
@@ -294,18 +295,16 @@ def tables(done: Mapping[str, Any]) -> str:
     text = []
     for backbone, found in done["backbones"].items():
         rows = [
-            [name, *(_cell(row["metrics"][metric]) for metric in CLASS_METRIC_NOTES), str(len(row["runs"]))]
+            [
+                name,
+                *(cell(Spread.model_validate(row["metrics"][metric])) for metric in CLASS_METRIC_NOTES),
+                str(len(row["runs"])),
+            ]
             for name, row in found["rows"].items()
             if row["runs"]
         ]
         text += [f"### {backbone}\n", markdown_table(head, rows), ""]
     return "\n".join([*text, "Mean ± standard deviation over folds and seeds.", ""])
-
-
-def _cell(value: Mapping[str, float | None]) -> str:
-    if value["mean"] is None:
-        return "-"
-    return f"{value['mean']:.3f}" + (f" ± {value['sd']:.3f}" if value["sd"] is not None else "")
 
 
 def _command(options: argparse.Namespace) -> str:

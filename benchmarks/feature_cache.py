@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 from measuring import interleaved
 from torch.utils.data import DataLoader
@@ -26,7 +25,13 @@ from normalcy.training.features.store import FeatureStore, Seen
 from normalcy.training.features.views import View
 from normalcy.training.fit import build_method
 from normalcy.training.fit_classes import open_classes, store_of, with_classes
-from normalcy.training.sequences import ClassAwareSampler, LabelledFeatures, TrainingSequences, batch_of
+from normalcy.training.sequences import (
+    ClassAwareSampler,
+    LabelledFeatures,
+    TrainingSequences,
+    batch_of,
+    class_counts,
+)
 
 
 def main() -> None:
@@ -85,7 +90,7 @@ def _epoch(
     settings = resolve_config("cnn-lstm", data={"name": "class-folder", "root": "."}).training.augmentation
     data = TrainingSequences(labelled, length=method.sequence_frames, settings=settings, seed=0)
     loader = DataLoader(data, batch_size=32, sampler=ClassAwareSampler(targets, seed=0), collate_fn=batch_of)
-    counts = np.bincount(targets, minlength=len(method.classes)).tolist()
+    counts = class_counts(targets, len(method.classes))
     for batch in loader:
         optimiser.zero_grad()
         with torch.autocast("cpu", torch.bfloat16):

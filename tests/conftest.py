@@ -1,6 +1,8 @@
 """Fixtures that every test room shares."""
 
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,4 +84,18 @@ def tiny_memory_run(
 
     run = RunFolder(tmp_path_factory.mktemp("tiny-memory-run"))
     fit(tiny_config(tiny_root, tiny_cache, method="scene-memory"), run=run)
+    return run
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Runs a script of the benchmarks in this process, as a user would call it."""
+    monkeypatch.syspath_prepend(str(REPOSITORY / "benchmarks"))
+
+    def run(name: str, *words: object) -> None:
+        monkeypatch.setattr(sys, "argv", [f"{name}.py", *map(str, words)])
+        module = __import__(name)
+        monkeypatch.delitem(sys.modules, name)
+        module.main()
+
     return run

@@ -16,20 +16,6 @@ def own_hashes(tmp_path, monkeypatch):
     monkeypatch.setattr("normalcy.datasets.class_folder.HASHES", tmp_path / "hashes")
 
 
-@pytest.fixture
-def script(monkeypatch):
-    """Runs a script in this process, as a user would call it."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-
-    def run(name: str, *words: object) -> None:
-        monkeypatch.setattr(sys, "argv", [f"{name}.py", *map(str, words)])
-        module = __import__(name)
-        monkeypatch.delitem(sys.modules, name)
-        module.main()
-
-    return run
-
-
 def words(tmp_path, root):
     settings = [each for each in TINY_CNN_LSTM if "views" not in each and "backbone" not in each]
     settings += ["training.epochs=1", f"data.features={tmp_path / 'features'}"]

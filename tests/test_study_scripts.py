@@ -1,7 +1,6 @@
 """That the scripts of studies measure what they say; on a scene of a second or two."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -22,20 +21,6 @@ TINY = [
     "training.clips_per_epoch=8",
     "training.precision=float32",
 ]
-
-
-@pytest.fixture
-def script(monkeypatch):
-    """Runs a script in this process, as a user would call it."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-
-    def run(name: str, *words: object) -> None:
-        monkeypatch.setattr(sys, "argv", [f"{name}.py", *map(str, words)])
-        module = __import__(name)
-        monkeypatch.delitem(sys.modules, name)
-        module.main()
-
-    return run
 
 
 def test_the_loss_ablation_leaves_out_what_its_rows_say(script, tiny_root, tiny_cache, tmp_path, capsys):

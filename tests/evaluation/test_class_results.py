@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from normalcy.errors import InputError
-from normalcy.evaluation.class_results import gathered, read_class_result, spread_of
+from normalcy.evaluation.class_results import gathered, read_class_result
 
 PUBLISHED = Path(__file__).resolve().parent.parent.parent / "results"
 METRICS = dict.fromkeys(
@@ -78,8 +78,9 @@ def test_something_else_is_refused(path, text):
 
 
 def test_a_missing_value_has_no_mean():
-    assert spread_of([0.5, None]) == {"mean": None, "sd": None}
-    assert spread_of([0.5]) == {"mean": 0.5, "sd": None}
+    runs = [run(0, 0.5), run(1, None)]
+    assert gathered({"runs": runs})["metrics"]["accuracy"] == {"mean": None, "sd": None}
+    assert gathered({"runs": runs[:1]})["metrics"]["accuracy"] == {"mean": 0.5, "sd": None}
 
 
 @pytest.mark.parametrize("path", sorted(PUBLISHED.glob("*/cnn-lstm.json")), ids=lambda path: path.parent.name)

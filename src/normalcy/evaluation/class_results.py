@@ -3,16 +3,15 @@
 results/<dataset>/<method>.json     the metrics of one row of one backbone, then all rows of all backbones
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from normalcy.errors import InputError
 from normalcy.evaluation.class_metrics import CLASS_METRIC_NOTES
-from normalcy.evaluation.results import Spread
+from normalcy.evaluation.results import Spread, read_record, spread
 
 Metrics = dict[str, float | None]
 
@@ -103,16 +102,12 @@ class ClassResult(_Record):
 def gathered(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row with the spreads that follow from its runs."""
     runs = row["runs"]
-    metrics = {name: spread_of([run["metrics"][name] for run in runs]) for name in CLASS_METRIC_NOTES}
-    return {**row, "metrics": metrics, "seconds": spread_of([run["seconds"] for run in runs])}
+    metrics = {name: _spread([run["metrics"][name] for run in runs]) for name in CLASS_METRIC_NOTES}
+    return {**row, "metrics": metrics, "seconds": _spread([run["seconds"] for run in runs])}
 
 
-def spread_of(values: list[float | None]) -> dict[str, float | None]:
-    """Mean and sample standard deviation, None where a value is missing or there is only one."""
-    known = [value for value in values if value is not None]
-    if not known or len(known) < len(values):
-        return {"mean": None, "sd": None}
-    return {"mean": float(np.mean(known)), "sd": float(np.std(known, ddof=1)) if len(known) > 1 else None}
+def _spread(values: Sequence[float | None]) -> dict[str, Any]:
+    return spread(values).model_dump(mode="json")
 
 
 def read_class_result(path: Path) -> ClassResult:
@@ -121,14 +116,7 @@ def read_class_result(path: Path) -> ClassResult:
     Raises:
         InputError: It cannot be read, is no such file, or its figures do not follow from its runs.
     """
-    try:
-        result = ClassResult.model_validate_json(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror})", where=path) from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "file"
-        raise InputError(f"is no results file of classes: {place}: {first['msg']}", where=path) from error
+    result = read_record(path, ClassResult, what="is no results file of classes")
     for backbone in result.backbones.values():
         for name, row in backbone.rows.items():
             dumped = row.model_dump(mode="json")

@@ -14,7 +14,7 @@ import statistics
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, ValidationError, model_serializer
@@ -22,6 +22,8 @@ from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, Valid
 from normalcy.errors import InputError, OutputError
 from normalcy.evaluation.protocols import METRIC_NOTES
 from normalcy.run_folder import write_json, writing_to
+
+RecordT = TypeVar("RecordT", bound=BaseModel)
 
 _LEFT_OUT_WHEN_EMPTY = frozenset({"parts", "kinds", "variants"})
 
@@ -199,18 +201,33 @@ def read_result(path: Path) -> Result:
     Raises:
         InputError: When it cannot be read, is no results file, or its figures do not follow from its runs.
     """
+    result = read_record(path, Result, what="is no results file", hint=_HINT)
+    follows = _regathered(result)
+    if follows != result:
+        raise InputError("its figures do not follow from its runs", where=path, hint=_HINT)
+    return follows
+
+
+def read_record(path: Path, kind: type[RecordT], *, what: str, hint: str = "") -> RecordT:
+    """Reads a file that holds a record and nothing else.
+
+    Args:
+        path: The file.
+        kind: Of record.
+        what: To say where it holds something else.
+        hint: What to do then.
+
+    Raises:
+        InputError: It cannot be read, or holds something else.
+    """
     try:
-        result = Result.model_validate_json(path.read_text(encoding="utf-8"))
+        return kind.model_validate_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})", where=path) from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or "file"
-        raise InputError(f"is no results file: {place}: {first['msg']}", where=path, hint=_HINT) from error
-    follows = _regathered(result)
-    if follows != result:
-        raise InputError("its figures do not follow from its runs", where=path, hint=_HINT)
-    return follows
+        raise InputError(f"{what}: {place}: {first['msg']}", where=path, hint=hint) from error
 
 
 _HINT = "results files are written by `normalcy evaluate`, not by hand"

@@ -98,7 +98,7 @@ def smoothed_scores(
     for start in range(0, len(stamps) - spec.length_frames + 1, spec.length_frames):
         some = tuple(stamps[start : start + spec.length_frames])
         features_TD = seen.features_VTD[0, start : start + spec.length_frames].astype(np.float32)
-        due = tuple(_between(settled, some, step=spec.stride_frames))
+        due = tuple(_between(settled, some))
         settled = some[-1].index
         nothing = np.empty((spec.length_frames, 0, 0, 0), np.uint8)
         found = camera.scores(some, {"features_TD": features_TD})
@@ -106,7 +106,7 @@ def smoothed_scores(
             yield verdict.smoothed
 
 
-def _between(settled: int, stamps: Sequence[FrameStamp], *, step: int) -> Iterator[FrameStamp]:
+def _between(settled: int, stamps: Sequence[FrameStamp]) -> Iterator[FrameStamp]:
     """All frames after the last that was settled; those between two that were looked at have a time between."""
     first, last = stamps[0], stamps[-1]
     frames = last.index - first.index

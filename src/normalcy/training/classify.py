@@ -3,7 +3,6 @@
 Letters: B sequences, L frames of a sequence, D values of a feature vector.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -26,6 +25,7 @@ from normalcy.training.sequences import (
     TrainingSequences,
     ValidationSequences,
     batch_of,
+    class_counts,
 )
 from normalcy.training.session import run_session
 from normalcy.training.summary import TrainingSummary
@@ -123,11 +123,10 @@ def train_classify(
         batch_size=config.batch_size // config.accumulate,
         collate_fn=batch_of,
     )
-    counts = Counter(targets)
     module = Classify(
         method,
         config,
-        counts=[counts[place] for place in range(len(method.classes))],
+        counts=class_counts(targets, len(method.classes)),
         steps_per_epoch=-(-len(training) // config.accumulate),
         seed=seed,
     )

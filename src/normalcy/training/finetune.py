@@ -6,14 +6,13 @@ backward pass instead of being kept; its batch statistics stay those of its publ
 Letters: B sequences, L frames of a sequence, C channels, H height, W width.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from normalcy.layers.recompute import recomputed
@@ -23,7 +22,7 @@ from normalcy.run_folder import RunFolder
 from normalcy.training.config import FineTuning, TrainingConfig
 from normalcy.training.lightning_import import LightningModule
 from normalcy.training.optimising import require_finite, seed_batch
-from normalcy.training.sequences import ClassAwareSampler, windows
+from normalcy.training.sequences import ClassAwareSampler, class_counts, filled_up
 from normalcy.training.session import run_session
 from normalcy.training.summary import TrainingSummary
 
@@ -86,8 +85,7 @@ class FrameWindows(Dataset[tuple[Tensor, int]]):
 
     def __getitem__(self, place: int) -> tuple[Tensor, int]:
         video = self._videos[place]
-        start, end = windows(len(video.frames_TCHW), length=self._length)[0]
-        return torch.from_numpy(np.array(video.frames_TCHW[start:end])), video.target
+        return torch.from_numpy(np.array(video.frames_TCHW[: self._length])), video.target
 
 
 class FineTune(LightningModule):
@@ -187,9 +185,8 @@ def finetune(
     validation = DataLoader(
         FrameWindows(held_out, length=length), batch_size=settings.batch_size, collate_fn=frames_of
     )
-    counts = Counter(targets)
-    classes = len(cast("Classifying", method).classes)
-    module = FineTune(method, own, counts=[counts[place] for place in range(classes)], seed=seed)
+    counts = class_counts(targets, len(cast("Classifying", method).classes))
+    module = FineTune(method, own, counts=counts, seed=seed)
     method.train()
     backbone.requires_grad_(True)
     try:
@@ -200,9 +197,4 @@ def finetune(
 
 def frames_of(items: Sequence[tuple[Tensor, int]]) -> FrameBatch:
     """Fills sequences of frames up to the longest."""
-    lengths_B = torch.tensor([len(frames_LCHW) for frames_LCHW, _ in items])
-    return FrameBatch(
-        nn.utils.rnn.pad_sequence([frames_LCHW for frames_LCHW, _ in items], batch_first=True),
-        torch.arange(int(lengths_B.max()))[None] < lengths_B[:, None],
-        torch.tensor([target for _, target in items]),
-    )
+    return FrameBatch(*filled_up(items))

@@ -191,11 +191,26 @@ class ClassAwareSampler(Sampler[tuple[int, int]]):
 
 
 def batch_of(items: Sequence[tuple[Tensor, int]]) -> SequenceBatch:
-    """Fills sequences up to the longest."""
-    features = [features_LD for features_LD, _ in items]
-    lengths_B = torch.tensor([len(each) for each in features])
-    return SequenceBatch(
-        torch.nn.utils.rnn.pad_sequence(features, batch_first=True),
+    """Fills sequences of features up to the longest."""
+    return SequenceBatch(*filled_up(items))
+
+
+def filled_up(items: Sequence[tuple[Tensor, int]]) -> tuple[Tensor, Tensor, Tensor]:
+    """Sequences of anything, each (L, ...), filled up to the longest; what is there, bool (B, L); classes, (B,)."""
+    sequences = [sequence for sequence, _ in items]
+    lengths_B = torch.tensor([len(each) for each in sequences])
+    return (
+        torch.nn.utils.rnn.pad_sequence(sequences, batch_first=True),
         torch.arange(int(lengths_B.max()))[None] < lengths_B[:, None],
         torch.tensor([target for _, target in items]),
     )
+
+
+def class_counts(targets: Sequence[int], classes: int) -> list[int]:
+    """How many there are of each class.
+
+    >>> class_counts([0, 2, 2], 3)
+    [1, 0, 2]
+    """
+    counts = Counter(targets)
+    return [counts[place] for place in range(classes)]

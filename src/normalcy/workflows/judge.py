@@ -103,11 +103,11 @@ def judge_run(
     """
     bundle = Bundle.load(bundle_path)
     dataset = at_its_fold(bundle, open_dataset(data, root))
-    classes = _judge_classes(bundle, dataset, class_options, progress)
     # Pictures and videos look at what was judged once more.
     model = KeepingModel(bundle.scoring_model(), KeptLooks()) if report or videos else bundle.scoring_model()
     run = RunFolder(folder or run_of(bundle_path))
     with run.claimed():
+        classes = _judge_classes(bundle, dataset, class_options or ClassOptions(), progress)
         evaluation = evaluate(bundle, dataset, model=model, progress=progress)
         record = metrics_record(bundle, data, evaluation, command)
         if classes:
@@ -138,13 +138,10 @@ def judge_run(
 
 
 def _judge_classes(
-    bundle: Bundle, dataset: Dataset, options: ClassOptions | None, progress: Progress | None
+    bundle: Bundle, dataset: Dataset, options: ClassOptions, progress: Progress | None
 ) -> ClassEvaluation | None:
-    options = options or ClassOptions()
-    judged = tells_classes(bundle) and isinstance(dataset, KnowsClasses)
-    if tells_classes(bundle):
+    if not (tells_classes(bundle) and isinstance(dataset, KnowsClasses)):
         require_unseen(bundle, dataset)
-    if not judged:
         if options.others or options.views > 1 or not options.temperature:
             lacking = dataset.info.name if tells_classes(bundle) else bundle.header.method
             raise ConfigError(f"{lacking} knows no classes", where="--with, --views or --no-temperature")

@@ -24,6 +24,7 @@ from normalcy.video.reader import ReadOptions, open_video
 UInt8Array = npt.NDArray[np.uint8]
 
 _TOGETHER = 16
+_PRECISION = torch.float32  # as scoring: in bf16, how features change from frame to frame is mostly rounding
 
 
 def feature_store(root: Path, backbone: Backbone, name: str, *, clip: ClipSpec) -> FeatureStore:
@@ -36,7 +37,7 @@ def feature_store(root: Path, backbone: Backbone, name: str, *, clip: ClipSpec) 
         clip: Of the method that it belongs to: at which size frames are read, and how many are passed over.
     """
     sees = _Sees(backbone, clip.size_px, step_frames=clip.stride_frames)
-    made = Made(name, weights_digest(backbone), clip.size_px, clip.stride_frames, str(sees.dtype))
+    made = Made(name, weights_digest(backbone), clip.size_px, clip.stride_frames, str(_PRECISION))
     return FeatureStore(root, made, sees)
 
 
@@ -52,11 +53,10 @@ def weights_digest(backbone: Backbone) -> str:
 
 
 class _Sees:
-    """Computes as scoring does, in float32: in bf16, how features change from frame to frame is mostly rounding."""
+    """Looks at a video in several views, in one pass over its frames."""
 
     def __init__(self, backbone: Backbone, size_px: tuple[int, int], *, step_frames: int) -> None:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.dtype = torch.float32
         self._backbone, self._size_px, self._step_frames = backbone, size_px, step_frames
         self._ready: nn.Module | None = None
 
@@ -74,7 +74,7 @@ class _Sees:
 
     def _of(self, images: Sequence[UInt8Array], views: Sequence[View]) -> npt.NDArray[np.float16]:
         if self._ready is None:
-            ready = folded(self._backbone).to(self.device, self.dtype)
+            ready = folded(self._backbone).to(self.device, _PRECISION)
             self._ready = ready.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         pictures = np.stack([view.of(image_HW3) for view in views for image_HW3 in images])
         found = [
@@ -87,5 +87,5 @@ class _Sees:
         assert self._ready is not None
         image_B3HW = torch.from_numpy(image_BHW3).to(self.device).permute(0, 3, 1, 2)
         with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
-            features_BD = self._ready((image_B3HW.float() / 255).to(self.dtype))
-        return np.asarray(features_BD.float().cpu().numpy(), np.float16)
+            features_BD = self._ready(image_B3HW.to(_PRECISION) / 255)
+        return np.asarray(features_BD.cpu().numpy(), np.float16)
