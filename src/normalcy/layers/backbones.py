@@ -151,7 +151,7 @@ def load_backbone(backbone: Backbone, name: str, file: Path | None) -> None:
         raise ConfigError(
             f"holds no weights of {name}: {' '.join(str(error).split())[:200]}",
             where=file or "model.backbone.weights",
-            hint="Name a file of its weights, or connect to the network",
+            hint="Name a file of its weights, connect to the network, or take efficientnet-lite0",
         ) from error
 
 
