@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from normalcy.methods.base import Method
 from normalcy.methods.contract import ClipSpec, Scores
-from normalcy.scoring.model import TorchModel
+from normalcy.scoring.model import TorchModel, scoring_device
 
 
 class Seen(list[Tensor]):
@@ -73,3 +73,26 @@ def test_calls_know_nothing_of_each_other():
     model.infer(clips(255, 255))
     assert float(first.score_T[0]) == pytest.approx(0.2)
     assert model.spec.length_frames == 2
+
+
+class Looking(Mean):
+    """One that keeps something of each camera."""
+
+    def camera(self, source: str = "") -> object:
+        return self
+
+
+def test_networks_score_on_a_gpu_where_there_is_one(monkeypatch):
+    assert TorchModel(Mean((0, 1)), device="cpu").device == "cpu"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert scoring_device(Mean((0, 1))) == "cpu"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert scoring_device(Mean((0, 1))) == "cuda"
+    assert scoring_device(Looking((0, 1))) == "cpu"
+
+
+def test_what_has_no_weights_stays_where_it_is(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    method = Mean((0, 1))
+    del method.gain
+    assert scoring_device(method) == "cpu"

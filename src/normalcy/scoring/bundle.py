@@ -130,8 +130,8 @@ class Bundle:
         method.load_state_dict(dict(self.weights))
         return method
 
-    def scoring_model(self, *, device: str = "cpu") -> TorchModel:
-        """The method as a scoring model."""
+    def scoring_model(self, *, device: str | None = None) -> TorchModel:
+        """The method as a scoring model; on a GPU where there is one, unless a device is named."""
         return TorchModel(self.method(), device=device)
 
     def save(self, path: Path) -> None:

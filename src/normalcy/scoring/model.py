@@ -37,12 +37,16 @@ class TorchModel:
     """The method in float32, so that a score does not depend on what shared its batch.
 
     Holds a copy as it was when this was made, in a form that scores faster.
+
+    Args:
+        method: What scores.
+        device: Torch's name of where; `scoring_device` without.
     """
 
-    def __init__(self, method: "Method", *, device: str = "cpu") -> None:
+    def __init__(self, method: "Method", *, device: str | None = None) -> None:
         self.spec = method.clip
-        self.device = device
-        self._method = _prepared(method, device)
+        self.device = device or scoring_device(method)
+        self._method = _prepared(method, self.device)
         self._looks = method.camera() is not None
 
     def infer(self, clips_TCHW: Sequence[UInt8Array]) -> Sequence[Found]:
@@ -66,6 +70,14 @@ class TorchModel:
     def camera(self, source_id: str) -> "Camera | None":
         """State of a source, where the method keeps any."""
         return self._method.camera(source_id)
+
+
+def scoring_device(method: "Method") -> str:
+    """A GPU where there is one and the method is a network; one that looks decides for itself what its parts run on."""
+    import torch
+
+    is_network = method.camera() is None and any(True for _ in method.parameters())
+    return "cuda" if is_network and torch.cuda.is_available() else "cpu"
 
 
 def _prepared(method: "Method", device: str) -> "Method":
