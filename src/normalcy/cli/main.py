@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from normalcy import __version__
-from normalcy.cli import data, demo, evaluate, fit, memory, pipeline, score
+from normalcy.cli import data, demo, evaluate, fit, memory, pipeline, score, study
 from normalcy.cli.console import GO_ON, INTERRUPTED, run_command
 from normalcy.cli.options import flag
 
@@ -32,9 +32,10 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("score")(score.score)
 app.command("pipeline")(pipeline.pipeline)
 app.add_typer(memory.app, name="memory")
+app.add_typer(study.app, name="study")
 
 # What to do after Ctrl-C, where giving the same command again is not the best.
-GO_ON_BY_COMMAND = {"fit": fit.GO_ON, "pipeline": fit.GO_ON}
+GO_ON_BY_COMMAND = {"fit": fit.GO_ON, "pipeline": fit.GO_ON, "study": study.GO_ON}
 
 
 def _show_version(wanted: bool) -> None:

@@ -60,7 +60,12 @@ class Evaluation:
 
 
 def evaluate(
-    bundle: Bundle, dataset: Dataset, *, model: ScoringModel | None = None, progress: Progress | None = None
+    bundle: Bundle,
+    dataset: Dataset,
+    *,
+    model: ScoringModel | None = None,
+    floors: bool = True,
+    progress: Progress | None = None,
 ) -> Evaluation:
     """Scores every test video as a camera would, and judges the scores.
 
@@ -68,6 +73,7 @@ def evaluate(
         bundle: What to judge.
         dataset: On which test videos.
         model: Another backend for the bundle; its own by default.
+        floors: Judge what needs no training as well.
         progress: Called with what is being done, how much is done and how much there is.
 
     Raises:
@@ -87,7 +93,7 @@ def evaluate(
     return Evaluation(
         videos=scored.videos,
         metrics=dataset_metrics(scored, protocol) if labelled else {},
-        floors=_floors(bundle, dataset, scored, protocol, progress) if labelled else {},
+        floors=_floors(bundle, dataset, scored, protocol, progress) if labelled and floors else {},
         parts={name: part_auc(labelled, name) for name in labelled[0].parts} if labelled else {},
         pixel_criterion_auc=scored.pixels.criterion_auc(),
         events=_events(bundle, labelled) if labelled else None,

@@ -17,6 +17,16 @@ from normalcy.methods.contract import ClipScores, ClipSpec, FrameStamp, Scores
 TrainingKind = Literal["reconstruct", "adversarial", "memory", "classify", "none"]
 
 
+@dataclass(frozen=True)
+class Without:
+    """As the value of a setting: the list that it is otherwise, without one entry."""
+
+    entry: str
+
+
+Settings = Mapping[str, Any]
+"""Values by dotted name, such as `model.loss.flow`, as `--set` takes them, or `Without`."""
+
 Look = Mapping[str, npt.NDArray[Any]]
 """What a method with cameras sees in a clip, whatever camera it is of: arrays by name."""
 
@@ -228,6 +238,9 @@ class MethodDefinition:
         paper_error: The part of its score that the protocol reads: the mean squared error of the frame.
         validation_name: What its validation loss is, in words.
         scoring_only: Settings of its configuration that training does not depend on.
+        switches: Parts that an ablation leaves out, each alone: settings without it, by name.
+        ladder: Parts that are added one by one: all settings of each rung, by name; the whole method follows.
+        frames_setting: The setting that says how many frames a clip has; None where there is none.
     """
 
     name: str
@@ -241,3 +254,6 @@ class MethodDefinition:
     paper_error: str = "frame_error"
     validation_name: str = "validation error"
     scoring_only: frozenset[str] = frozenset()
+    switches: Mapping[str, Settings] = field(default_factory=dict)
+    ladder: Mapping[str, Settings] = field(default_factory=dict)
+    frames_setting: str | None = None

@@ -403,6 +403,19 @@ METHOD = MethodDefinition(
     build=CnnLstm,
     training="classify",
     validation_name="validation loss",
+    switches={
+        "changes of the features": {"model.reads": "features"},
+        "attention": {"model.attention_heads": 0},
+        "LSTMs": {"model.lstm_states": []},
+        "each frame by itself": {"model.direct": False},
+        "focal loss": {"model.loss.focal": 0, "model.loss.cross_entropy": 1},
+        "class-balanced loss": {"model.loss.class_balanced": 0},
+        "auxiliary heads": {"model.loss.auxiliary": 0},
+        "changes in time": {"training.augmentation.temporal": False},
+        "augmented views": {"training.augmentation.use_views": 0},
+        "classes in turn": {"training.class_aware": False},
+    },
+    frames_setting="model.sequence_frames",
     presets={
         "inception-v3": Preset(training=_TRAINING, scoring=_SCORING),
         "efficientnet-lite0": Preset(

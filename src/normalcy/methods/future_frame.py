@@ -319,6 +319,17 @@ METHOD = MethodDefinition(
     ),
     paper_error="intensity",
     validation_name="-PSNR on held-out video, dB",
+    switches={
+        "gradient loss": {"model.loss.gradient": 0},
+        "adversarial loss": {"model.loss.adversarial": 0},
+        "flow loss": {"model.loss.flow": 0},
+    },
+    ladder={
+        "intensity loss alone": {"model.loss.gradient": 0, "model.loss.adversarial": 0, "model.loss.flow": 0},
+        "+ gradient loss": {"model.loss.adversarial": 0, "model.loss.flow": 0},
+        "+ adversarial loss": {"model.loss.flow": 0},
+    },
+    frames_setting="model.input_frames",
     presets={
         "small": Preset(model=SMALL, training=MINUTES),
         "paper": Preset(training=TRAINING),

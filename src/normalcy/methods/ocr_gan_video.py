@@ -64,7 +64,14 @@ from normalcy.layers.temporal_losses import (
 from normalcy.layers.video_discriminator import VideoDiscriminator
 from normalcy.methods.base import AdversarialLosses, Method, MethodDefinition
 from normalcy.methods.contract import ClipSpec, Scores
-from normalcy.methods.ocr_gan_video_settings import PRESETS, SCORING_ONLY, OcrGanVideoConfig, PartName
+from normalcy.methods.ocr_gan_video_settings import (
+    LADDER,
+    PRESETS,
+    SCORING_ONLY,
+    SWITCHES,
+    OcrGanVideoConfig,
+    PartName,
+)
 
 Streams = tuple[Tensor, Tensor]
 
@@ -412,4 +419,7 @@ METHOD = MethodDefinition(
     training="adversarial",
     presets=PRESETS,
     scoring_only=SCORING_ONLY,
+    switches=SWITCHES,
+    ladder=LADDER,
+    frames_setting="model.clip_len_frames",
 )

@@ -12,7 +12,7 @@ from normalcy.layers.score_fusion import FusionKind
 from normalcy.layers.temporal_fusion import FusionPath
 from normalcy.layers.temporal_losses import ConsistencyKind
 from normalcy.layers.video_discriminator import ConvSpec
-from normalcy.methods.base import Preset
+from normalcy.methods.base import Preset, Settings, Without
 
 Count = Annotated[int, Field(ge=1)]
 Weight = Annotated[float, Field(ge=0)]
@@ -280,3 +280,45 @@ SCORING_ONLY = frozenset(
         "map_blur_fraction",
     }
 )
+
+_NO_ATTENTION = {"model.generator_heads": 0, "model.discriminator_heads": 0}
+
+SWITCHES: dict[str, Settings] = {
+    "frequency split": {"model.split": "none"},
+    "hidden frames": {"model.task": "reconstruct"},
+    "channel shuffling": {"model.channel_shuffling": False},
+    "temporal attention": _NO_ATTENTION,
+    "temporal loss": {"model.loss.temporal": 0},
+    "temporal fusion": {"model.fusion_paths": []},
+    "fusion's attention": {"model.fusion_paths": Without("attention")},
+    "fusion's ConvLSTM": {"model.fusion_paths": Without("conv_lstm")},
+    "fusion's 3D convolution": {"model.fusion_paths": Without("conv3d")},
+    "adversarial loss": {"model.loss.adversarial": 0},
+    "latent loss": {"model.loss.latent": 0},
+}
+
+_SPLIT: Settings = {
+    "model.channel_shuffling": False,
+    **_NO_ATTENTION,
+    "model.loss.temporal": 0,
+    "model.fusion_paths": [],
+}
+_RUNGS = (
+    ("frequency split alone", ()),
+    ("+ channel shuffling", ("model.channel_shuffling",)),
+    ("+ temporal attention", tuple(_NO_ATTENTION)),
+    ("+ temporal loss", ("model.loss.temporal",)),
+)
+
+
+def _ladder() -> dict[str, Settings]:
+    """Each rung as what it still leaves out."""
+    left, rungs = dict(_SPLIT), dict[str, Settings]()
+    for name, added in _RUNGS:
+        left = {setting: value for setting, value in left.items() if setting not in added}
+        rungs[name] = left
+    return rungs
+
+
+LADDER = _ladder()
+"""Without temporal fusion, which the whole has besides."""

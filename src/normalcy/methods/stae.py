@@ -256,6 +256,8 @@ METHOD = MethodDefinition(
     training="reconstruct",
     paper_protocol="regularity",
     scoring_only=frozenset({"map_blur_px", "score_span", "frame_score", "compare_frame_scores"}),
+    switches={"hidden frames": {"model.hidden_frames": []}},
+    frames_setting="model.clip_len_frames",
     presets={
         "paper": Preset(
             model={"compare_frame_scores": COMPARED},

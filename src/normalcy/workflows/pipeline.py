@@ -17,7 +17,7 @@ from pydantic import Field
 
 from normalcy.config import StrictConfig, build_config, read_yaml
 from normalcy.datasets import open_dataset
-from normalcy.datasets.base import Dataset, Split
+from normalcy.datasets.base import Dataset
 from normalcy.datasets.cache import fingerprint
 from normalcy.datasets.classes import KnowsClasses
 from normalcy.errors import BundleError, ConfigError, DatasetError
@@ -27,6 +27,7 @@ from normalcy.scoring.bundle import Bundle
 from normalcy.training.config import FitConfig, resolve_config
 from normalcy.training.fit import fit
 from normalcy.video.reader import ReadOptions
+from normalcy.workflows.content import content_of
 from normalcy.workflows.judge import ClassOptions, judge_run
 from normalcy.workflows.score import score_videos
 
@@ -215,7 +216,7 @@ def _train(
             raise BundleError("holds no bundle, and training is left out", where=run.path)
         return StageResult("train", "skipped", "left out on request", files={"bundle": run.bundle})
     inputs = _digest(
-        config.model_dump(mode="json", exclude={"data": {"cache", "features"}}), _content(dataset, "train")
+        config.model_dump(mode="json", exclude={"data": {"cache", "features"}}), content_of(dataset, "train")
     )
     # Somebody else may have fitted here since.
     if run.bundle.is_dir() and (files := book.files_of("train", _digest(inputs, _bundle_digest(run)))):
@@ -237,7 +238,7 @@ def _evaluate(
     progress: Progress | None,
 ) -> StageResult:
     try:
-        content = _content(dataset, "test")
+        content = content_of(dataset, "test")
     except DatasetError as error:
         return StageResult("evaluate", "skipped", f"there is nothing to judge: {error}")
     inputs = _digest(_bundle_digest(run), content, settings.report, settings.videos)
@@ -320,16 +321,6 @@ def _demo(
 def _dataset(config: FitConfig) -> Dataset:
     dataset = open_dataset(config.data.name, config.data.root)
     return dataset.at_fold(config.data.fold) if isinstance(dataset, KnowsClasses) else dataset
-
-
-def _content(dataset: Dataset, split: Split) -> list[list[str]]:
-    """Name, class and content of each video of a split."""
-    if isinstance(dataset, KnowsClasses):
-        return [
-            [each.video.name, each.label, fingerprint(each.video.path)]
-            for each in dataset.class_videos(split)
-        ]
-    return [[video.name, fingerprint(video.path)] for video in dataset.videos(split)]
 
 
 def _bundle_digest(run: RunFolder) -> str:

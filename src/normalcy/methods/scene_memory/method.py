@@ -41,7 +41,7 @@ import torch
 from torch import Tensor, nn
 
 from normalcy.errors import ConfigError
-from normalcy.methods.base import Look, Method, MethodDefinition, Preset
+from normalcy.methods.base import Look, Method, MethodDefinition, Preset, Without
 from normalcy.methods.contract import ClipSpec, FrameStamp, Scores
 from normalcy.methods.scene_memory.camera import Camera
 from normalcy.methods.scene_memory.compensation import residual_energy
@@ -49,7 +49,7 @@ from normalcy.methods.scene_memory.detector import Detector
 from normalcy.methods.scene_memory.fusion import StreamFusion
 from normalcy.methods.scene_memory.motion import Motion
 from normalcy.methods.scene_memory.scenes import Scenes, thumbnail
-from normalcy.methods.scene_memory.settings import SceneMemoryConfig, StreamName
+from normalcy.methods.scene_memory.settings import STREAMS, SceneMemoryConfig, StreamName
 from normalcy.methods.scene_memory.streams.appearance import Appearance
 from normalcy.methods.scene_memory.streams.dwell import Dwell
 from normalcy.methods.scene_memory.streams.objects import Objects
@@ -261,6 +261,7 @@ METHOD = MethodDefinition(
     config=SceneMemoryConfig,
     build=SceneMemory,
     training="memory",
+    switches={f"stream {name}": {"model.streams": Without(name)} for name in STREAMS},
     presets={
         "full": _PRESET,
         "speed-appearance": replace(

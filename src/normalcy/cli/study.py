@@ -1,0 +1,135 @@
+"""`normalcy study`: what each part of a method is worth, and how many frames it needs, with seeds and intervals."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from normalcy.cli.console import plural, progress_bar, say, say_text, show_result
+from normalcy.cli.options import AsJson, DataName, DataRoot
+from normalcy.errors import ConfigError, TrainingError
+
+if TYPE_CHECKING:
+    from normalcy.workflows.study.cells import Cell
+    from normalcy.workflows.study.plan import StudyPlan
+    from normalcy.workflows.study.runner import Failure
+
+app = typer.Typer(no_args_is_help=True, help="Studies: the same budget and seeds for every row.")
+
+GO_ON = "Give the same command again to go on: what is made is kept."
+
+MethodName = Annotated[str, typer.Argument(metavar="METHOD", help="Which method.")]
+PresetName = Annotated[str | None, typer.Option("--preset", metavar="NAME", help="Which of its presets.")]
+Seeds = Annotated[str, typer.Option(metavar="A,B,...", help="Seeds of every row.")]
+Jobs = Annotated[int, typer.Option(metavar="N", min=1, help="Fits at once.")]
+Out = Annotated[Path, typer.Option(metavar="DIR", help="Where JSON, table and picture go.")]
+Work = Annotated[Path, typer.Option(metavar="DIR", help="Keeps what each fit came to.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="A.B=C", help="Override one setting of all rows; repeatable."),
+]
+
+STUDIES, WORK = Path("studies"), Path("runs/studies")
+
+
+@app.command("ablation")
+def ablation(
+    context: typer.Context,
+    method: MethodName,
+    data: DataName,
+    root: DataRoot,
+    preset: PresetName = None,
+    parts: Annotated[
+        list[str] | None,
+        typer.Option("--part", metavar="NAME", help="A part to leave out; repeatable. All without."),
+    ] = None,
+    seeds: Seeds = "0,1,2",
+    jobs: Jobs = 1,
+    out: Out = STUDIES,
+    work: Work = WORK,
+    set_: Set = None,
+    as_json: AsJson = False,
+) -> None:
+    """What each part of a method is worth: the whole, without each, and built up part by part."""
+    from normalcy.workflows.study.plan import ablation
+
+    plan = ablation(
+        method,
+        data={"name": data, "root": str(root)},
+        seeds=_numbers(seeds, "--seeds"),
+        preset=preset,
+        only=parts or (),
+        overrides=set_ or (),
+    )
+    _run(context, plan, out=out, work=work, jobs=jobs, as_json=as_json)
+
+
+@app.command("frames")
+def frames(
+    context: typer.Context,
+    method: MethodName,
+    data: DataName,
+    root: DataRoot,
+    lens: Annotated[str, typer.Option(metavar="A,B,...", help="Frames of a clip.")] = "8,12,16,24",
+    preset: PresetName = None,
+    seeds: Seeds = "0,1,2",
+    jobs: Jobs = 1,
+    out: Out = STUDIES,
+    work: Work = WORK,
+    set_: Set = None,
+    as_json: AsJson = False,
+) -> None:
+    """How many frames a clip needs: AUC, time per clip, and how far back it reaches."""
+    from normalcy.workflows.study.plan import frame_counts
+
+    plan = frame_counts(
+        method,
+        _numbers(lens, "--lens"),
+        data={"name": data, "root": str(root)},
+        seeds=_numbers(seeds, "--seeds"),
+        preset=preset,
+        overrides=set_ or (),
+    )
+    _run(context, plan, out=out, work=work, jobs=jobs, as_json=as_json)
+
+
+def _numbers(text: str, where: str) -> list[int]:
+    try:
+        found = [int(word) for word in text.split(",") if word.strip()]
+    except ValueError as error:
+        raise ConfigError(f"{text!r} is no list of whole numbers", where=where, hint="Write 0,1,2") from error
+    if not found or len(set(found)) < len(found):
+        raise ConfigError(f"{text!r} names none, or one twice", where=where)
+    return found
+
+
+def _run(
+    context: typer.Context, plan: "StudyPlan", *, out: Path, work: Path, jobs: int, as_json: bool
+) -> None:
+    from normalcy.environment import command_line
+    from normalcy.workflows.study.study import run_study
+    from normalcy.workflows.study.written import study_table
+
+    with progress_bar() as progress:
+        study = run_study(
+            plan,
+            out=out,
+            work=work,
+            jobs=jobs,
+            command=command_line(context.find_root().obj),
+            on_made=None if as_json else _say_cell,
+            progress=progress,
+        )
+    if not as_json:
+        say_text(study_table(study.outcome))
+    show_result(study.outcome, files=study.files, as_json=as_json)
+    if study.failures:
+        if not as_json:
+            failed = plural(len(study.failures), "cell")
+            say(f"[bold red]{failed} could not be made[/]: the same command tries again.")
+        raise typer.Exit(TrainingError.exit_code)
+
+
+def _say_cell(cell: "Cell", failure: "Failure | None") -> None:
+    how = f"failed: {failure.why}" if failure else "made"
+    say_text(f"{cell.row}, seed {cell.config.seed}: {how}")

@@ -1,0 +1,9 @@
+"""Studies: the same budget and the same seeds for every row, so that rows differ in nothing else.
+
+plan.py      which rows a study has, and which one the others are compared with
+cells.py     a row at a seed: its settings, and the folder that keeps what it came to
+cell.py      makes one cell, in a process of its own
+runner.py    makes all cells, several at once; what is there already is not made again
+outcome.py   rows, means, paired differences
+written.py   JSON, table and picture
+"""

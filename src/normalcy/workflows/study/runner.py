@@ -1,0 +1,101 @@
+"""Makes the cells of a study, several at once, each in a process of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+
+from normalcy.progress import Progress
+from normalcy.workflows.study.cells import Cell
+
+_SAID = 400  # characters of a dead process's last words
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A cell that could not be made.
+
+    Attributes:
+        cell: Which.
+        why: The last that its process said.
+    """
+
+    cell: Cell
+    why: str
+
+
+def make_cells(
+    cells: Sequence[Cell],
+    *,
+    jobs: int = 1,
+    on_made: Callable[[Cell, Failure | None], None] | None = None,
+    progress: Progress | None = None,
+) -> list[Failure]:
+    """Makes what is not made yet; a cell that fails stops no other.
+
+    Args:
+        cells: Of one study; cells that share a folder are made once.
+        jobs: How many at once.
+        on_made: Called after each, from this thread.
+        progress: Called with what is being done, how many are done and how many there are.
+
+    Returns:
+        What could not be made.
+    """
+    waiting = {cell.folder: cell for cell in cells if cell.read() is None}
+    total, failures = len(waiting), []
+    stop = threading.Event()
+    if progress:
+        progress("making cells", 0, total)
+    with ThreadPoolExecutor(max(1, jobs)) as pool:
+        made = {pool.submit(_make, cell, jobs=jobs, stop=stop): cell for cell in waiting.values()}
+        try:
+            for number, future in enumerate(as_completed(made), start=1):
+                failure = future.result()
+                if failure:
+                    failures.append(failure)
+                if on_made:
+                    on_made(made[future], failure)
+                if progress:
+                    progress("making cells", number, total)
+        except KeyboardInterrupt:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+    return failures
+
+
+def _make(cell: Cell, *, jobs: int, stop: threading.Event) -> Failure | None:
+    words = [sys.executable, "-m", "normalcy.workflows.study.cell"]
+    words += [str(cell.settings), str(cell.run), str(cell.outcome)]
+    with cell.log.open("w", encoding="utf-8") as log:
+        process = subprocess.Popen(words, stdout=log, stderr=log, env=_environment(jobs))
+        while True:
+            try:
+                code = process.wait(timeout=0.5)
+                break
+            except subprocess.TimeoutExpired:
+                if stop.is_set():
+                    process.send_signal(signal.SIGINT)
+                    process.wait()
+                    return Failure(cell, "interrupted")
+    if code == 0 and cell.read() is not None:
+        return None
+    return Failure(cell, _last_words(cell, code))
+
+
+def _environment(jobs: int) -> dict[str, str]:
+    """This process's own, with the cores shared out."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return {"OMP_NUM_THREADS": str(max(1, cores // jobs)), **os.environ}
+
+
+def _last_words(cell: Cell, code: int) -> str:
+    said = cell.log.read_text(encoding="utf-8", errors="replace").strip()
+    last = said.splitlines()[-1][-_SAID:] if said else "said nothing"
+    ended = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+    return f"{last} ({ended})"
