@@ -22,6 +22,10 @@ MethodName = Annotated[str, typer.Argument(metavar="METHOD", help="Which method.
 PresetName = Annotated[str | None, typer.Option("--preset", metavar="NAME", help="Which of its presets.")]
 Seeds = Annotated[str, typer.Option(metavar="A,B,...", help="Seeds of every row.")]
 Jobs = Annotated[int, typer.Option(metavar="N", min=1, help="Fits at once.")]
+Minutes = Annotated[
+    float | None,
+    typer.Option(metavar="M", min=0, help="Begin no fit after so many; the next call makes the rest."),
+]
 Out = Annotated[Path, typer.Option(metavar="DIR", help="Where JSON, table and picture go.")]
 Work = Annotated[Path, typer.Option(metavar="DIR", help="Keeps what each fit came to.")]
 Set = Annotated[
@@ -45,6 +49,7 @@ def ablation(
     ] = None,
     seeds: Seeds = "0,1,2",
     jobs: Jobs = 1,
+    minutes: Minutes = None,
     out: Out = STUDIES,
     work: Work = WORK,
     set_: Set = None,
@@ -61,7 +66,7 @@ def ablation(
         only=parts or (),
         overrides=set_ or (),
     )
-    _run(context, plan, out=out, work=work, jobs=jobs, as_json=as_json)
+    _run(context, plan, out=out, work=work, jobs=jobs, minutes=minutes, as_json=as_json)
 
 
 @app.command("frames")
@@ -74,6 +79,7 @@ def frames(
     preset: PresetName = None,
     seeds: Seeds = "0,1,2",
     jobs: Jobs = 1,
+    minutes: Minutes = None,
     out: Out = STUDIES,
     work: Work = WORK,
     set_: Set = None,
@@ -90,7 +96,7 @@ def frames(
         preset=preset,
         overrides=set_ or (),
     )
-    _run(context, plan, out=out, work=work, jobs=jobs, as_json=as_json)
+    _run(context, plan, out=out, work=work, jobs=jobs, minutes=minutes, as_json=as_json)
 
 
 def _numbers(text: str, where: str) -> list[int]:
@@ -104,7 +110,14 @@ def _numbers(text: str, where: str) -> list[int]:
 
 
 def _run(
-    context: typer.Context, plan: "StudyPlan", *, out: Path, work: Path, jobs: int, as_json: bool
+    context: typer.Context,
+    plan: "StudyPlan",
+    *,
+    out: Path,
+    work: Path,
+    jobs: int,
+    minutes: float | None,
+    as_json: bool,
 ) -> None:
     from normalcy.environment import command_line
     from normalcy.workflows.study.study import run_study
@@ -116,6 +129,7 @@ def _run(
             out=out,
             work=work,
             jobs=jobs,
+            minutes=minutes,
             command=command_line(context.find_root().obj),
             on_made=None if as_json else _say_cell,
             progress=progress,

@@ -1,10 +1,12 @@
 """Makes the cells of a study, several at once, each in a process of its own."""
 
+import math
 import os
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -32,6 +34,7 @@ def make_cells(
     cells: Sequence[Cell],
     *,
     jobs: int = 1,
+    minutes: float | None = None,
     on_made: Callable[[Cell, Failure | None], None] | None = None,
     progress: Progress | None = None,
 ) -> list[Failure]:
@@ -40,6 +43,7 @@ def make_cells(
     Args:
         cells: Of one study; cells that share a folder are made once.
         jobs: How many at once.
+        minutes: None is begun after so many; those are left for another time, and are no failures.
         on_made: Called after each, from this thread.
         progress: Called with what is being done, how many are done and how many there are.
 
@@ -49,16 +53,19 @@ def make_cells(
     waiting = {cell.folder: cell for cell in cells if cell.read() is None}
     total, failures = len(waiting), []
     stop = threading.Event()
+    until = math.inf if minutes is None else time.monotonic() + 60 * minutes
     if progress:
         progress("making cells", 0, total)
     with ThreadPoolExecutor(max(1, jobs)) as pool:
-        made = {pool.submit(_make, cell, jobs=jobs, stop=stop): cell for cell in waiting.values()}
+        made = {
+            pool.submit(_make, cell, jobs=jobs, until=until, stop=stop): cell for cell in waiting.values()
+        }
         try:
             for number, future in enumerate(as_completed(made), start=1):
                 failure = future.result()
                 if failure:
                     failures.append(failure)
-                if on_made:
+                if on_made and (failure or made[future].read() is not None):
                     on_made(made[future], failure)
                 if progress:
                     progress("making cells", number, total)
@@ -69,7 +76,9 @@ def make_cells(
     return failures
 
 
-def _make(cell: Cell, *, jobs: int, stop: threading.Event) -> Failure | None:
+def _make(cell: Cell, *, jobs: int, until: float, stop: threading.Event) -> Failure | None:
+    if time.monotonic() >= until:
+        return None
     words = [sys.executable, "-m", "normalcy.workflows.study.cell"]
     words += [str(cell.settings), str(cell.run), str(cell.outcome)]
     with cell.log.open("w", encoding="utf-8") as log:

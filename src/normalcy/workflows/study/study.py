@@ -41,6 +41,7 @@ def run_study(
     out: Path,
     work: Path = WORK,
     jobs: int = 1,
+    minutes: float | None = None,
     command: str = "",
     on_made: Callable[[Cell, Failure | None], None] | None = None,
     progress: Progress | None = None,
@@ -52,12 +53,13 @@ def run_study(
         out: Where JSON, table and picture go.
         work: Keeps a folder for each cell.
         jobs: Cells that are made at once.
+        minutes: No cell is begun after so many; what is missing then is made by the next call.
         command: What asked for it, for the record.
         on_made: Called after each cell.
         progress: Called with what is being done, how much is done and how much there is.
     """
     cells = cells_of(plan, work)
-    failures = make_cells(cells, jobs=jobs, on_made=on_made, progress=progress)
+    failures = make_cells(cells, jobs=jobs, minutes=minutes, on_made=on_made, progress=progress)
     timed = _clip_milliseconds(cells) if plan.kind == "frames" else {}
     outcome = outcome_of(plan, cells, failures, clip_milliseconds=timed, command=command)
     return Study(outcome, write_study(out, outcome), failures)
