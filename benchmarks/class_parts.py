@@ -6,6 +6,10 @@
 Each row adds one part to the row above it. The floor is logistic regression on features averaged over the video. The
 part of the training videos that is held out chooses the epoch and the temperature; test videos are judged once. Runs
 that the file holds already are not made again; `--rows` names those to make. The same is written as a table (`.md`).
+
+    python benchmarks/class_parts.py --merge LIGHT.json HEAVY.json --data NAME --root DIR --out BOTH.json
+
+puts files of several backbones into one, with what all of them together come to.
 """
 
 import argparse
@@ -107,6 +111,9 @@ def main() -> None:
     warnings.simplefilter("ignore", UserWarning)
     options = _options()
     done = json.loads(options.out.read_text()) if options.out.is_file() else {"backbones": {}}
+    if options.merge:
+        _merge(options, done)
+        return
     backbone = done["backbones"].setdefault(options.backbone, {"rows": {}})
     chosen = [
         name
@@ -153,7 +160,11 @@ def _digest(options: argparse.Namespace, name: str) -> str:
         hashlib.sha256(options.backbone_weights.read_bytes()).hexdigest() if options.backbone_weights else ""
     )
     settings["model"]["backbone"]["weights"] = weights
-    return hashlib.sha256(json.dumps([name, settings], sort_keys=True).encode()).hexdigest()[:16]
+    return _sha256([name, settings])
+
+
+def _sha256(parts: Sequence[Any]) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _runs(options: argparse.Namespace, name: str, fold: int, seed: int) -> dict[str, dict[str, Any]]:
@@ -190,27 +201,62 @@ def _probabilities(method: Method, test: Sequence[SeenVideo], *, views: int = 1)
 
 def _together(backbone: dict[str, Any], options: argparse.Namespace) -> None:
     """Judges the mean over the seeds of each fold, from what the runs kept."""
-    of = next((name for name in (IN_ALL_VIEWS, TEMPORAL) if name in backbone["rows"]), None)
+    of = _last_row(backbone)
     if of is None:
         return
     runs = backbone["rows"][of]["runs"]
-    together = []
-    for fold in range(options.folds):
-        own = [run for run in runs if run["fold"] == fold]
-        if len(own) < 2:
-            return
-        p_NK = np.mean([run["probabilities"] for run in own], axis=0)
-        known = {name: own[0][name] for name in ("classes", "normal", "targets")}
-        found = class_metrics(p_NK, np.array(known["targets"]), known["classes"], normal=known["normal"])
-        about = {"fold": fold, "seed": None, "seconds": sum(run["seconds"] for run in own)}
-        judged = {
-            "metrics": found.metrics,
-            "confusion": found.confusion,
-            "probabilities": np.round(p_NK, 4).tolist(),
+    if min(sum(run["fold"] == fold for run in runs) for fold in range(options.folds)) < 2:
+        return
+    together = [_mean_run(runs, fold) for fold in range(options.folds)]
+    backbone["rows"][TOGETHER] = {
+        "runs": together,
+        "settings_sha256": backbone["rows"][of]["settings_sha256"],
+    }
+
+
+def _last_row(backbone: Mapping[str, Any]) -> str | None:
+    """The row whose probabilities are averaged."""
+    return next((name for name in (IN_ALL_VIEWS, TEMPORAL) if name in backbone["rows"]), None)
+
+
+def _mean_run(runs: Sequence[Mapping[str, Any]], fold: int) -> dict[str, Any]:
+    """What the mean of the probabilities of all runs of a fold comes to."""
+    own = [run for run in runs if run["fold"] == fold]
+    known = {name: own[0][name] for name in ("classes", "normal", "targets")}
+    assert all(run["targets"] == known["targets"] for run in own), "the same videos in the same order"
+    p_NK = np.mean([run["probabilities"] for run in own], axis=0)
+    found = class_metrics(p_NK, np.array(known["targets"]), known["classes"], normal=known["normal"])
+    judged = {
+        "metrics": found.metrics,
+        "confusion": found.confusion,
+        "probabilities": np.round(p_NK, 4).tolist(),
+    }
+    return {**judged, **known, "fold": fold, "seed": None, "seconds": sum(run["seconds"] for run in own)}
+
+
+def _merge(options: argparse.Namespace, done: dict[str, Any]) -> None:
+    """Takes in the backbones of other files, and adds what all of them together come to."""
+    for path in options.merge:
+        done["backbones"] |= json.loads(path.read_text())["backbones"]
+    single = {name: each for name, each in done["backbones"].items() if " and " not in name}
+    rows = {name: row for name, each in single.items() if (row := _last_row(each))}
+    if len(rows) > 1:
+        runs = [run for name, row in rows.items() for run in single[name]["rows"][row]["runs"]]
+        together = {
+            "runs": [_mean_run(runs, fold) for fold in range(options.folds)],
+            "settings_sha256": _sha256(
+                [single[name]["rows"][row]["settings_sha256"] for name, row in rows.items()]
+            ),
         }
-        together.append({**judged, **known, **about})
-    digest = backbone["rows"][of]["settings_sha256"]
-    backbone["rows"][TOGETHER] = {"runs": together, "settings_sha256": digest}
+        about = {name: single[options.top][name] for name in ("versions", "hardware")}
+        command = " && ".join([*(each["command"] for each in single.values()), _command(options)])
+        done["backbones"][" and ".join(rows)] = {
+            "rows": {TOGETHER: gathered(together)},
+            "command": command,
+            **about,
+        }
+    _write_result(options, done)
+    print(tables(done))
 
 
 def _judged(p_NK: np.ndarray, test: Sequence[SeenVideo], dataset: KnowsClasses) -> dict[str, Any]:
@@ -277,6 +323,10 @@ def _write(options: argparse.Namespace, done: dict[str, Any]) -> None:
     backbone = done["backbones"][options.backbone]
     backbone["rows"] = {name: gathered(row) for name, row in backbone["rows"].items() if row["runs"]}
     backbone |= {"command": _command(options), "versions": versions(), "hardware": hardware()}
+    _write_result(options, done)
+
+
+def _write_result(options: argparse.Namespace, done: dict[str, Any]) -> None:
     top = options.top if options.top in done["backbones"] else options.backbone
     rows = done["backbones"][top]["rows"]
     row = next(name for name in (WHOLE, *reversed(ROWS), *FLOORS) if name in rows)
@@ -316,6 +366,10 @@ def _command(options: argparse.Namespace) -> str:
         "--root",
         os.path.relpath(options.root),
     ]
+    if options.merge:
+        return shlex.join(
+            [*words, "--merge", *map(os.path.relpath, options.merge), "--out", os.path.relpath(options.out)]
+        )
     words += ["--backbone", options.backbone]
     if options.backbone_weights:
         words += ["--backbone-weights", os.path.relpath(options.backbone_weights)]
@@ -344,6 +398,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--views", type=int, default=2, help="augmented views of each video")
     parser.add_argument("--rows", nargs="*", help="words that the rows to make hold; all without")
     parser.add_argument("--set", nargs="*", metavar="A.B=C", help="further settings, of every row")
+    parser.add_argument(
+        "--merge", nargs="+", type=Path, metavar="FILE", help="files of other backbones to take in"
+    )
     parser.add_argument("--out", type=Path, required=True)
     return parser.parse_args()
 

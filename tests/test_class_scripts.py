@@ -47,6 +47,24 @@ def test_parts_over_folds_and_seeds(script, tmp_path):
     assert cold["accuracy"] == rows["+ augmented views"]["metrics"]["accuracy"]
     assert "### efficientnet-lite0" in out.with_suffix(".md").read_text()
 
+    # The same measured once more as if with another backbone: together they say what each says.
+    other = json.loads(out.read_text())
+    other["backbones"] = {"inception-v3": other["backbones"].pop("efficientnet-lite0")}
+    (tmp_path / "other.json").write_text(json.dumps(other))
+    merged = tmp_path / "merged.json"
+    common = ["--folds", "2", "--top", "efficientnet-lite0", "--out", merged]
+    script("class_parts", *common, "--merge", out, tmp_path / "other.json", *words(tmp_path, root))
+    found = json.loads(merged.read_text())
+    assert list(found["backbones"]) == [
+        "efficientnet-lite0",
+        "inception-v3",
+        "efficientnet-lite0 and inception-v3",
+    ]
+    both = found["backbones"]["efficientnet-lite0 and inception-v3"]["rows"]["the same, mean of the seeds"]
+    alone = rows["the same, mean of the seeds"]
+    assert both["metrics"]["auc"]["mean"] == pytest.approx(alone["metrics"]["auc"]["mean"])
+    assert found["metrics"] == rows["+ augmented views"]["metrics"]
+
 
 def test_rows_differ_in_what_they_say(monkeypatch):
     monkeypatch.syspath_prepend(str(FOLDER))

@@ -40,17 +40,20 @@ class TemporalAttention(nn.Module):
         self.query_key_value = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, channels)
 
-    def forward(self, x_BTCHW: Tensor) -> Tensor:
-        """Attends and adds what it found."""
-        query, key, value = self._heads(x_BTCHW)
-        return x_BTCHW + self._spread(attend(query, key, value), x_BTCHW)
-
-    def with_weights(self, x_BTCHW: Tensor) -> tuple[Tensor, Tensor]:
-        """The same, and the weights: (B, heads, h*w, T, T), rows sum to 1."""
-        query, key, value = self._heads(x_BTCHW)
+    def forward(self, x_BTCHW: Tensor, *, with_weights: bool = False) -> Tensor | tuple[Tensor, Tensor]:
+        """Attends and adds what it found; with the weights beside it where these are asked for."""
+        query, key, value = self.heads_of(x_BTCHW)
+        if not with_weights:
+            return x_BTCHW + self._spread(attend(query, key, value), x_BTCHW)
         weights_NATT = attention_weights(query, key)
         out = x_BTCHW + self._spread(weights_NATT.to(value.dtype) @ value, x_BTCHW)
         return out, torch.unflatten(weights_NATT, 0, (len(x_BTCHW), -1)).transpose(1, 2)
+
+    def with_weights(self, x_BTCHW: Tensor) -> tuple[Tensor, Tensor]:
+        """The same, and the weights: (B, heads, h*w, T, T), rows sum to 1."""
+        # As a call of the module, so that its hooks see it.
+        attended: tuple[Tensor, Tensor] = self(x_BTCHW, with_weights=True)
+        return attended
 
     def position(self, frames: int) -> Tensor:
         """Position embedding of so many frames: (T, D)."""
@@ -63,7 +66,7 @@ class TemporalAttention(nn.Module):
             state_dict[name] = _of_length(state_dict[name], len(self.position_TD))
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
-    def _heads(self, x_BTCHW: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def heads_of(self, x_BTCHW: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Query, key and value, each (N, A, T, K)."""
         tokens_NTD = self.norm(self.embed(self._sequences(x_BTCHW)))
         tokens_NTD = tokens_NTD + self.position(x_BTCHW.shape[1])

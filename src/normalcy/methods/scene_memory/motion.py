@@ -3,6 +3,7 @@
 Letters: H height, W width, h and w half of them, R rows and C columns of cells.
 """
 
+import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -30,7 +31,7 @@ _SWAY_PX = 0.1
 _SAMPLED = 4  # every so many pixels of the flow, for what holds all over the picture
 _MARGIN_PX = 48
 _GRID_PX = 16
-_PATCHES_PX = 48  # a multiple of 3 x 8, where patches start at the coarsest scale, and of the grid
+_COARSEST = 8  # pixels of the picture to one of the coarsest scale
 _LEAST_PART_PX = 144
 _SURVEY_WINDOW_PX = 26
 _SURVEY_SPEED = 3.0  # pixels a second
@@ -59,8 +60,10 @@ class Part(NamedTuple):
     right: int
 
 
-def changed_part(first_HW: UInt8Array, second_HW: UInt8Array) -> Part | None:
+def changed_part(first_HW: UInt8Array, second_HW: UInt8Array, *, patch_stride: int = 3) -> Part | None:
     """The part of the picture outside of which two frames are alike but for noise; None where they are everywhere.
+
+    It begins where patches of the flow begin at every scale, so that its flow is the whole picture's.
 
     >>> frame_HW = np.zeros((240, 360), np.uint8)
     >>> changed_part(frame_HW, frame_HW) is None
@@ -71,20 +74,21 @@ def changed_part(first_HW: UInt8Array, second_HW: UInt8Array) -> Part | None:
     left, top, width, height = cv2.boundingRect(changed_HW)
     if width == 0:
         return None
-    rows = _widened(top, top + height, least=_LEAST_PART_PX, limit=first_HW.shape[0])
-    columns = _widened(left, left + width, least=_LEAST_PART_PX, limit=first_HW.shape[1])
+    step = math.lcm(patch_stride * _COARSEST, _GRID_PX)
+    rows = _widened(top, top + height, step=step, limit=first_HW.shape[0])
+    columns = _widened(left, left + width, step=step, limit=first_HW.shape[1])
     return Part(*rows, *columns)
 
 
-def _widened(start: int, end: int, *, least: int, limit: int) -> tuple[int, int]:
+def _widened(start: int, end: int, *, step: int, limit: int) -> tuple[int, int]:
     """The span with a margin, as long as the coarsest flow needs, within the picture.
 
     It starts where patches of the whole picture start at every scale, so that the flow is as of the whole picture.
     """
-    missing = max(2 * _MARGIN_PX, least - (end - start))
+    missing = max(2 * _MARGIN_PX, _LEAST_PART_PX - (end - start))
     start, end = start - missing // 2, end + missing // 2
-    start = max(0, min(start, limit - least)) // _PATCHES_PX * _PATCHES_PX
-    return start, min(limit, -(-max(end, start + least) // _GRID_PX) * _GRID_PX)
+    start = max(0, min(start, limit - _LEAST_PART_PX)) // step * step
+    return start, min(limit, -(-max(end, start + _LEAST_PART_PX) // _GRID_PX) * _GRID_PX)
 
 
 def is_grainy(first_HW: UInt8Array, second_HW: UInt8Array) -> bool:
@@ -153,7 +157,7 @@ class Motion(nn.Module):
         flow_hw2 = np.zeros((height // _HALF, width // _HALF, 2), np.float32)
         if grainy := is_grainy(first_HW, second_HW):
             first_HW, second_HW = _smooth(first_HW), _smooth(second_HW)
-        if changed := changed_part(first_HW, second_HW):
+        if changed := changed_part(first_HW, second_HW, patch_stride=self.config.flow.patch_stride):
             part = (slice(changed.top, changed.bottom), slice(changed.left, changed.right))
             half = tuple(slice(side.start // _HALF, side.stop // _HALF) for side in part)
             flow_hw2[half] = self.flow_of_all(
@@ -164,6 +168,7 @@ class Motion(nn.Module):
     def flow_of_all(self, first_HW: UInt8Array, second_HW: UInt8Array) -> FloatArray:
         """The same, looked for everywhere."""
         estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        estimator.setPatchStride(self.config.flow.patch_stride)
         estimator.setGradientDescentIterations(self.config.flow.iterations)
         estimator.setVariationalRefinementIterations(self.config.flow.refinements)
         flow_HW2: FloatArray = estimator.calc(first_HW, second_HW, None)  # type: ignore[call-overload]

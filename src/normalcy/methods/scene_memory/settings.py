@@ -26,6 +26,7 @@ class FlowSettings(StrictConfig):
     """Settings of the optical flow.
 
     Attributes:
+        patch_stride: Distance of neighbouring patches, in pixels of each scale.
         iterations: Gradient descents of each patch.
         refinements: Variational refinements of the dense flow.
         window_fraction: Side of the window whose mean velocity is taken, as a fraction of the height, where people
@@ -33,6 +34,7 @@ class FlowSettings(StrictConfig):
         moving_fraction: A window counts where at least so much of it moves.
     """
 
+    patch_stride: int = Field(3, ge=1, le=8)
     iterations: int = Field(12, ge=1)
     refinements: int = Field(3, ge=0)
     window_fraction: float = Field(0.108, gt=0, le=1)

@@ -1,0 +1,140 @@
+"""`normalcy study`: rows, seeds, what is made once, and what dies."""
+
+import json
+import os
+import signal
+import subprocess
+
+import pytest
+
+from normalcy.workflows.study import cell as cell_module
+from normalcy.workflows.study import runner
+
+
+@pytest.fixture
+def words(scene, cache, tmp_path):
+    sets = [
+        "model.size_px=[35,43]",
+        "model.clip_len_frames=6",
+        "model.hidden_frames=[4]",
+        "model.encoder_channels=[4,4]",
+        "model.lstm_channels=[4]",
+        "training.epochs=1",
+        "training.clips_per_epoch=8",
+        "training.precision=float32",
+        f"data.cache={cache}",
+    ]
+    place = ["--data", "folder", "--root", scene, "--out", tmp_path / "out", "--work", tmp_path / "work"]
+    return [*place, "--seeds", "0,1", *(word for each in sets for word in ("--set", each))]
+
+
+@pytest.fixture
+def in_this_process(monkeypatch):
+    """Makes cells here instead of in processes of their own, and counts them."""
+    made = []
+
+    class Here:
+        def __init__(self, command, *, stdout, stderr, env):
+            made.append(command[-3])
+            self.code = cell_module.main(command[-3:])
+
+        def wait(self, timeout=None):
+            return self.code
+
+    monkeypatch.setattr(runner.subprocess, "Popen", Here)
+    return made
+
+
+@pytest.mark.slow
+def test_an_ablation_is_made_once_cell_by_cell(normalcy, words, in_this_process, tmp_path):
+    outcome = normalcy("study", "ablation", "stae", *words)
+    assert outcome.code == 0, outcome.err
+    assert len(in_this_process) == 4
+    found = json.loads((tmp_path / "out" / "stae-ablation-folder.json").read_text())
+    assert (found["study"], found["baseline"], found["metric"]) == ("ablation", "whole method", "micro_auc")
+    assert list(found["rows"]) == ["whole method", "without hidden frames"]
+    assert found["command"].startswith("normalcy study ablation stae")
+    whole, without = found["rows"].values()
+    assert [run["seed"] for run in whole["runs"]] == [0, 1]
+    assert "difference" not in whole
+    pairs = [
+        b["metrics"]["micro_auc"] - a["metrics"]["micro_auc"]
+        for a, b in zip(whole["runs"], without["runs"], strict=True)
+    ]
+    assert without["difference"]["mean"] == pytest.approx(sum(pairs) / 2)
+    assert without["difference"]["pairs"] == 2
+    table = (tmp_path / "out" / "stae-ablation-folder.md").read_text()
+    assert "| without hidden frames |" in table
+    picture = (tmp_path / "out" / "stae-ablation-folder.svg").read_text()
+    assert picture.startswith("<svg")
+    assert "without hidden frames" in picture
+
+    # Once more: nothing is made again, and the file is the same.
+    again = normalcy("study", "ablation", "stae", *words, "--json")
+    assert again.code == 0
+    assert len(in_this_process) == 4
+    assert json.loads(again.out)["rows"] == found["rows"]
+
+
+def test_a_cell_that_fails_is_marked_and_the_others_go_on(normalcy, words, in_this_process, tmp_path):
+    outcome = normalcy("study", "frames", "stae", "--lens", "6,400", *words, "--seeds", "0")
+    assert outcome.code == 5
+    assert "1 cell could not be made" in outcome.out
+    found = json.loads((tmp_path / "out" / "stae-frames-folder.json").read_text())
+    six, long = found["rows"]["6 frames"], found["rows"]["400 frames"]
+    assert len(six["runs"]) == 1
+    assert six["context_seconds"] == pytest.approx(0.5)
+    assert six["clip_milliseconds"] > 0
+    assert long["runs"] == []
+    (failure,) = long["failures"]
+    assert failure["seed"] == 0
+    assert "exit code" in failure["why"]
+    assert "400 frames, seed 0" in (tmp_path / "out" / "stae-frames-folder.md").read_text()
+
+
+def test_without_time_nothing_is_begun(normalcy, words, in_this_process, tmp_path):
+    outcome = normalcy("study", "ablation", "stae", *words, "--minutes", "0")
+    assert outcome.code == 0, outcome.err
+    assert in_this_process == []
+    rows = json.loads((tmp_path / "out" / "stae-ablation-folder.json").read_text())["rows"]
+    assert all(row["runs"] == [] and row["failures"] == [] for row in rows.values())
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_costs_its_own_cell_only(normalcy, words, monkeypatch, tmp_path):
+    real, started = subprocess.Popen, []
+
+    def popen(command, **options):
+        process = real(command, **options)
+        started.append(process)
+        if len(started) == 1:
+            os.kill(process.pid, signal.SIGKILL)
+        return process
+
+    monkeypatch.setattr(runner.subprocess, "Popen", popen)
+    outcome = normalcy("study", "ablation", "stae", *words, "--seeds", "0")
+    assert outcome.code == 5
+    rows = json.loads((tmp_path / "out" / "stae-ablation-folder.json").read_text())["rows"]
+    (failure,) = rows["whole method"]["failures"]
+    assert failure["why"] == "said nothing (killed by signal 9)"
+    assert len(rows["without hidden frames"]["runs"]) == 1
+    # Given again, only what is missing is made.
+    again = normalcy("study", "ablation", "stae", *words, "--seeds", "0")
+    assert again.code == 0, again.err
+    assert len(started) == 3
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["ablation", "flow-magnitude"], "names no parts"),
+        (["ablation", "stae", "--part", "wings"], "stae has no part 'wings'"),
+        (["frames", "flow-magnitude"], "no number of frames"),
+        (["frames", "stae", "--lens", "8,8"], "names none, or one twice"),
+        (["frames", "stae", "--lens", "eight"], "no list of whole numbers"),
+    ],
+)
+def test_what_cannot_be_studied(normalcy, words, given, said):
+    outcome = normalcy("study", *given, *words)
+    assert outcome.code == 2
+    assert said in outcome.error
