@@ -71,7 +71,13 @@ def test_metrics_are_those_of_the_frames_in_the_order_of_the_tables(by_stae):
     )
     runner = by_stae.videos[1]
     assert by_stae.metrics["macro_auc"] == pytest.approx(roc_auc_score(runner.label_T, runner.raw_T))
-    assert by_stae.metrics["rbdc"] is None
+
+
+def test_regions_and_tracks_are_found_where_there_are_masks(by_flow, by_stae):
+    for name in ("rbdc", "tbdc"):
+        assert 0 < by_stae.metrics[name] <= 1
+        # What moves oddly is where plain flow lights up.
+        assert by_flow.metrics[name] > by_stae.metrics[name]
 
 
 def test_the_papers_protocol_reads_the_errors_of_the_frames(by_stae):

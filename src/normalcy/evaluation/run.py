@@ -125,7 +125,12 @@ def dataset_metrics(scored: ScoredDataset, paper: PaperProtocol | None) -> Metri
         paper_error_T_by_video=_parts(labelled, paper.error_part) if paper else None,
         paper_clip_error_T_by_video=_parts(labelled, CLIP_ERROR),
     )
-    return metrics | {"pixel_auc": scored.pixels.auc()}
+    regions = scored.pixels.region_aucs()
+    return metrics | {
+        "pixel_auc": scored.pixels.auc(),
+        "rbdc": regions.rbdc if regions else None,
+        "tbdc": regions.tbdc if regions else None,
+    }
 
 
 def _parts(videos: Sequence[ScoredVideo], name: str) -> list[Float64Array] | None:

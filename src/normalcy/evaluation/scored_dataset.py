@@ -15,6 +15,7 @@ import numpy.typing as npt
 from normalcy.datasets.base import BoolArray, Dataset, KnowsKinds, LabelledVideo
 from normalcy.errors import InputError, LabelError, SkippedVideoWarning
 from normalcy.evaluation.pixel_metrics import PixelCriterion, PixelRoc
+from normalcy.evaluation.region_metrics import RegionAucs, RegionCriterion
 from normalcy.methods.contract import ClipSpec
 from normalcy.progress import Progress
 from normalcy.scoring.calibration import Calibration
@@ -34,12 +35,14 @@ class PixelMetrics:
 
     _roc: PixelRoc = field(default_factory=PixelRoc)
     _criterion: PixelCriterion = field(default_factory=PixelCriterion)
+    _regions: RegionCriterion = field(default_factory=RegionCriterion)
 
     def follow(
         self, verdicts: Iterable[FrameScore], masks: Iterator[BoolArray] | None
     ) -> Iterator[FrameScore]:
         """Passes verdicts on without their maps, having compared each map with the mask of the same frame."""
         numbered = enumerate(masks) if masks is not None else None
+        self._regions.begin_video()
         for verdict in verdicts:
             if numbered is not None and verdict.map_HW is not None:
                 mask_HW = next((mask_HW for place, mask_HW in numbered if place == verdict.index), None)
@@ -47,11 +50,16 @@ class PixelMetrics:
                     raise LabelError(f"there is no mask for frame {verdict.index}", where=verdict.source_id)
                 self._roc.update(verdict.map_HW, mask_HW)
                 self._criterion.update(verdict.map_HW, mask_HW)
+                self._regions.update(verdict.map_HW, mask_HW, index=verdict.index)
             yield replace(verdict, map_HW=None)
 
     def auc(self) -> float | None:
         """Over all pixels."""
         return self._roc.auc()
+
+    def region_aucs(self) -> RegionAucs | None:
+        """By the region- and track-based criteria."""
+        return self._regions.aucs()
 
     def criterion_auc(self) -> float | None:
         """By the pixel-level criterion."""
