@@ -51,10 +51,12 @@ class Method(nn.Module):
     Attributes:
         clip: The clip it reads.
         fuses_parts: Whether its score depends on what its parts are on normal video; see `observe_parts`.
+        main_attention: Beginning of the names of the attentions across time that explanations show; all without.
     """
 
     clip: ClipSpec
     fuses_parts: bool = False
+    main_attention: str = ""
 
     def forward(self, clip_BTCHW: Tensor) -> Scores:
         """Scores a batch of clips given in `clip.value_range`; no side effects."""
@@ -240,6 +242,8 @@ class MethodDefinition:
         scoring_only: Settings of its configuration that training does not depend on.
         switches: Parts that an ablation leaves out, each alone: settings without it, by name.
         ladder: Parts that are added one by one: all settings of each rung, by name; the whole method follows.
+        part_words: What is odd where a term of the score is high, in words that follow "something"; under the empty
+            name where the score has no terms.
         frames_setting: The setting that says how many frames a clip has; None where there is none.
     """
 
@@ -256,4 +260,5 @@ class MethodDefinition:
     scoring_only: frozenset[str] = frozenset()
     switches: Mapping[str, Settings] = field(default_factory=dict)
     ladder: Mapping[str, Settings] = field(default_factory=dict)
+    part_words: Mapping[str, str] = field(default_factory=dict)
     frames_setting: str | None = None

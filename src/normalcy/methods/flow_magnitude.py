@@ -75,6 +75,7 @@ METHOD = MethodDefinition(
     config=FlowMagnitudeConfig,
     build=FlowMagnitude,
     training="none",
+    part_words={"motion": "moves faster than is usual"},
     presets={
         "full": Preset(),
         "small": Preset(model={"size_px": (96, 144)}),

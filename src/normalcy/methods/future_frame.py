@@ -330,6 +330,12 @@ METHOD = MethodDefinition(
         "+ adversarial loss": {"model.loss.flow": 0},
     },
     frames_setting="model.input_frames",
+    part_words={
+        "intensity": "looks otherwise than predicted",
+        "intensity_box": "looks otherwise than predicted",
+        "gradient": "has edges that were not predicted",
+        "motion": "moves otherwise than predicted",
+    },
     presets={
         "small": Preset(model=SMALL, training=MINUTES),
         "paper": Preset(training=TRAINING),

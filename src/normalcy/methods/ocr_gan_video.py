@@ -228,6 +228,7 @@ class OcrGanVideo(Method):
         )
         self.map_blur_px = max(1, round(config.map_blur_fraction * height))
         self.fuses_parts = config.score_fusion == "z-scores"
+        self.main_attention = f"generator.unet.mix_down.{len(config.widths) - 1}."
         weights = {str(name): weight for name, weight in config.score_weights.items() if weight > 0}
         self.parts: tuple[str, ...] = tuple(dict.fromkeys((*weights, *config.further_parts)))
         self.fuse = ScoreFusion(
@@ -422,4 +423,12 @@ METHOD = MethodDefinition(
     switches=SWITCHES,
     ladder=LADDER,
     frames_setting="model.clip_len_frames",
+    part_words={
+        "displacement": "moves otherwise than predicted",
+        "reconstruction": "looks otherwise than predicted",
+        "reconstruction_high": "has edges and details that were not predicted",
+        "reconstruction_low": "has shapes and shades that were not predicted",
+        "feature": "looks wrong to the discriminator",
+        "attention": "is attended to unusually widely",
+    },
 )

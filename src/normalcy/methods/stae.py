@@ -258,6 +258,10 @@ METHOD = MethodDefinition(
     scoring_only=frozenset({"map_blur_px", "score_span", "frame_score", "compare_frame_scores"}),
     switches={"hidden frames": {"model.hidden_frames": []}},
     frames_setting="model.clip_len_frames",
+    part_words={
+        "reconstruction": "looks unlike normal video for a while",
+        "frame_error": "looks unlike normal video",
+    },
     presets={
         "paper": Preset(
             model={"compare_frame_scores": COMPARED},

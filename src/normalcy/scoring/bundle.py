@@ -21,6 +21,7 @@ from normalcy.errors import BundleError, ConfigError
 from normalcy.scoring.calibration import Calibration
 from normalcy.scoring.model import TorchModel
 from normalcy.scoring.settings import ScoringSettings
+from normalcy.scoring.usual import UsualPart
 
 if TYPE_CHECKING:
     from normalcy.methods.base import Method
@@ -78,6 +79,7 @@ class BundleHeader(StrictConfig):
         scoring: How scores become alarms.
         frames_per_second: Rate of the normal video it was calibrated on.
         map_scale: Map values of the first and the last colour; normal maps lie below the middle.
+        usual_parts: What each term of the score is on normal video; none in bundles from before this was kept.
         fit: What is remembered of the fit.
     """
 
@@ -87,6 +89,7 @@ class BundleHeader(StrictConfig):
     scoring: ScoringSettings = ScoringSettings()
     frames_per_second: float
     map_scale: tuple[float, float]
+    usual_parts: dict[str, UsualPart] = Field(default_factory=dict)
     fit: FitRecord
 
 

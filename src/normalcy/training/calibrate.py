@@ -4,7 +4,7 @@ What is held out may take turns: each model here comes with normal video that it
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -16,6 +16,7 @@ from normalcy.scoring.calibration import Calibration, fit_calibration
 from normalcy.scoring.model import ScoringModel
 from normalcy.scoring.pipeline import SourceScorer
 from normalcy.scoring.settings import ScoringSettings
+from normalcy.scoring.usual import UsualPart, usual_parts
 from normalcy.training.data import Footage
 
 HeldOut: TypeAlias = "Sequence[tuple[ScoringModel, Sequence[Footage]]]"
@@ -30,11 +31,13 @@ class CalibrationResult:
         calibration: From score to false alarms per day.
         frames_per_second: Mean rate of that video.
         map_scale: (low, high) such that normal maps lie between low and the middle.
+        usual_parts: What each term of the score is there.
     """
 
     calibration: Calibration
     frames_per_second: float
     map_scale: tuple[float, float]
+    usual_parts: dict[str, UsualPart] = field(default_factory=dict)
 
 
 def calibrate(
@@ -51,7 +54,7 @@ def calibrate(
     """
     pairs = long_enough(held_out)
     total, done = sum(len(span) for _, span in pairs), 0
-    scores, samples = [], []
+    scores, samples, parts = [], [], dict[str, list[float]]()
     for model, span in pairs:
         smoothed = []
         scorer = SourceScorer(model, settings=settings, calibration=None, source_id=span.name)
@@ -59,6 +62,8 @@ def calibrate(
             smoothed.append(frame_score.smoothed)
             assert frame_score.map_HW is not None
             samples.append(np.quantile(frame_score.map_HW, (0.9, 0.999)))
+            for name, value in frame_score.parts.items() if frame_score.own else ():
+                parts.setdefault(name, []).append(value)
             done += 1
             if progress:
                 progress("calibrating on held-out normal video", done, total)
@@ -67,7 +72,7 @@ def calibrate(
     calibration = fit_calibration(
         scores, frames_per_second=fps, cluster_gap_seconds=settings.merge_gap_seconds
     )
-    return CalibrationResult(calibration, fps, map_scale(np.array(samples)))
+    return CalibrationResult(calibration, fps, map_scale(np.array(samples)), usual_parts(parts))
 
 
 def normal_parts(

@@ -263,6 +263,7 @@ def _bundle(config: FitConfig, method: Method, result: CalibrationResult, record
         scoring=config.scoring,
         frames_per_second=result.frames_per_second,
         map_scale=result.map_scale,
+        usual_parts=result.usual_parts,
         fit=record,
     )
     card = model_card(header, result.calibration, fuses_parts=method.fuses_parts)

@@ -37,8 +37,8 @@ class Enhancement(NamedTuple):
 def feature_quality(features_TDP: FloatArray) -> FeatureQuality:
     """Of the features of at least 2 frames.
 
-    >>> feature_quality(np.ones((3, 2, 1)))
-    FeatureQuality(mean=1.0, spread=0.0, consistency=1.0, smoothness=1.0)
+    >>> [round(value, 6) for value in feature_quality(np.ones((3, 2, 1)))]
+    [1.0, 0.0, 1.0, 1.0]
     """
     features_TDP = np.asarray(features_TDP, np.float64)
     if len(features_TDP) < 2:

@@ -262,6 +262,16 @@ METHOD = MethodDefinition(
     build=SceneMemory,
     training="memory",
     switches={f"stream {name}": {"model.streams": Without(name)} for name in STREAMS},
+    part_words={
+        "speed": "moves faster than is usual here",
+        "velocity": "moves at a speed or in a direction that is unusual here",
+        "appearance": "looks like nothing that moved here before",
+        "residual": "moves its limbs in an unusual way",
+        "shape": "has an unusual shape",
+        "dwell": "stays longer than is usual here",
+        "stillness": "lies still where nothing did",
+        "objects": "is an unusual kind of object, or of an unusual size or speed",
+    },
     presets={
         "full": _PRESET,
         "speed-appearance": replace(

@@ -1,0 +1,47 @@
+"""`normalcy explain`: why a detector alarmed on a video, as a page that people read."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from normalcy.cli.console import plural, progress_bar, say, say_text, show_result
+from normalcy.cli.options import AsJson, BundlePath
+
+
+def explain(
+    bundle_path: BundlePath,
+    video: Annotated[str, typer.Argument(metavar="VIDEO", help="File, or folder of pictures.")],
+    normal: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Folder of normal videos: shows the frame that is most alike for each event."
+        ),
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Folder to write; runs/explain-VIDEO.")
+    ] = None,
+    fps: Annotated[
+        float | None, typer.Option(metavar="RATE", help="Frames per second of a folder of pictures.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say why a detector alarmed: where, what was unusual and by how much, and what is normal there."""
+    from normalcy.run_folder import RunFolder
+    from normalcy.scoring.bundle import Bundle
+    from normalcy.video.reader import ReadOptions
+    from normalcy.workflows.explain import explain_video, write_explanation
+    from normalcy.workflows.score import video_stem
+
+    with progress_bar() as progress:
+        explained = explain_video(
+            Bundle.load(bundle_path), video, normal=normal, options=ReadOptions(fps=fps), progress=progress
+        )
+    run = RunFolder(folder or Path("runs") / f"explain-{video_stem(video)}")
+    files = write_explanation(explained, run)
+    if not as_json:
+        say(f"[bold]{plural(len(explained.events), 'event')}[/] explained")
+        for each in explained.events:
+            say_text(f"{each.event.start_seconds:.1f} to {each.event.end_seconds:.1f} s  {each.sentence}")
+    record = {"video": explained.name, "events": [each.record() for each in explained.events]}
+    show_result(record, files=files, as_json=as_json)

@@ -1,0 +1,79 @@
+"""What an explanation of a video holds.
+
+Letters: H height, W width.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from normalcy.explain.attention.journey import AttentionJourney
+from normalcy.explain.nearest import NormalExample
+from normalcy.explain.reasons import Box, PartReading
+from normalcy.scoring.types import Event
+
+
+@dataclass(frozen=True, eq=False)
+class ExplainedEvent:
+    """An event, and why.
+
+    Attributes:
+        event: What was alarmed.
+        sentence: Why, in words.
+        box: Where, at the peak; None where the map does not say.
+        parts: Terms of the score at the peak, the one furthest from usual first.
+        image_HWC: The frame at the peak, uint8.
+        map_HW: Its anomaly map.
+        nearest: The normal frame that is most alike there; None where none was given.
+        nearest_look: Video and second of the nearest normal look that a memory names; None where it names none.
+        attention: What attention did with the clip that ends at the peak; empty where the method has none.
+    """
+
+    event: Event
+    sentence: str
+    box: Box | None
+    parts: Sequence[PartReading]
+    image_HWC: npt.NDArray[np.uint8]
+    map_HW: npt.NDArray[np.float32]
+    nearest: NormalExample | None
+    nearest_look: tuple[str, float] | None
+    attention: Sequence[AttentionJourney]
+
+    def record(self) -> dict[str, Any]:
+        """As plain data."""
+        nearest, look = self.nearest, self.nearest_look
+        return {
+            **asdict(self.event),
+            "sentence": self.sentence,
+            "box": self.box._asdict() if self.box else None,
+            "terms": [reading._asdict() for reading in self.parts],
+            "nearest_frame": {"video": nearest.video, "seconds": nearest.seconds} if nearest else None,
+            "nearest_look": {"video": look[0], "seconds": look[1]} if look else None,
+            "attention": {
+                each.name: {**each.overall._asdict(), "score": each.score} for each in self.attention
+            },
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class ExplainedVideo:
+    """A video with what was explained of it.
+
+    Attributes:
+        name: Of the video.
+        seconds: How long it is.
+        method: Name of the method that scored it.
+        events: Explained, in order.
+        left_out: Events that were not explained, because there were too many.
+        map_range: Map values of the first and the last colour.
+    """
+
+    name: str
+    seconds: float
+    method: str
+    events: Sequence[ExplainedEvent]
+    left_out: int
+    map_range: tuple[float, float]

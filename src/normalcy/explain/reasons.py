@@ -1,0 +1,134 @@
+"""Why it alarmed: where, which term of the score, how far from the usual, and a sentence that a guard understands.
+
+Letters: H height, W width.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from normalcy.scoring.usual import UsualPart
+
+FloatArray = npt.NDArray[np.float32]
+BoolArray = npt.NDArray[np.bool_]
+
+_OF_PEAK = 0.5  # a place belongs to what is odd where the map is at least half as high as at its peak
+_ROWS, _COLUMNS = ("upper", "middle", "lower"), ("left", "middle", "right")
+_FAR = 100.0
+
+
+class Box(NamedTuple):
+    """Left, top, right and bottom edge, as parts of the picture's width and height."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+class Place(NamedTuple):
+    """Where something is odd.
+
+    Attributes:
+        box: Around it.
+        mask_HW: Which pixels of the map belong to it.
+    """
+
+    box: Box
+    mask_HW: BoolArray
+
+
+class PartReading(NamedTuple):
+    """A term of the score at a frame.
+
+    Attributes:
+        name: Of the term.
+        value: What it is.
+        usual_high: 99 of 100 normal frames stay below; None where that is not known.
+        excess: How far it is from usual: 0 at the median of normal frames, 1 at `usual_high`; None likewise.
+        times: How many times `usual_high` it is, of a term that is positive on normal video; None otherwise.
+        beyond: Of how many normal frames none is as high; 0 where one is, or where that is not known.
+    """
+
+    name: str
+    value: float
+    usual_high: float | None
+    excess: float | None
+    times: float | None = None
+    beyond: int = 0
+
+
+def place_of(map_HW: FloatArray) -> Place | None:
+    """The connected part around the peak of an anomaly map; None where the map says nothing or is the same all over."""
+    finite_HW = np.nan_to_num(np.asarray(map_HW, np.float32))
+    low, peak = float(finite_HW.min()), float(finite_HW.max())
+    if peak <= low:
+        return None
+    high_HW = finite_HW >= low + _OF_PEAK * (peak - low)
+    _, parts_HW = cv2.connectedComponents(high_HW.view(np.uint8), connectivity=8)
+    mask_HW = parts_HW == parts_HW[np.unravel_index(int(finite_HW.argmax()), finite_HW.shape)]
+    rows, columns = np.flatnonzero(mask_HW.any(axis=1)), np.flatnonzero(mask_HW.any(axis=0))
+    height, width = mask_HW.shape
+    box = Box(columns[0] / width, rows[0] / height, (columns[-1] + 1) / width, (rows[-1] + 1) / height)
+    return Place(Box(*(float(edge) for edge in box)), mask_HW)
+
+
+def read_parts(parts: Mapping[str, float], usual: Mapping[str, UsualPart]) -> list[PartReading]:
+    """Every term, the one furthest from its usual first; terms of which nothing is known come last."""
+    readings = [_reading(name, float(value), usual.get(name)) for name, value in parts.items()]
+    return sorted(readings, key=lambda each: -np.inf if each.excess is None else each.excess, reverse=True)
+
+
+def _reading(name: str, value: float, usual: UsualPart | None) -> PartReading:
+    if usual is None:
+        return PartReading(name, value, None, None)
+    beyond = usual.frames if value > usual.highest else 0
+    times = value / usual.high if usual.median >= 0 and usual.high > 0 else None
+    return PartReading(name, value, usual.high, usual.excess(value), times, beyond)
+
+
+def where_words(box: Box | None) -> str:
+    """A place in words.
+
+    >>> where_words(Box(0.0, 0.7, 0.2, 1.0)), where_words(Box(0.4, 0.4, 0.6, 0.6)), where_words(None)
+    ('at the lower left', 'in the middle', 'in the picture')
+    """
+    if box is None:
+        return "in the picture"
+    row = _ROWS[min(2, int(3 * (box.top + box.bottom) / 2))]
+    column = _COLUMNS[min(2, int(3 * (box.left + box.right) / 2))]
+    if column == "middle":
+        return {"upper": "at the top", "middle": "in the middle", "lower": "at the bottom"}[row]
+    return f"on the {column}" if row == "middle" else f"at the {row} {column}"
+
+
+def sentence(box: Box | None, leading: PartReading | None, *, words: Mapping[str, str]) -> str:
+    """What a guard reads.
+
+    Args:
+        box: Where.
+        leading: The term that is furthest from usual; None where the score has no terms.
+        words: What is odd where a term is high, by its name, as `MethodDefinition.part_words` has it.
+
+    >>> speed = PartReading("speed", 9.0, 3.0, excess=4.2, times=3.0, beyond=2550)
+    >>> sentence(None, speed, words={"speed": "moves faster than is usual here"})
+    'In the picture, something moves faster than is usual here: 3.0x the usual limit, more than in 2,550 normal frames.'
+    """
+    what = words.get(leading.name if leading else "", "is unlike normal video")
+    text = f"{where_words(box)}, something {what}"
+    text = text[0].upper() + text[1:]
+    if leading is None or leading.excess is None or leading.excess <= 1:
+        return f"{text}."
+    seen = f"more than in {leading.beyond:,} normal frames" if leading.beyond else ""
+    times = (
+        "" if leading.times is None or leading.times < 1.05 else f"{_times(leading.times)}x the usual limit"
+    )
+    told = ", ".join(filter(None, [times, seen]))
+    return f"{text}: {told}." if told else f"{text}, a little beyond what is usual."
+
+
+def _times(times: float) -> str:
+    return f"over {_FAR:.0f}" if times > _FAR else f"{times:.1f}"

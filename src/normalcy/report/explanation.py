@@ -1,0 +1,171 @@
+"""Writes `explanation.html`: a page that says why each event was alarmed, readable on a phone.
+
+Letters: H height, W width, T frames, R rows and C columns of places.
+"""
+
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import cv2
+import jinja2
+import numpy as np
+import numpy.typing as npt
+
+from normalcy.explain.attention.journey import AttentionJourney
+from normalcy.explain.explained import ExplainedEvent, ExplainedVideo
+from normalcy.explain.heatmap import as_rgb, colourise, overlay
+from normalcy.explain.nearest import widened
+from normalcy.explain.reasons import Box
+from normalcy.report.pictures import jpeg_uri, ramp_uri
+from normalcy.report.words import compact, duration
+from normalcy.run_folder import write_text, writing_to
+
+UInt8Array = npt.NDArray[np.uint8]
+
+_BOX_RGB = (255, 90, 60)
+_MATRIX_PX, _CELL_PX = 168, 18
+_CROP_PX = 160
+_METER_FULL = 4.0  # times as far as usual at which a meter is full
+
+
+def write_explanation_page(path: Path, explained: ExplainedVideo) -> None:
+    """Writes the page, whole or not at all.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    html = explanation_page(explained)
+    with writing_to(path):
+        write_text(path, html)
+
+
+def explanation_page(explained: ExplainedVideo) -> str:
+    """The page as HTML, with all pictures in it."""
+    events = [_event(number, each, explained) for number, each in enumerate(explained.events, start=1)]
+    return _template().render(
+        explained=explained,
+        length=duration(explained.seconds),
+        events=events,
+        ramp=ramp_uri(),
+        style=_text("style.css"),
+    )
+
+
+def _event(number: int, each: ExplainedEvent, explained: ExplainedVideo) -> dict[str, Any]:
+    low, high = explained.map_range
+    image_HWC = as_rgb(each.image_HWC)
+    shown_HWC = overlay(image_HWC, each.map_HW, low=low, high=high)
+    event = each.event
+    return {
+        "number": number,
+        "sentence": each.sentence,
+        "when": f"{_clock(event.start_seconds)} to {_clock(event.end_seconds)}",
+        "peak": _clock(event.peak_seconds),
+        "frame": jpeg_uri(_boxed(image_HWC, each.box)),
+        "heat": jpeg_uri(_boxed(shown_HWC, each.box)),
+        "here": jpeg_uri(_cropped(image_HWC, each.box)) if each.box and each.nearest else None,
+        "normal": jpeg_uri(_cropped(as_rgb(each.nearest.image_HWC), each.box or Box(0, 0, 1, 1)))
+        if each.nearest
+        else None,
+        "normal_from": f"{each.nearest.video}, {_clock(each.nearest.seconds)}" if each.nearest else "",
+        "look_from": f"{each.nearest_look[0]}, {_clock(each.nearest_look[1])}" if each.nearest_look else "",
+        "terms": [_term(reading) for reading in each.parts],
+        "attention": [_journey(journey) for journey in each.attention],
+    }
+
+
+def _term(reading: Any) -> dict[str, Any]:
+    known = reading.excess is not None
+    return {
+        "name": reading.name.replace("_", " "),
+        "value": compact(reading.value),
+        "usual": compact(reading.usual_high) if known else "-",
+        "times": f"{reading.times:.1f}" if reading.times is not None else "-",
+        "share": f"{100 * min(max(reading.excess / _METER_FULL, 0), 1):.0f}%" if known else "0%",
+        "mark": f"{100 / _METER_FULL:.0f}%",
+        "high": known and reading.excess > 1,
+    }
+
+
+def _journey(journey: AttentionJourney) -> dict[str, Any]:
+    made = journey.enhancement
+    return {
+        "name": journey.name,
+        "score": f"{journey.score:.3f}",
+        "statistics": [
+            (name.replace("_", " "), f"{value:.3f}", [f"{getattr(head, name):.3f}" for head in journey.heads])
+            for name, value in journey.overall._asdict().items()
+        ],
+        "heads": [jpeg_uri(_matrix(head_TT)) for head_TT in journey.head_ATT],
+        "mean": jpeg_uri(_matrix(journey.mean_TT)),
+        "focus": [
+            (
+                focus.frame,
+                focus.reading,
+                ", ".join(f"{other} ({share:.2f})" for other, share in focus.attended),
+            )
+            for focus in journey.focus
+        ],
+        "features": [
+            (name, f"{before:.3f}", f"{after:.3f}", f"{change:+.3f}")
+            for name, before, after, change in zip(
+                made.before._fields, made.before, made.after, made.change, strict=True
+            )
+        ],
+        "consistency": jpeg_uri(_grid(journey.consistency_RC)) if journey.consistency_RC.size > 1 else None,
+        "smoothness": jpeg_uri(_grid(journey.smoothness_RC)) if journey.smoothness_RC.size > 1 else None,
+    }
+
+
+def _matrix(weights_TT: npt.NDArray[np.floating]) -> UInt8Array:
+    """Who attends to whom: a row for each frame, black where nothing goes, pale where most does."""
+    coloured = colourise(np.asarray(weights_TT, np.float32), low=0.0, high=float(weights_TT.max()))
+    side = max(_MATRIX_PX // len(weights_TT), 1) * len(weights_TT)
+    return np.asarray(cv2.resize(coloured, (side, side), interpolation=cv2.INTER_NEAREST), np.uint8)
+
+
+def _grid(quality_RC: npt.NDArray[np.floating]) -> UInt8Array:
+    low, high = float(quality_RC.min()), float(quality_RC.max())
+    coloured = colourise(np.asarray(quality_RC, np.float32), low=low, high=max(high, low + 1e-6))
+    rows, columns = quality_RC.shape
+    size = (columns * _CELL_PX, rows * _CELL_PX)
+    return np.asarray(cv2.resize(coloured, size, interpolation=cv2.INTER_NEAREST), np.uint8)
+
+
+def _boxed(image_HWC: UInt8Array, box: Box | None) -> UInt8Array:
+    if box is None:
+        return image_HWC
+    out = image_HWC.copy()
+    height, width = out.shape[:2]
+    start = (int(box.left * width), int(box.top * height))
+    end = (min(width, round(box.right * width)) - 1, min(height, round(box.bottom * height)) - 1)
+    cv2.rectangle(out, start, end, _BOX_RGB, 2)
+    return out
+
+
+def _cropped(image_HWC: UInt8Array, box: Box) -> UInt8Array:
+    """What is in and around the box, of one height."""
+    height, width = image_HWC.shape[:2]
+    wide = widened(box)
+    top, bottom = int(wide.top * height), max(round(wide.bottom * height), int(wide.top * height) + 1)
+    left, right = int(wide.left * width), max(round(wide.right * width), int(wide.left * width) + 1)
+    part = np.ascontiguousarray(image_HWC[top:bottom, left:right])
+    size = (max(1, round(part.shape[1] * _CROP_PX / part.shape[0])), _CROP_PX)
+    return np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(max(0.0, seconds), 60)
+    return f"{int(minutes)}:{rest:04.1f}"
+
+
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(_text("explanation.html.j2"))
+
+
+def _text(name: str) -> str:
+    return resources.files("normalcy.report").joinpath(name).read_text(encoding="utf-8")

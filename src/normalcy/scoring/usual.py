@@ -1,0 +1,50 @@
+"""What each term of a score usually is: measured on held-out normal video, kept in the bundle, read by explanations."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from normalcy.config import StrictConfig
+
+HIGH_QUANTILE = 0.99
+
+
+class UsualPart(StrictConfig):
+    """A term of the score on normal video.
+
+    Attributes:
+        median: Half of all normal frames stay below.
+        high: 99 of 100 normal frames stay below.
+        highest: What no normal frame exceeded.
+        frames: How many normal frames there were.
+    """
+
+    median: float
+    high: float
+    highest: float
+    frames: int
+
+    def excess(self, value: float) -> float:
+        """How far a value is from the usual: 0 at the median, 1 where the highest hundredth of normal frames begins.
+
+        >>> UsualPart(median=1.0, high=3.0, highest=3.5, frames=200).excess(7.0)
+        3.0
+        """
+        # A term that hardly ever differs from its median on normal video is measured by its own size.
+        reach = max(self.high - self.median, 1e-3 * abs(self.high), 1e-9)
+        return (value - self.median) / reach
+
+
+def usual_parts(parts: Mapping[str, npt.ArrayLike]) -> dict[str, UsualPart]:
+    """From the values of each term on normal frames; terms without a finite value are left out."""
+    found = {}
+    for name, values in parts.items():
+        finite = np.asarray(values, np.float64)
+        finite = finite[np.isfinite(finite)]
+        if finite.size:
+            median, high = np.quantile(finite, (0.5, HIGH_QUANTILE))
+            found[name] = UsualPart(
+                median=float(median), high=float(high), highest=float(finite.max()), frames=finite.size
+            )
+    return found
