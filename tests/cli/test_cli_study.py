@@ -1,13 +1,14 @@
 """`normalcy study`: rows, seeds, what is made once, and what dies."""
 
+import importlib
 import json
 import os
 import signal
 import subprocess
 
 import pytest
+from cli_footage import make_video
 
-from normalcy.workflows.study import cell as cell_module
 from normalcy.workflows.study import runner
 
 
@@ -35,8 +36,8 @@ def in_this_process(monkeypatch):
 
     class Here:
         def __init__(self, command, *, stdout, stderr, env):
-            made.append(command[-3])
-            self.code = cell_module.main(command[-3:])
+            made.append(command[3])
+            self.code = importlib.import_module(command[2]).main(command[3:])
 
         def wait(self, timeout=None):
             return self.code
@@ -136,5 +137,52 @@ def test_a_process_that_is_killed_costs_its_own_cell_only(normalcy, words, monke
 )
 def test_what_cannot_be_studied(normalcy, words, given, said):
     outcome = normalcy("study", *given, *words)
+    assert outcome.code == 2
+    assert said in outcome.error
+
+
+@pytest.fixture
+def other_scene(tmp_path):
+    """Another camera: other textures, the same jumps."""
+    root = tmp_path / "other"
+    for number, name in enumerate("abc"):
+        make_video(root / "train" / f"{name}.mp4", seed=50 + number)
+    make_video(root / "test" / "x.mp4", seed=60, jumping=range(15, 25))
+    (root / "labels.csv").write_text("video,start_seconds,end_seconds\nx,1.5,2.5\n")
+    return root
+
+
+@pytest.mark.slow
+def test_transfer_between_two_scenes(normalcy, words, scene, other_scene, in_this_process, tmp_path):
+    settings = words[words.index("--out") :]
+    scenes = ["--scene", f"gate=folder:{scene}", "--scene", f"yard=folder:{other_scene}"]
+    given = ["study", "transfer", "stae", *scenes, *settings, "--seeds", "0"]
+    outcome = normalcy(*given)
+    assert outcome.code == 0, outcome.err
+    assert len(in_this_process) == 2
+    found = json.loads((tmp_path / "out" / "stae-transfer.json").read_text())
+    pairs = {(pair["from"], pair["to"]): pair["ways"] for pair in found["pairs"]}
+    assert set(pairs) == {("gate", "gate"), ("gate", "yard"), ("yard", "gate"), ("yard", "yard")}
+    assert set(pairs["gate", "gate"]) == {"as it is"}
+    there = pairs["gate", "yard"]
+    assert set(there) == {"as it is", "calibrated anew", "adapted"}
+    # Another threshold ranks nothing differently; other weights do.
+    assert there["calibrated anew"]["micro_auc"] == there["as it is"]["micro_auc"]
+    assert there["adapted"]["micro_auc"]["mean"] != there["as it is"]["micro_auc"]["mean"]
+    assert "| gate, yard |" in (tmp_path / "out" / "stae-transfer.md").read_text()
+    assert normalcy(*given).code == 0
+    assert len(in_this_process) == 2
+
+
+@pytest.mark.parametrize(
+    ("scenes", "said"),
+    [
+        (["--scene", "gate=folder:x"], "less than two"),
+        (["--scene", "gate"], "is no scene"),
+        (["--scene", "a=folder:x", "--scene", "a=folder:y"], "name one twice"),
+    ],
+)
+def test_scenes_that_make_no_transfer(normalcy, scenes, said):
+    outcome = normalcy("study", "transfer", "stae", *scenes)
     assert outcome.code == 2
     assert said in outcome.error

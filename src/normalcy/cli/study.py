@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from normalcy.workflows.study.cells import Cell
     from normalcy.workflows.study.plan import StudyPlan
     from normalcy.workflows.study.runner import Failure
+    from normalcy.workflows.study.transfer import Scene
 
 app = typer.Typer(no_args_is_help=True, help="Studies: the same budget and seeds for every row.")
 
@@ -99,6 +100,61 @@ def frames(
     _run(context, plan, out=out, work=work, jobs=jobs, minutes=minutes, as_json=as_json)
 
 
+@app.command("transfer")
+def transfer(
+    context: typer.Context,
+    method: MethodName,
+    scenes: Annotated[
+        list[str],
+        typer.Option(
+            "--scene", metavar="NAME=DATA:DIR", help="A scene: a name, its dataset and folder; repeatable."
+        ),
+    ],
+    preset: PresetName = None,
+    adapt_epochs: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Epochs of adaptation, where gradients train; 0 for none.")
+    ] = 1,
+    seeds: Seeds = "0,1,2",
+    jobs: Jobs = 1,
+    minutes: Minutes = None,
+    out: Out = STUDIES,
+    work: Work = WORK,
+    set_: Set = None,
+    as_json: AsJson = False,
+) -> None:
+    """How well a detector of one scene does on another: as it is, calibrated anew, and after a short adaptation."""
+    from normalcy.environment import command_line
+    from normalcy.workflows.study.transfer import TransferPlan, make_transfers
+    from normalcy.workflows.study.transfer_outcome import transfer_outcome, transfer_table, write_transfer
+
+    plan = TransferPlan(
+        method,
+        tuple(map(_scene, scenes)),
+        _numbers(seeds, "--seeds"),
+        preset=preset,
+        adapt_epochs=adapt_epochs,
+        overrides=set_ or (),
+    )
+    with progress_bar() as progress:
+        cells, failures = make_transfers(plan, work, jobs=jobs, minutes=minutes, progress=progress)
+    outcome = transfer_outcome(plan, cells, failures, command=command_line(context.find_root().obj))
+    files = write_transfer(out, outcome)
+    if not as_json:
+        say_text(transfer_table(outcome))
+    show_result(outcome, files=files, as_json=as_json)
+    _end(len(failures), as_json=as_json)
+
+
+def _scene(text: str) -> "Scene":
+    from normalcy.workflows.study.transfer import Scene
+
+    name, equals, place = text.partition("=")
+    data, colon, root = place.partition(":")
+    if not (name and equals and data and colon and root):
+        raise ConfigError(f"{text!r} is no scene", where="--scene", hint="Write gate=folder:videos/gate")
+    return Scene(name, data, Path(root))
+
+
 def _numbers(text: str, where: str) -> list[int]:
     try:
         found = [int(word) for word in text.split(",") if word.strip()]
@@ -137,11 +193,16 @@ def _run(
     if not as_json:
         say_text(study_table(study.outcome))
     show_result(study.outcome, files=study.files, as_json=as_json)
-    if study.failures:
-        if not as_json:
-            failed = plural(len(study.failures), "cell")
-            say(f"[bold red]{failed} could not be made[/]: the same command tries again.")
-        raise typer.Exit(TrainingError.exit_code)
+    _end(len(study.failures), as_json=as_json)
+
+
+def _end(failures: int, *, as_json: bool) -> None:
+    """Says what is missing; the exit code says so too."""
+    if not failures:
+        return
+    if not as_json:
+        say(f"[bold red]{plural(failures, 'cell')} could not be made[/]: the same command tries again.")
+    raise typer.Exit(TrainingError.exit_code)
 
 
 def _say_cell(cell: "Cell", failure: "Failure | None") -> None:

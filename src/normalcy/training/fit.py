@@ -33,6 +33,7 @@ def fit(
     run: RunFolder,
     resume: bool = False,
     overwrite: bool = False,
+    start: Bundle | None = None,
     command: str = "",
     progress: Progress | None = None,
 ) -> Bundle:
@@ -43,6 +44,7 @@ def fit(
         run: Where to write.
         resume: Go on where an earlier fit with the same settings stopped.
         overwrite: Start again in a folder that holds a run.
+        start: Training by gradients goes on from the weights of this bundle.
         command: What asked for it, for the record.
         progress: Called with what is being done, how much is done and how much there is.
 
@@ -51,7 +53,10 @@ def fit(
         RunFolderBusy: Another process writes there.
         DatasetIncomplete: There is too little normal video.
         NonFiniteLoss: Training broke down; the last good checkpoint is kept.
+        ConfigError: The method cannot start from a bundle, or this one does not fit its settings.
     """
+    if start is not None:
+        _require_start(config, start)
     if method_definition(config.method).training == "classify":
         from normalcy.training.fit_classes import open_classes, with_classes
 
@@ -61,16 +66,23 @@ def fit(
             resumed_config(config, run.config)
         elif not overwrite:
             run.require_empty()
-        return _fit_claimed(config, run, resume, command, progress)
+        return _fit_claimed(config, run, resume, start, command, progress)
 
 
 def _fit_claimed(
-    config: FitConfig, run: RunFolder, resume: bool, command: str, progress: Progress | None
+    config: FitConfig,
+    run: RunFolder,
+    resume: bool,
+    start: Bundle | None,
+    command: str,
+    progress: Progress | None,
 ) -> Bundle:
     if method_definition(config.method).training == "classify":
         return _fit_classes(config, run, resume, command, progress)
     started = time.perf_counter()
     method = build_method(config)
+    if start is not None:
+        method.load_state_dict(start.method().state_dict())
     _require_hop(config, method.clip)
     if not (resume and run.finished.is_file()):
         method.begin_training()
@@ -158,6 +170,21 @@ def _fit_classes(
     bundle = _bundle(config, method, result, record)
     bundle.save(run.bundle)
     return bundle
+
+
+def _require_start(config: FitConfig, start: Bundle) -> None:
+    """Only what is trained by gradients starts from weights, and only from those of the same network."""
+    if method_definition(config.method).training not in ("reconstruct", "adversarial"):
+        raise ConfigError(f"{config.method} cannot start from the weights of a bundle")
+    if start.header.method != config.method:
+        raise ConfigError(f"is a bundle of {start.header.method}, not of {config.method}", where="start")
+    expected = {name: tuple(each.shape) for name, each in build_method(config).state_dict().items()}
+    if expected != {name: tuple(each.shape) for name, each in start.weights.items()}:
+        raise ConfigError(
+            "is of another network than these settings build",
+            where="start",
+            hint="Use the same preset and model settings as its fit (see its method.yaml)",
+        )
 
 
 def build_method(config: FitConfig) -> Method:

@@ -31,12 +31,16 @@ class Cell:
     Attributes:
         row: Of the study.
         config: All settings.
-        folder: Keeps `config.yaml`, the run, its log, and `cell.json` once it is made.
+        folder: Keeps `settings.yaml`, the run, its log, and `cell.json` once it is made.
+        module: What makes it, as `python -m` takes it.
+        more: Further words for that.
     """
 
     row: str
     config: FitConfig
     folder: Path
+    module: str = "normalcy.workflows.study.cell"
+    more: tuple[str, ...] = ()
 
     @property
     def outcome(self) -> Path:
@@ -77,24 +81,25 @@ def cells_of(plan: StudyPlan, folder: Path) -> list[Cell]:
         ConfigError: Settings of a row do not fit together.
         DatasetError: The dataset is not there.
     """
-    content = _content(plan.data, fold=plan.config(plan.baseline, plan.seeds[0]).data.fold)
+    content = dataset_content(plan.data, fold=plan.config(plan.baseline, plan.seeds[0]).data.fold)
     cells = []
     for seed in plan.seeds:
         for row in plan.rows:
             config = plan.config(row, seed)
-            name = f"{plan.method}-seed{seed}-{_digest(config, content)}"
+            name = f"{plan.method}-seed{seed}-{cell_digest(config, content)}"
             cells.append(Cell(row, config, folder / name))
     return cells
 
 
-def _content(data: Mapping[str, Any], *, fold: int) -> list[Any]:
+def dataset_content(data: Mapping[str, Any], *, fold: int) -> list[Any]:
+    """What the videos of a dataset hold, on both sides of a fold."""
     dataset: Dataset = open_dataset(data["name"], Path(data["root"]))
     if isinstance(dataset, KnowsClasses):
         dataset = dataset.at_fold(fold)
     return [content_of(dataset, "train"), content_of(dataset, "test")]
 
 
-def _digest(config: FitConfig, content: list[Any]) -> str:
+def cell_digest(config: FitConfig, content: Any) -> str:
     """Of all that figures depend on: settings but paths, videos, and the version."""
     settings = config.model_dump(mode="json", exclude={"data": {"root", "cache", "features"}, "model": True})
     settings["training"] = {

@@ -79,8 +79,8 @@ def make_cells(
 def _make(cell: Cell, *, jobs: int, until: float, stop: threading.Event) -> Failure | None:
     if time.monotonic() >= until:
         return None
-    words = [sys.executable, "-m", "normalcy.workflows.study.cell"]
-    words += [str(cell.settings), str(cell.run), str(cell.outcome)]
+    words = [sys.executable, "-m", cell.module]
+    words += [str(cell.settings), str(cell.run), str(cell.outcome), *cell.more]
     with cell.log.open("w", encoding="utf-8") as log:
         process = subprocess.Popen(words, stdout=log, stderr=log, env=_environment(jobs))
         while True:

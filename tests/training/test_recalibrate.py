@@ -1,0 +1,88 @@
+"""Calibrated anew on another scene, and training that goes on from a bundle."""
+
+import numpy as np
+import pytest
+import torch
+
+from normalcy.errors import ConfigError
+from normalcy.run_folder import RunFolder
+from normalcy.scoring.bundle import Bundle
+from normalcy.training.config import DataConfig, resolve_config
+from normalcy.training.fit import fit
+from normalcy.training.recalibrate import recalibrated
+from normalcy.video.writer import VideoWriter
+
+SETTINGS = (
+    "model.size_px=[35,43]",
+    "model.clip_len_frames=4",
+    "model.encoder_channels=[4,4]",
+    "model.lstm_channels=[4]",
+    "training.epochs=1",
+    "training.clips_per_epoch=8",
+    "training.precision=float32",
+)
+
+
+def write_scene(root, *, contrast):
+    for number in range(2):
+        path = root / "train" / f"{number}.mp4"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        texture = np.random.default_rng(number).integers(
+            128 - contrast, 128 + contrast, (48, 64, 1), np.uint8
+        )
+        with VideoWriter(path, fps=10) as writer:
+            for step in range(90):
+                writer.write(np.roll(texture.repeat(3, axis=2), step, axis=1))
+    return root
+
+
+@pytest.fixture(scope="module")
+def rooms(tmp_path_factory):
+    """A scene, another of higher contrast, and a bundle of the first."""
+    folder = tmp_path_factory.mktemp("rooms")
+    quiet, busy = write_scene(folder / "quiet", contrast=20), write_scene(folder / "busy", contrast=120)
+    bundle = fit(config(quiet, folder), run=RunFolder(folder / "run"))
+    return folder, quiet, busy, bundle
+
+
+def config(root, folder, *more, method="stae"):
+    data = {"name": "folder", "root": str(root), "cache": str(folder / "cache")}
+    return resolve_config(method, data=data, overrides=[*SETTINGS, *more])
+
+
+def test_only_what_is_usual_changes(rooms, tmp_path):
+    folder, _, busy, bundle = rooms
+    anew = recalibrated(bundle, DataConfig(name="folder", root=busy, cache=folder / "cache"))
+    assert anew.calibration.u > bundle.calibration.u  # textures of more contrast are reconstructed worse
+    assert anew.header.usual_parts["reconstruction"].high > bundle.header.usual_parts["reconstruction"].high
+    assert anew.header.map_scale[1] > bundle.header.map_scale[1]
+    assert all(torch.equal(anew.weights[name], each) for name, each in bundle.weights.items())
+    assert anew.header.fit.amendments == ("calibrated on 180 frames of folder",)
+    anew.save(tmp_path / "bundle")
+    assert Bundle.load(tmp_path / "bundle").header == anew.header
+
+
+def test_training_goes_on_from_the_weights_of_a_bundle(rooms, tmp_path):
+    folder, _, busy, bundle = rooms
+    still = config(busy, folder, "training.learning_rate=1e-12")
+    started = fit(still, run=RunFolder(tmp_path / "a"), start=bundle)
+    afresh = fit(still.model_copy(update={"seed": 5}), run=RunFolder(tmp_path / "b"))
+    name = next(name for name in bundle.weights if name.endswith("weight"))
+    assert torch.allclose(started.weights[name], bundle.weights[name], atol=1e-6)
+    assert not torch.allclose(afresh.weights[name], bundle.weights[name], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("method", "more", "said"),
+    [
+        ("stae", ("model.lstm_channels=[6,4]",), "another network"),
+        ("flow-magnitude", (), "cannot start from the weights"),
+    ],
+)
+def test_what_cannot_start_from_a_bundle(rooms, tmp_path, method, more, said):
+    folder, quiet, _, bundle = rooms
+    settings = config(quiet, folder, *more) if method == "stae" else None
+    settings = settings or resolve_config(method, data={"name": "folder", "root": str(quiet)})
+    with pytest.raises(ConfigError, match=said):
+        fit(settings, run=RunFolder(tmp_path / "run"), start=bundle)
+    assert not (tmp_path / "run").exists()
