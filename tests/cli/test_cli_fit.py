@@ -140,3 +140,30 @@ def test_too_little_normal_video(normalcy, flow_words, tmp_path):
     outcome = normalcy(*words, "--out", tmp_path / "run")
     assert outcome.code == 3
     assert "too little normal video is left for calibration" in outcome.error
+
+
+def test_a_detector_is_calibrated_for_another_scene(normalcy, stae_run, scene, tmp_path):
+    words = ["calibrate", stae_run, "--data", "folder", "--root", scene, "--out", tmp_path / "anew"]
+    outcome = normalcy(*words)
+    assert outcome.code == 0, outcome.err
+    assert "Calibrated stae on normal video of folder" in outcome.out
+    assert "calibrated on" in (tmp_path / "anew" / "bundle" / "method.yaml").read_text()
+    again = normalcy(*words)
+    assert again.code == 4
+    assert "holds a bundle already" in again.error
+
+
+def test_a_fit_that_starts_from_another_network_is_refused(normalcy, stae_words, stae_run, tmp_path):
+    words = [
+        *stae_words,
+        "--set",
+        "model.lstm_channels=[6,4]",
+        "--start-from",
+        stae_run,
+        "--out",
+        tmp_path / "x",
+    ]
+    outcome = normalcy(*words)
+    assert outcome.code == 2
+    assert "another network" in outcome.error
+    assert not (tmp_path / "x").exists()

@@ -38,6 +38,10 @@ def fit(
         Path | None,
         typer.Option("--out", metavar="DIR", help="Run folder; runs/METHOD-DATA-seedN by default."),
     ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option("--start-from", metavar="BUNDLE", help="Go on from the weights of this bundle."),
+    ] = None,
     resume: Annotated[bool, flag("--resume", "Go on where an earlier fit stopped.")] = False,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
@@ -47,6 +51,7 @@ def fit(
     from normalcy.datasets import open_dataset
     from normalcy.environment import command_line
     from normalcy.run_folder import RunFolder
+    from normalcy.scoring.bundle import Bundle
     from normalcy.scoring.track import describe_threshold
     from normalcy.training.config import resolve_config
     from normalcy.training.fit import fit as fit_method
@@ -67,6 +72,7 @@ def fit(
             run=run,
             resume=resume,
             overwrite=overwrite,
+            start=Bundle.load(start) if start else None,
             command=command_line(context.find_root().obj),
             progress=progress,
         )

@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from normalcy import __version__
-from normalcy.cli import data, demo, evaluate, explain, fit, memory, pipeline, score, study
+from normalcy.cli import calibrate, data, demo, evaluate, explain, fit, memory, pipeline, score, study
 from normalcy.cli.console import GO_ON, INTERRUPTED, run_command
 from normalcy.cli.options import flag
 
@@ -28,6 +28,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.add_typer(data.app, name="data")
 app.command("fit")(fit.fit)
+app.command("calibrate")(calibrate.calibrate)
 app.command("evaluate")(evaluate.evaluate)
 app.command("score")(score.score)
 app.command("explain")(explain.explain)
