@@ -146,6 +146,17 @@ def test_large_maps_wait_smaller_and_say_the_same():
     assert judged((large, truth)) == (1, 1)
 
 
+@pytest.mark.parametrize("still", [1, 3, 30])
+def test_frames_whose_map_says_nothing_have_no_say_in_the_thresholds(still):
+    # A bright false region in every other frame, a fainter true one in all.
+    both = (picture((*ELSEWHERE, 1.0), (*THING, 0.2)), mask(THING))
+    alone = (picture((*THING, 0.2)), mask(THING))
+    moving = [both, alone] * 15
+    area = judged(*moving, *[(picture(), mask())] * still)
+    false = 15 / (30 + still)  # false regions a frame once the faint ones show
+    assert area.rbdc == pytest.approx(1 - false)
+
+
 def test_nothing_true_or_nothing_said_is_no_criterion():
     assert judged((picture((*THING, 1.0)), mask())) is None
     assert judged((picture(), mask(THING))) is None

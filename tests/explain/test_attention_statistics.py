@@ -192,6 +192,13 @@ def test_a_sure_difference_that_is_too_small_to_matter():
     assert differs.verdict == "a difference, but too small to matter"
 
 
+def test_sets_without_spread_that_never_meet():
+    (differs, *_) = compare(_clips([1.0] * 20), _clips([2.0] * 20))
+    assert differs.effect is None
+    assert differs.superiority == 1
+    assert differs.verdict == "higher in the second"
+
+
 def test_few_clips_are_not_judged():
     (differs, *_) = compare(_clips([0, 1]), _clips([5, 6]))
     assert differs.p is None

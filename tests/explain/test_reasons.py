@@ -45,6 +45,40 @@ def test_terms_are_read_against_what_is_usual():
     assert inside.beyond == 0
 
 
+def test_what_the_score_is_not_made_of_comes_last():
+    usual = {"speed": USUAL["speed"], "beside": UsualPart(median=0, high=1, highest=1, frames=500)}
+    first, second = read_parts({"beside": 1000.0, "speed": 3.5}, usual, terms=("speed",))
+    assert (first.name, first.counts) == ("speed", True)
+    assert (second.name, second.counts) == ("beside", False)
+
+
+def test_a_term_that_is_rarely_anything_does_not_win_by_a_trifle():
+    usual = {"speed": USUAL["speed"], "rare": UsualPart(median=0, high=0, highest=0.9, frames=500)}
+    first, second = read_parts({"rare": 0.05, "speed": 9.0}, usual)
+    assert first.name == "speed"
+    assert second.excess == pytest.approx(0.05 / 0.45)
+
+
+def test_what_no_normal_frame_reached_stands_first():
+    usual = {
+        "far": UsualPart(median=0, high=1, highest=50, frames=500),
+        "new": UsualPart(median=0, high=1, highest=1.5, frames=500),
+    }
+    assert [each.name for each in read_parts({"far": 40.0, "new": 2.0}, usual)] == ["new", "far"]
+
+
+def test_a_value_that_is_none_is_not_read():
+    (found,) = read_parts({"speed": float("nan")}, USUAL)
+    assert found.excess is None
+
+
+def test_the_outline_runs_around_the_place():
+    map_HW = np.zeros((10, 20), np.float32)
+    map_HW[2:5, 4:9] = 1
+    corners = place_of(map_HW).outline
+    assert set(corners) == {(4.5 / 20, 0.25), (4.5 / 20, 0.45), (8.5 / 20, 0.25), (8.5 / 20, 0.45)}
+
+
 def test_a_term_below_zero_is_no_multiple_of_its_limit():
     (found,) = read_parts({"z": 8.0}, {"z": UsualPart(median=-1.0, high=1.0, highest=2.0, frames=10)})
     assert found.times is None
@@ -92,7 +126,10 @@ def test_sentences():
     (barely,) = read_parts({"speed": 3.1}, USUAL)
     assert sentence(box, barely, words=words).endswith("usual here, a little beyond what is usual.")
     (inside,) = read_parts({"speed": 2.0}, USUAL)
-    assert sentence(box, inside, words=words) == "At the bottom, something moves faster than is usual here."
+    assert sentence(box, inside, words=words) == (
+        "At the bottom, something moves faster than is usual here, "
+        "but no term of the score is beyond its usual limit by itself."
+    )
     (wild,) = read_parts({"speed": 4000.0}, USUAL)
     assert "over 100x the usual limit" in sentence(box, wild, words=words)
     assert sentence(None, None, words=words) == "In the picture, something moves faster than is usual."

@@ -96,3 +96,21 @@ def test_what_has_no_weights_stays_where_it_is(monkeypatch):
     method = Mean((0, 1))
     del method.gain
     assert scoring_device(method) == "cpu"
+
+
+def test_convolutions_keep_their_fast_kernels(monkeypatch):
+    used = []
+    method = Mean((0, 1))
+    monkeypatch.setattr(
+        Mean,
+        "forward",
+        lambda self, clip: (used.append(torch.backends.cudnn.enabled), Mean.scored(clip))[1],
+    )
+    monkeypatch.setattr(
+        Mean,
+        "scored",
+        staticmethod(lambda clip: Scores(clip[:, -1:, 0].mean(dim=(2, 3)), clip[:, -1:, 0].abs(), {})),
+        raising=False,
+    )
+    TorchModel(method).infer(clips(255))
+    assert used == [True]

@@ -8,9 +8,9 @@ from video_footage import FPS, FRAMES, WIDTH, cut, index_of, is_open, make_video
 
 from normalcy.errors import DamagedVideoWarning, ResolutionChangedWarning, UnreadableVideo
 from normalcy.video._pyav import PyAVBackend
-from normalcy.video._sources import Source
 from normalcy.video._unreadable import why_unreadable
 from normalcy.video.reader import ReadOptions, open_video
+from normalcy.video.sources import Source
 
 
 def noisy_pictures():

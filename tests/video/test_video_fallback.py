@@ -9,8 +9,8 @@ from video_footage import FPS, FRAMES, HEIGHT, WIDTH, cut, index_of, is_open, ma
 from normalcy.errors import DamagedVideoWarning, FallbackWarning, UnreadableVideo
 from normalcy.video import reader as reader_module
 from normalcy.video._opencv import OpenCVBackend
-from normalcy.video._sources import Source
 from normalcy.video.reader import ReadOptions, open_video
+from normalcy.video.sources import Source
 
 
 @pytest.fixture

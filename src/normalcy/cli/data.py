@@ -43,9 +43,10 @@ def list_datasets(as_json: AsJson = False) -> None:
         known = {info.name: {"title": info.title, "home": info.home} for info in infos}
         show_result({"datasets": known}, files={}, as_json=True)
         return
+    width = 2 + max(len(info.name) for info in infos)
     for info in infos:
-        say(f"[bold]{info.name:<14}[/]{escape(info.title)}")
-        say(f"{'':<14}[dim]{escape(info.home)}[/]")
+        say(f"[bold]{info.name:<{width}}[/]{escape(info.title)}")
+        say(f"{'':<{width}}[dim]{escape(info.home)}[/]")
 
 
 @app.command("check")

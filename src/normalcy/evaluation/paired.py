@@ -7,6 +7,7 @@ import numpy as np
 from scipy import stats
 
 CONFIDENCE = 0.95
+_ROUNDING = 1e-12
 
 
 class Difference(NamedTuple):
@@ -14,16 +15,16 @@ class Difference(NamedTuple):
 
     Attributes:
         mean: Of the differences.
-        low: Lower end of the 95 % interval by Student's t.
+        low: Lower end of the 95 % interval by Student's t; None where the differences do not vary.
         high: Upper end.
-        p: Two-sided, of the paired t-test: how often chance alone gives as large a mean.
+        p: Two-sided, of the paired t-test: how often chance alone gives as large a mean; None likewise.
         pairs: How many.
     """
 
     mean: float
-    low: float
-    high: float
-    p: float
+    low: float | None
+    high: float | None
+    p: float | None
     pairs: int
 
 
@@ -41,8 +42,9 @@ def paired_difference(changed: Sequence[float], baseline: Sequence[float]) -> Di
     if pairs < 2:
         return None
     mean, error = float(difference_N.mean()), float(difference_N.std(ddof=1) / np.sqrt(pairs))
-    if error == 0:
-        return Difference(mean, mean, mean, float(mean == 0), pairs)
+    if error <= _ROUNDING * max(1.0, float(np.abs(difference_N).max())):
+        # Seeds that change nothing are no sample of chance.
+        return Difference(mean, None, None, None, pairs)
     reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, pairs - 1)) * error
     p = 2 * float(stats.t.sf(abs(mean) / error, pairs - 1))
     return Difference(mean, mean - reach, mean + reach, p, pairs)

@@ -132,12 +132,16 @@ class RegionCriterion:
         return RegionAucs(area_to_one(false_K, regions_K), area_to_one(false_K, np.mean(tracks, axis=0)))
 
     def _levels(self) -> npt.NDArray[np.float64]:
-        """Thresholds from high to low: what frames peak at, then down to what half of all pixels reach."""
-        peaks = np.quantile(self._peaks, np.linspace(1, 0, PEAK_LEVELS))
+        """Thresholds from high to low: what frames peak at, then down to what half of the other pixels reach.
+
+        Where a map says nothing, it says nothing of the thresholds either.
+        """
+        told = [peak for peak in self._peaks if peak > 0]
+        peaks = np.quantile(told, np.linspace(1, 0, PEAK_LEVELS))
         sample = np.concatenate([self._map(frame)[::4, ::4].ravel() for frame in self._frames[::8]])
-        lower = np.linspace(peaks[-1], np.median(sample), LOWER_LEVELS + 1)[1:]
-        levels = np.unique(np.concatenate([peaks, lower]))[::-1]
-        return levels[levels > 0]
+        sample = sample[(sample > 0) & (sample < peaks[-1])]
+        lower = np.quantile(sample, np.linspace(1, 0.5, LOWER_LEVELS)) if sample.size else peaks[-1:]
+        return np.unique(np.concatenate([peaks, lower]))[::-1]
 
     def _map(self, frame: _Kept) -> FloatArray:
         self._file.seek(frame.place)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from normalcy.explain.attention.journey import AttentionJourney
 from normalcy.explain.nearest import NormalExample
-from normalcy.explain.reasons import Box, PartReading
+from normalcy.explain.reasons import PartReading, Place
 from normalcy.scoring.types import Event
 
 
@@ -23,18 +23,20 @@ class ExplainedEvent:
     Attributes:
         event: What was alarmed.
         sentence: Why, in words.
-        box: Where, at the peak; None where the map does not say.
-        parts: Terms of the score at the peak, the one furthest from usual first.
-        image_HWC: The frame at the peak, uint8.
+        place: Where, at the highest frame; None where the map does not say.
+        seconds: Time of the frame with the highest raw score, which is what is explained.
+        parts: Parts of its score, the one furthest from usual first.
+        image_HWC: That frame, uint8.
         map_HW: Its anomaly map.
         nearest: The normal frame that is most alike there; None where none was given.
         nearest_look: Video and second of the nearest normal look that a memory names; None where it names none.
-        attention: What attention did with the clip that ends at the peak; empty where the method has none.
+        attention: What attention did with the clip that ends there; empty where the method has none.
     """
 
     event: Event
     sentence: str
-    box: Box | None
+    place: Place | None
+    seconds: float
     parts: Sequence[PartReading]
     image_HWC: npt.NDArray[np.uint8]
     map_HW: npt.NDArray[np.float32]
@@ -48,7 +50,9 @@ class ExplainedEvent:
         return {
             **asdict(self.event),
             "sentence": self.sentence,
-            "box": self.box._asdict() if self.box else None,
+            "explained_seconds": self.seconds,
+            "box": self.place.box._asdict() if self.place else None,
+            "outline": self.place.outline if self.place else None,
             "terms": [reading._asdict() for reading in self.parts],
             "nearest_frame": {"video": nearest.video, "seconds": nearest.seconds} if nearest else None,
             "nearest_look": {"video": look[0], "seconds": look[1]} if look else None,

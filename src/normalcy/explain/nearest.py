@@ -27,13 +27,13 @@ class NormalExample:
         video: Its name.
         seconds: Its time.
         image_HWC: uint8, RGB.
-        difference: Mean difference to what was looked for, in grey levels; None where the memory named it.
+        difference: Mean difference to what was looked for, in grey levels.
     """
 
     video: str
     seconds: float
     image_HWC: UInt8Array
-    difference: float | None
+    difference: float
 
 
 def widened(box: Box) -> Box:
@@ -61,7 +61,7 @@ def nearest_frame(
     best: NormalExample | None = None
     for video, seconds, other_HWC in normal:
         difference = float(np.abs(wanted_HW - _patch(other_HWC, widened(box))).mean())
-        if best is None or best.difference is None or difference < best.difference:
+        if best is None or difference < best.difference:
             best = NormalExample(video, seconds, as_rgb(other_HWC), difference)
     return best
 

@@ -3,7 +3,8 @@
 Letters: H height, W width.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import cv2
@@ -35,10 +36,12 @@ class Place(NamedTuple):
     Attributes:
         box: Around it.
         mask_HW: Which pixels of the map belong to it.
+        outline: Around those pixels: x and y of corners, as parts of the picture's width and height.
     """
 
     box: Box
     mask_HW: BoolArray
+    outline: tuple[tuple[float, float], ...]
 
 
 class PartReading(NamedTuple):
@@ -51,6 +54,7 @@ class PartReading(NamedTuple):
         excess: How far it is from usual: 0 at the median of normal frames, 1 at `usual_high`; None likewise.
         times: How many times `usual_high` it is, of a term that is positive on normal video; None otherwise.
         beyond: Of how many normal frames none is as high; 0 where one is, or where that is not known.
+        counts: Whether the score is made of it; others are measured beside it.
     """
 
     name: str
@@ -59,6 +63,7 @@ class PartReading(NamedTuple):
     excess: float | None
     times: float | None = None
     beyond: int = 0
+    counts: bool = True
 
 
 def place_of(map_HW: FloatArray) -> Place | None:
@@ -73,17 +78,41 @@ def place_of(map_HW: FloatArray) -> Place | None:
     rows, columns = np.flatnonzero(mask_HW.any(axis=1)), np.flatnonzero(mask_HW.any(axis=0))
     height, width = mask_HW.shape
     box = Box(columns[0] / width, rows[0] / height, (columns[-1] + 1) / width, (rows[-1] + 1) / height)
-    return Place(Box(*(float(edge) for edge in box)), mask_HW)
+    return Place(Box(*(float(edge) for edge in box)), mask_HW, _outline(mask_HW))
 
 
-def read_parts(parts: Mapping[str, float], usual: Mapping[str, UsualPart]) -> list[PartReading]:
-    """Every term, the one furthest from its usual first; terms of which nothing is known come last."""
-    readings = [_reading(name, float(value), usual.get(name)) for name, value in parts.items()]
-    return sorted(readings, key=lambda each: -np.inf if each.excess is None else each.excess, reverse=True)
+def _outline(mask_HW: BoolArray) -> tuple[tuple[float, float], ...]:
+    height, width = mask_HW.shape
+    contours, _ = cv2.findContours(mask_HW.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    corners = max(contours, key=len)[:, 0]
+    return tuple(((float(x) + 0.5) / width, (float(y) + 0.5) / height) for x, y in corners)
+
+
+def read_parts(
+    parts: Mapping[str, float], usual: Mapping[str, UsualPart], *, terms: Sequence[str] = ()
+) -> list[PartReading]:
+    """Every part: those that the score is made of first, and among them the one furthest from its usual.
+
+    One that no normal frame reached stands before all that some did; what nothing is known of comes last.
+
+    Args:
+        parts: Of the score of a frame.
+        usual: What they are on normal video.
+        terms: Those that the score is made of; all without.
+    """
+    readings = [
+        _reading(name, float(value), usual.get(name))._replace(counts=not terms or name in terms)
+        for name, value in parts.items()
+    ]
+
+    def order(each: PartReading) -> tuple[bool, bool, float]:
+        return each.counts, each.beyond > 0, -math.inf if each.excess is None else each.excess
+
+    return sorted(readings, key=order, reverse=True)
 
 
 def _reading(name: str, value: float, usual: UsualPart | None) -> PartReading:
-    if usual is None:
+    if usual is None or not math.isfinite(value):
         return PartReading(name, value, None, None)
     beyond = usual.frames if value > usual.highest else 0
     times = value / usual.high if usual.median >= 0 and usual.high > 0 else None
@@ -120,8 +149,10 @@ def sentence(box: Box | None, leading: PartReading | None, *, words: Mapping[str
     what = words.get(leading.name if leading else "", "is unlike normal video")
     text = f"{where_words(box)}, something {what}"
     text = text[0].upper() + text[1:]
-    if leading is None or leading.excess is None or leading.excess <= 1:
+    if leading is None or leading.excess is None:
         return f"{text}."
+    if leading.excess <= 1:
+        return f"{text}, but no term of the score is beyond its usual limit by itself."
     seen = f"more than in {leading.beyond:,} normal frames" if leading.beyond else ""
     times = (
         "" if leading.times is None or leading.times < 1.05 else f"{_times(leading.times)}x the usual limit"

@@ -51,11 +51,13 @@ class Method(nn.Module):
     Attributes:
         clip: The clip it reads.
         fuses_parts: Whether its score depends on what its parts are on normal video; see `observe_parts`.
+        score_terms: The parts that its score is made of; empty where it is all of them, or something else.
         main_attention: Beginning of the names of the attentions across time that explanations show; all without.
     """
 
     clip: ClipSpec
     fuses_parts: bool = False
+    score_terms: tuple[str, ...] = ()
     main_attention: str = ""
 
     def forward(self, clip_BTCHW: Tensor) -> Scores:

@@ -190,6 +190,7 @@ class FutureFrame(Method):
         self.map_blur_px = max(1, round(config.map_blur_fraction * height))
         weights = {str(name): weight for name, weight in config.score_weights.items() if weight > 0}
         self.fuses_parts = bool(weights)
+        self.score_terms = tuple(weights) or ("intensity",)
         self.fuse = ScoreFusion("z-scores", weights=weights, terms=get_args(PartName)) if weights else None
 
     def begin_training(self) -> None:

@@ -228,6 +228,7 @@ class OcrGanVideo(Method):
         )
         self.map_blur_px = max(1, round(config.map_blur_fraction * height))
         self.fuses_parts = config.score_fusion == "z-scores"
+        self.score_terms = tuple(name for name, weight in config.score_weights.items() if weight > 0)
         self.main_attention = f"generator.unet.mix_down.{len(config.widths) - 1}."
         weights = {str(name): weight for name, weight in config.score_weights.items() if weight > 0}
         self.parts: tuple[str, ...] = tuple(dict.fromkeys((*weights, *config.further_parts)))

@@ -171,6 +171,7 @@ class Stae(Method):
         self.register_buffer("deviation", torch.tensor(0.25))
         blur_px = config.map_blur_px
         self.map_blur = nn.AvgPool2d(blur_px, stride=1, padding=blur_px // 2, count_include_pad=False)
+        self.score_terms = ("reconstruction",)
         self.frame_score = build_frame_score(config.frame_score, size_px=config.size_px)
         self.compared = nn.ModuleDict(
             {

@@ -16,7 +16,7 @@ from normalcy.explain.attention.journey import AttentionJourney
 from normalcy.explain.explained import ExplainedEvent, ExplainedVideo
 from normalcy.explain.heatmap import as_rgb, colourise, overlay
 from normalcy.explain.nearest import widened
-from normalcy.explain.reasons import Box
+from normalcy.explain.reasons import Box, PartReading, Place
 from normalcy.report.pictures import jpeg_uri, ramp_uri
 from normalcy.report.words import compact, duration
 from normalcy.run_folder import write_text, writing_to
@@ -26,6 +26,7 @@ UInt8Array = npt.NDArray[np.uint8]
 _BOX_RGB = (255, 90, 60)
 _MATRIX_PX, _CELL_PX = 168, 18
 _CROP_PX = 160
+WHOLE = Box(0.0, 0.0, 1.0, 1.0)
 _METER_FULL = 4.0  # times as far as usual at which a meter is full
 
 
@@ -56,35 +57,34 @@ def _event(number: int, each: ExplainedEvent, explained: ExplainedVideo) -> dict
     low, high = explained.map_range
     image_HWC = as_rgb(each.image_HWC)
     shown_HWC = overlay(image_HWC, each.map_HW, low=low, high=high)
-    event = each.event
+    event, box = each.event, each.place.box if each.place else None
     return {
         "number": number,
         "sentence": each.sentence,
         "when": f"{_clock(event.start_seconds)} to {_clock(event.end_seconds)}",
-        "peak": _clock(event.peak_seconds),
-        "frame": jpeg_uri(_boxed(image_HWC, each.box)),
-        "heat": jpeg_uri(_boxed(shown_HWC, each.box)),
-        "here": jpeg_uri(_cropped(image_HWC, each.box)) if each.box and each.nearest else None,
-        "normal": jpeg_uri(_cropped(as_rgb(each.nearest.image_HWC), each.box or Box(0, 0, 1, 1)))
-        if each.nearest
-        else None,
+        "peak": _clock(each.seconds),
+        "frame": jpeg_uri(_boxed(image_HWC, box)),
+        "heat": jpeg_uri(_outlined(shown_HWC, each.place)),
+        "here": jpeg_uri(_cropped(image_HWC, box)) if box and each.nearest else None,
+        "normal": jpeg_uri(_cropped(as_rgb(each.nearest.image_HWC), box or WHOLE)) if each.nearest else None,
         "normal_from": f"{each.nearest.video}, {_clock(each.nearest.seconds)}" if each.nearest else "",
         "look_from": f"{each.nearest_look[0]}, {_clock(each.nearest_look[1])}" if each.nearest_look else "",
         "terms": [_term(reading) for reading in each.parts],
+        "limits": any(reading.excess is not None for reading in each.parts),
         "attention": [_journey(journey) for journey in each.attention],
     }
 
 
-def _term(reading: Any) -> dict[str, Any]:
-    known = reading.excess is not None
+def _term(reading: PartReading) -> dict[str, Any]:
+    excess = reading.excess or 0.0
     return {
-        "name": reading.name.replace("_", " "),
+        "name": reading.name.replace("_", " ") + ("" if reading.counts else ", measured beside it"),
         "value": compact(reading.value),
-        "usual": compact(reading.usual_high) if known else "-",
-        "times": f"{reading.times:.1f}" if reading.times is not None else "-",
-        "share": f"{100 * min(max(reading.excess / _METER_FULL, 0), 1):.0f}%" if known else "0%",
+        "usual": "-" if reading.usual_high is None else compact(reading.usual_high),
+        "times": "-" if reading.times is None else f"{reading.times:.1f}",
+        "share": f"{100 * min(max(excess / _METER_FULL, 0), 1):.0f}%",
         "mark": f"{100 / _METER_FULL:.0f}%",
-        "high": known and reading.excess > 1,
+        "high": excess > 1,
     }
 
 
@@ -141,6 +141,16 @@ def _boxed(image_HWC: UInt8Array, box: Box | None) -> UInt8Array:
     start = (int(box.left * width), int(box.top * height))
     end = (min(width, round(box.right * width)) - 1, min(height, round(box.bottom * height)) - 1)
     cv2.rectangle(out, start, end, _BOX_RGB, 2)
+    return out
+
+
+def _outlined(image_HWC: UInt8Array, place: Place | None) -> UInt8Array:
+    if place is None:
+        return image_HWC
+    out = image_HWC.copy()
+    size = np.array([out.shape[1], out.shape[0]])
+    corners = np.round(np.array(place.outline) * size).astype(np.int32)
+    cv2.polylines(out, [corners], isClosed=True, color=_BOX_RGB, thickness=2, lineType=cv2.LINE_AA)
     return out
 
 

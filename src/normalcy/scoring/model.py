@@ -58,7 +58,10 @@ class TorchModel:
 
         clip_BTCHW = torch.from_numpy(np.stack(clips_TCHW)).to(self.device)
         # TF32 would round to 10 bits of mantissa: too coarse for scores that must not depend on their batch.
-        with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
+        with (
+            torch.inference_mode(),
+            torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False),
+        ):
             scores = self._method(self.spec.in_range(clip_BTCHW))
         score_BT, map_BTHW = scores.score_BT.cpu().numpy(), scores.map_BTHW.cpu().numpy()
         parts = {name: part_BT.cpu().numpy() for name, part_BT in scores.parts.items()}

@@ -31,8 +31,8 @@ class UsualPart(StrictConfig):
         >>> UsualPart(median=1.0, high=3.0, highest=3.5, frames=200).excess(7.0)
         3.0
         """
-        # A term that hardly ever differs from its median on normal video is measured by its own size.
-        reach = max(self.high - self.median, 1e-3 * abs(self.high), 1e-9)
+        # A term that is rarely anything on normal video is measured by what it is then, or else by its own size.
+        reach = max(self.high - self.median, 0.5 * (self.highest - self.median), 1e-3 * abs(self.high), 1e-9)
         return (value - self.median) / reach
 
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from normalcy.errors import UnreadableVideo
 from normalcy.video._scaler import upright_size
-from normalcy.video._sources import Source
 from normalcy.video._timeline import Timeline
 from normalcy.video.contract import DEFAULT_FPS, Decoded, ReadOptions, Tally, VideoInfo
+from normalcy.video.sources import Source
 
 MICROSECOND = Fraction(1, 1_000_000)
 

@@ -15,10 +15,10 @@ from av.video.stream import VideoStream
 
 from normalcy.errors import UnreadableVideo, VideoError
 from normalcy.video._scaler import upright_size
-from normalcy.video._sources import Source
 from normalcy.video._timeline import Timeline
 from normalcy.video._unreadable import is_timeout, timed_out, why_unreadable
 from normalcy.video.contract import DEFAULT_FPS, Decoded, ReadOptions, Tally, VideoInfo
+from normalcy.video.sources import Source
 from normalcy.video.urls import resolves_within, scheme_of
 
 logger = logging.getLogger(__name__)

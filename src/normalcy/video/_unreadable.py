@@ -5,7 +5,7 @@ from pathlib import Path
 import av.error
 
 from normalcy.errors import UnreadableVideo, VideoTimeout
-from normalcy.video._sources import Source
+from normalcy.video.sources import Source
 
 _URL_HINTS: tuple[tuple[type[av.error.FFmpegError], str], ...] = (
     (av.error.HTTPUnauthorizedError, "Check user and password in the URL."),

@@ -25,10 +25,10 @@ from normalcy.errors import (
 )
 from normalcy.video._pyav import PyAVBackend
 from normalcy.video._scaler import Scaler
-from normalcy.video._sources import Source, find_source
 from normalcy.video.contract import Backend, Decoded, ReadOptions, VideoInfo
 from normalcy.video.frame import Frame
 from normalcy.video.pictures import PictureBackend, list_pictures
+from normalcy.video.sources import Source, find_source
 from normalcy.video.urls import redact
 
 __all__ = ["ReadOptions", "VideoInfo", "VideoReader", "list_pictures", "open_video", "probe", "redact"]

@@ -1,42 +1,42 @@
 """Why a detector alarmed on a video: an explanation of each event, as a page and as data."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from itertools import islice
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from normalcy.datasets.base import LabelledVideo
-from normalcy.datasets.listing import find_videos
-from normalcy.errors import InputError, NormalcyError
+from normalcy.errors import InputError
 from normalcy.explain.attention.journey import AttentionJourney, journey
 from normalcy.explain.attention.watch import attentions_of, watch_attention
 from normalcy.explain.explained import ExplainedEvent, ExplainedVideo
-from normalcy.explain.nearest import nearest_frame
-from normalcy.explain.reasons import Box, place_of, read_parts, sentence
+from normalcy.explain.nearest import nearest_frame, widened
+from normalcy.explain.normal_frames import NormalFrame, normal_frames, normal_videos
+from normalcy.explain.reasons import Box, PartReading, Place, place_of, read_parts, sentence
 from normalcy.methods import method_definition
 from normalcy.methods.base import Method
 from normalcy.methods.scene_memory.method import SceneMemory
 from normalcy.progress import Progress
 from normalcy.report.case_pictures import picture_case
 from normalcy.report.cases import CasePick
+from normalcy.report.data import Case
 from normalcy.report.explanation import write_explanation_page
 from normalcy.run_folder import RunFolder, write_json
 from normalcy.scoring.bundle import Bundle
 from normalcy.scoring.model import TorchModel
 from normalcy.scoring.record import ScoredVideo
-from normalcy.scoring.types import Event, UInt8Array
+from normalcy.scoring.types import Clip, Event
 from normalcy.scoring.window import ClipWindow
 from normalcy.video.reader import ReadOptions, open_video
+from normalcy.video.sources import find_source
 from normalcy.workflows.memory import strangest_places
 from normalcy.workflows.score import score_video, scoring_options, video_stem
 
 MOST_EVENTS = 20
-_NORMAL_EVERY_SECONDS = 1.0
-_MOST_NORMAL = 400
-_HEIGHT_PX = 240
+_PLACES = 64
+WHOLE = Box(0.0, 0.0, 1.0, 1.0)
 
 
 def explain_video(
@@ -47,7 +47,7 @@ def explain_video(
     options: ReadOptions | None = None,
     progress: Progress | None = None,
 ) -> ExplainedVideo:
-    """Scores a video and explains its events.
+    """Scores a video and explains its events, the highest `MOST_EVENTS` where there are more.
 
     Args:
         bundle: What scores.
@@ -59,138 +59,153 @@ def explain_video(
     Raises:
         InputError: The video cannot be read, or is a stream.
     """
-    if not Path(source).exists():
-        raise InputError("is no file or folder that could be read twice", where=source)
+    found = find_source(source)
+    if found.kind not in ("file", "pictures"):
+        raise InputError(
+            "is read once and gone", where=found.name, hint="Record the event, and explain the file"
+        )
+    videos = normal_videos(normal) if normal else []
     options = options or ReadOptions()
     model = bundle.scoring_model()
     scored = score_video(bundle, model, source, options=options, name=video_stem(source), progress=progress)
     chosen = sorted(scored.events, key=lambda event: event.peak_score, reverse=True)[:MOST_EVENTS]
     chosen.sort(key=lambda event: event.start_index)
-    rate = options.fps or bundle.header.frames_per_second
-    examples = list(_normal_frames(normal, model, rate)) if normal and chosen else []
+    explainer = _Explainer(bundle, model, bundle.method().eval(), source, scored, options)
+    explainer.take_normal(videos if chosen else [])
     explained = []
     for number, event in enumerate(chosen):
         if progress:
             progress("explaining events", number, len(chosen))
-        explained.append(_explain(bundle, model, source, scored, event, examples, options))
+        explained.append(explainer.explain(event))
     if progress:
         progress("explaining events", len(chosen), len(chosen))
-    left_out = len(scored.events) - len(chosen)
-    seconds = float(scored.pts_seconds_T[-1] - scored.pts_seconds_T[0])
     return ExplainedVideo(
-        scored.name, seconds, bundle.header.method, explained, left_out, bundle.header.map_scale
+        name=scored.name,
+        seconds=float(scored.pts_seconds_T[-1] - scored.pts_seconds_T[0]),
+        method=bundle.header.method,
+        events=explained,
+        left_out=len(scored.events) - len(chosen),
+        map_range=bundle.header.map_scale,
     )
 
 
 def write_explanation(explained: ExplainedVideo, run: RunFolder) -> dict[str, Path]:
     """Writes `explanation.html` and `explanation.json`; returns them by name."""
     page, data = run.path / "explanation.html", run.path / "explanation.json"
+    record = {
+        "video": explained.name,
+        "method": explained.method,
+        "events": [each.record() for each in explained.events],
+        "left_out": explained.left_out,
+    }
     with run.claimed():
         write_explanation_page(page, explained)
-        write_json(
-            data,
-            {
-                "video": explained.name,
-                "method": explained.method,
-                "events": [each.record() for each in explained.events],
-                "left_out": explained.left_out,
-            },
-        )
+        write_json(data, record)
     return {"page": page, "explanation": data}
 
 
-def _explain(
-    bundle: Bundle,
-    model: TorchModel,
-    source: str,
-    scored: ScoredVideo,
-    event: Event,
-    examples: Sequence[tuple[str, float, UInt8Array]],
-    options: ReadOptions,
-) -> ExplainedEvent:
-    header = bundle.header
-    place = int(np.flatnonzero(scored.index_T == event.peak_index)[0])
-    video = LabelledVideo(
-        name=scored.name, split="test", path=Path(source), fps=options.fps or header.frames_per_second
-    )
-    pick = CasePick("alarm", scored.name, place, event.peak_seconds, event.peak_score)
-    case = picture_case(model, video, scored, pick, hop_frames=header.scoring.hop_frames)
-    found = place_of(case.map_HW)
-    box = found.box if found else None
-    parts = read_parts(case.parts, header.usual_parts)
-    definition = method_definition(header.method)
-    if definition.training == "classify":
-        words = _class_words(case.parts, header.model.get("normal_class", ""))
-    else:
-        leading = parts[0] if parts and parts[0].excess is not None else None
-        words = sentence(box, leading, words=definition.part_words)
-    return ExplainedEvent(
-        event,
-        words,
-        box,
-        parts,
-        case.image_HWC,
-        case.map_HW,
-        nearest_frame(case.image_HWC, box or Box(0, 0, 1, 1), examples),
-        _named_by_memory(bundle, source, event, options),
-        _attention(bundle.method(), source, event, options, header.frames_per_second),
-    )
+@dataclass
+class _Explainer:
+    """All that explaining the events of one video needs."""
+
+    bundle: Bundle
+    model: TorchModel
+    method: Method
+    source: str
+    scored: ScoredVideo
+    options: ReadOptions
+    examples: Sequence[NormalFrame] = ()
+
+    @property
+    def rate(self) -> float:
+        """Of folders of pictures."""
+        return self.options.fps or self.bundle.header.frames_per_second
+
+    def take_normal(self, videos: list[Path]) -> None:
+        """Reads frames of normal video to hold events against."""
+        if videos:
+            frames = normal_frames(videos, size_px=self.model.spec.size_px, picture_fps=self.rate)
+            self.examples = list(frames)
+
+    def explain(self, event: Event) -> ExplainedEvent:
+        """Explains the frame of the event with the highest raw score."""
+        at = self._highest(event)
+        seconds = float(self.scored.pts_seconds_T[at])
+        case = self._case(event, at)
+        place = place_of(case.map_HW)
+        box = place.box if place else WHOLE
+        parts = read_parts(case.parts, self.bundle.header.usual_parts, terms=self.method.score_terms)
+        return ExplainedEvent(
+            event=event,
+            sentence=self._sentence(case, place, parts),
+            place=place,
+            seconds=seconds,
+            parts=parts,
+            image_HWC=case.image_HWC,
+            map_HW=case.map_HW,
+            nearest=nearest_frame(case.image_HWC, box, self.examples),
+            nearest_look=self._nearest_look(seconds, box),
+            attention=self._attention(at),
+        )
+
+    def _highest(self, event: Event) -> int:
+        """Place of the frame whose raw score is highest: smoothing shows it late."""
+        inside_T = (self.scored.index_T >= event.start_index) & (self.scored.index_T <= event.end_index)
+        return int(np.where(inside_T, self.scored.raw_T, -np.inf).argmax())
+
+    def _case(self, event: Event, at: int) -> Case:
+        video = LabelledVideo(name=self.scored.name, split="test", path=Path(self.source), fps=self.rate)
+        seconds = float(self.scored.pts_seconds_T[at])
+        pick = CasePick("alarm", self.scored.name, at, seconds, event.peak_score)
+        hop = self.bundle.header.scoring.hop_frames
+        return picture_case(self.model, video, self.scored, pick, hop_frames=hop)
+
+    def _sentence(self, case: Case, place: Place | None, parts: Sequence[PartReading]) -> str:
+        definition = method_definition(self.bundle.header.method)
+        if definition.training == "classify":
+            return _class_words(case.parts, self.bundle.header.model["normal_class"])
+        leading = next((reading for reading in parts if reading.counts), None)
+        return sentence(place.box if place else None, leading, words=definition.part_words)
+
+    def _nearest_look(self, seconds: float, box: Box) -> tuple[str, float] | None:
+        """What a memory of looks names for the strangest place within the box."""
+        if not isinstance(self.method, SceneMemory) or "appearance" not in self.method.streams:
+            return None
+        around = widened(box)
+        places = strangest_places(
+            self.bundle, self.source, at_seconds=seconds, count=_PLACES, fps=self.options.fps
+        )
+        for each in places:
+            if around.left <= each.x <= around.right and around.top <= each.y <= around.bottom:
+                return each.video, each.seconds
+        return None
+
+    def _attention(self, at: int) -> list[AttentionJourney]:
+        """Of the clip that scores the frame, where the method scores clips and attends across time."""
+        if not attentions_of(self.method) or self.method.camera() is not None:
+            return []
+        clip = self._clip(at)
+        if clip is None:
+            return []
+        clip_BTCHW = self.method.clip.in_range(torch.from_numpy(clip.clip_TCHW[None]))
+        watched = watch_attention(self.method, clip_BTCHW)
+        return [journey(each) for each in watched if each.name.startswith(self.method.main_attention)]
+
+    def _clip(self, at: int) -> Clip | None:
+        """The first clip that ends at the frame or after it, as long as it holds the frame."""
+        spec, index = self.method.clip, int(self.scored.index_T[at])
+        start = float(self.scored.pts_seconds_T[max(0, at - spec.span_frames - 1)])
+        options = scoring_options(self.options, spec, frames_per_second=self.rate, preview=False)
+        window = ClipWindow(spec, hop_frames=1)
+        with open_video(self.source, replace(options, start_seconds=start)) as frames:
+            for frame in frames:
+                clip = window.push(frame)
+                if clip and frame.index >= index:
+                    return clip if any(stamp.index == index for stamp in clip.stamps) else None
+        return None
 
 
 def _class_words(parts: Mapping[str, float], normal_class: str) -> str:
     abnormal = {name: value for name, value in parts.items() if name != normal_class}
     name = max(abnormal, key=abnormal.__getitem__)
     return f"This looks like {name}, with a probability of {100 * abnormal[name]:.0f} %."
-
-
-def _named_by_memory(
-    bundle: Bundle, source: str, event: Event, options: ReadOptions
-) -> tuple[str, float] | None:
-    """The nearest normal look, of a method that remembers looks."""
-    method = bundle.method()
-    if not isinstance(method, SceneMemory) or "appearance" not in method.streams:
-        return None
-    try:
-        places = strangest_places(bundle, source, at_seconds=event.peak_seconds, count=1, fps=options.fps)
-    except NormalcyError:
-        return None
-    return (places[0].video, places[0].seconds) if places else None
-
-
-def _attention(
-    method: Method, source: str, event: Event, options: ReadOptions, rate: float
-) -> list[AttentionJourney]:
-    if not attentions_of(method) or method.camera() is not None:
-        return []
-    spec = method.clip
-    reading = scoring_options(options, spec, frames_per_second=rate, preview=False)
-    window, clip = ClipWindow(spec, hop_frames=1), None
-    lead = (spec.span_frames + 1) / rate
-    reading = replace(reading, start_seconds=max(0.0, event.peak_seconds - lead))
-    with open_video(source, reading) as frames:
-        for frame in frames:
-            clip = window.push(frame) or clip
-            if clip is not None and frame.index >= event.peak_index:
-                break
-    if clip is None:
-        return []
-    clip_BTCHW = spec.in_range(torch.from_numpy(clip.clip_TCHW[None]))
-    watched = watch_attention(method.eval(), clip_BTCHW)
-    return [journey(attended) for attended in watched if attended.name.startswith(method.main_attention)]
-
-
-def _normal_frames(folder: Path, model: TorchModel, rate: float) -> Iterator[tuple[str, float, UInt8Array]]:
-    """Frames of normal videos, about one a second, no more than a few hundred, as many of each video."""
-    videos = find_videos(folder)
-    if not videos:
-        raise InputError("holds no videos", where=folder)
-    most = max(1, _MOST_NORMAL // len(videos))
-    for path in videos:
-        options = ReadOptions(
-            size_px=model.spec.size_px, preview_height_px=_HEIGHT_PX, fps=rate if path.is_dir() else None
-        )
-        with open_video(path, options) as reader:
-            step = max(1, round(_NORMAL_EVERY_SECONDS * reader.info.fps))
-            for frame in islice(reader, 0, most * step, step):
-                image = frame.image_HWC if frame.preview_HWC is None else frame.preview_HWC
-                yield path.stem, frame.pts_seconds, image

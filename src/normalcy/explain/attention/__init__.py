@@ -5,5 +5,5 @@ statistics.py   what a pattern of attention is like, in five numbers
 focus.py        what each frame attends to
 enhancement.py  what attention does to the features, as a whole and place by place
 comparison.py   whether two sets of clips differ, with effect size and rank test
-pictures.py     matrices, strips and maps as pictures
+journey.py      all of that, of one clip
 """

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import stats
 
 from normalcy.evaluation.paired import holm
-from normalcy.explain.attention.statistics import AttentionStatistics
+from normalcy.explain.attention.statistics import AttentionStatistics, FloatArray
 
 LEAST_CLIPS = 5
 SIGNIFICANT = 0.05
@@ -59,7 +59,7 @@ def compare(first: Sequence[AttentionStatistics], second: Sequence[AttentionStat
     ]
 
 
-def cohens_d(first_N: np.ndarray, second_N: np.ndarray) -> float | None:
+def cohens_d(first_N: FloatArray, second_N: FloatArray) -> float | None:
     """Difference of the means in pooled standard deviations; None where nothing varies or one value is all there is.
 
     >>> cohens_d(np.array([1.0, 3.0]), np.array([3.0, 5.0])) == 2 / 2**0.5
@@ -73,13 +73,13 @@ def cohens_d(first_N: np.ndarray, second_N: np.ndarray) -> float | None:
     return float((second_N.mean() - first_N.mean()) / pooled) if pooled > 0 else None
 
 
-def _rank_p(first_N: np.ndarray, second_N: np.ndarray) -> float:
+def _rank_p(first_N: FloatArray, second_N: FloatArray) -> float:
     if np.ptp(np.concatenate([first_N, second_N])) == 0:
         return 1.0
     return float(stats.mannwhitneyu(first_N, second_N, alternative="two-sided").pvalue)
 
 
-def _compared(name: str, first_N: np.ndarray, second_N: np.ndarray, p: float | None) -> Compared:
+def _compared(name: str, first_N: FloatArray, second_N: FloatArray, p: float | None) -> Compared:
     higher = (second_N[:, None] > first_N[None]).mean() + 0.5 * (second_N[:, None] == first_N[None]).mean()
     effect = cohens_d(first_N, second_N)
     return Compared(
@@ -90,15 +90,15 @@ def _compared(name: str, first_N: np.ndarray, second_N: np.ndarray, p: float | N
         effect,
         float(higher),
         p,
-        _verdict(effect, p),
+        _verdict(effect, p, superiority=float(higher)),
     )
 
 
-def _verdict(effect: float | None, p: float | None) -> str:
+def _verdict(effect: float | None, p: float | None, *, superiority: float) -> str:
     if p is None:
         return f"too few clips to tell; {LEAST_CLIPS} of each are the least"
     if p >= SIGNIFICANT:
         return "no difference that chance would not make"
-    if effect is None or abs(effect) < LEAST_EFFECT:
+    if effect is not None and abs(effect) < LEAST_EFFECT:
         return "a difference, but too small to matter"
-    return "higher in the second" if effect > 0 else "lower in the second"
+    return "higher in the second" if superiority > 0.5 else "lower in the second"

@@ -59,9 +59,7 @@ def watch_attention(method: Method, clip_BTCHW: Tensor) -> list[Attended]:
     """
     attentions = attentions_of(method)
     if not attentions:
-        raise ConfigError(
-            f"{type(method).__name__} has no attention across time", hint="ocr-gan-video and cnn-lstm have"
-        )
+        raise ConfigError(f"{type(method).__name__} has no attention across time", hint="ocr-gan-video has")
     found: dict[str, Attended] = {}
     with torch.inference_mode(), _watched(attentions, found):
         method(clip_BTCHW)
@@ -95,13 +93,18 @@ def _attended(name: str, module: nn.Module, x: Tensor, out: Any) -> Attended:
         before, after = (to_grid(each, stride=module.grid_stride).float() for each in (x, out))
         grid = (before.shape[3], before.shape[4])
         return Attended(
-            name, weights_BAPTT.numpy(), before.flatten(3).numpy(), after.flatten(3).numpy(), grid
+            name, _array(weights_BAPTT), _array(before.flatten(3)), _array(after.flatten(3)), grid
         )
     after_BTD, weights_BATT = out
     return Attended(
         name,
-        weights_BATT.float()[:, :, None].numpy(),
-        x.float()[..., None].numpy(),
-        after_BTD.float()[..., None].numpy(),
+        _array(weights_BATT[:, :, None]),
+        _array(x[..., None]),
+        _array(after_BTD[..., None]),
         (1, 1),
     )
+
+
+def _array(x: Tensor) -> FloatArray:
+    found: FloatArray = x.detach().float().cpu().numpy()
+    return found

@@ -265,17 +265,23 @@ METHOD = MethodDefinition(
     part_words={
         "speed": "moves faster than is usual here",
         "velocity": "moves at a speed or in a direction that is unusual here",
-        "appearance": "looks like nothing that moved here before",
+        "appearance": "looks unlike what usually moves here",
         "residual": "moves its limbs in an unusual way",
         "shape": "has an unusual shape",
         "dwell": "stays longer than is usual here",
-        "stillness": "lies still where nothing did",
+        "stillness": "lies still where that is unusual",
         "objects": "is an unusual kind of object, or of an unusual size or speed",
     },
     presets={
         "full": _PRESET,
         "speed-appearance": replace(
             _PRESET, variant="speed and appearance alone", model={"streams": ("speed", "appearance")}
+        ),
+        # Patches of the flow a third further apart: chosen on the generated scene, where it costs .001 of AUC.
+        "fast": replace(
+            _PRESET,
+            variant="speed and appearance alone, coarser flow",
+            model={"streams": ("speed", "appearance"), "flow": {"patch_stride": 4}},
         ),
     },
 )

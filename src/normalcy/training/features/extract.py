@@ -86,6 +86,6 @@ class _Sees:
     def _batch(self, image_BHW3: UInt8Array) -> npt.NDArray[np.float16]:
         assert self._ready is not None
         image_B3HW = torch.from_numpy(image_BHW3).to(self.device).permute(0, 3, 1, 2)
-        with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
+        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
             features_BD = self._ready(image_B3HW.to(_PRECISION) / 255)
         return np.asarray(features_BD.cpu().numpy(), np.float16)

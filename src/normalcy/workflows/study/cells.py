@@ -1,14 +1,13 @@
 """A row at a seed, and the folder that keeps what it came to.
 
-A folder is named by a digest of everything its figures depend on, so that rows of the same settings share it, and a
-study that is made again finds it.
+A folder is named by a digest of settings, videos and version, so that rows of the same settings share it, and a study
+that is made again finds it. The code is not in it: who changes a method needs another folder.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -57,13 +56,15 @@ class Cell:
         """Its run folder."""
         return self.folder / "run"
 
-    @cached_property
+    @property
     def settings(self) -> Path:
-        """File of all settings, for the process that makes it."""
-        path = self.folder / "settings.yaml"
+        """All settings, for the process that makes it."""
+        return self.folder / "settings.yaml"
+
+    def prepare(self) -> None:
+        """Writes what that process reads."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_text(path, to_yaml(self.config))
-        return path
+        write_text(self.settings, to_yaml(self.config))
 
     def read(self) -> dict[str, Any] | None:
         """What it came to; None where it is not made, or only in part."""
@@ -100,7 +101,7 @@ def dataset_content(data: Mapping[str, Any], *, fold: int) -> list[Any]:
 
 
 def cell_digest(config: FitConfig, content: Any) -> str:
-    """Of all that figures depend on: settings but paths, videos, and the version."""
+    """Of settings but paths, videos, and the version."""
     settings = config.model_dump(mode="json", exclude={"data": {"root", "cache", "features"}, "model": True})
     settings["training"] = {
         name: value for name, value in settings["training"].items() if name not in FREE_TRAINING

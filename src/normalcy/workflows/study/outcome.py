@@ -7,6 +7,7 @@ from typing import Any
 from normalcy.environment import hardware, versions
 from normalcy.evaluation.paired import Difference, holm, paired_difference
 from normalcy.evaluation.results import Spread, spread
+from normalcy.methods.base import Without
 from normalcy.workflows.study.cells import Cell
 from normalcy.workflows.study.plan import StudyPlan
 from normalcy.workflows.study.runner import Failure
@@ -65,7 +66,9 @@ def outcome_of(
         "rows": rows,
         "command": command,
         "versions": latest["versions"] if latest else versions(),
-        "hardware": latest["hardware"] if latest else hardware(),
+        # Cells may have been made on several machines.
+        "hardware": "; ".join(dict.fromkeys(run["hardware"] for runs in made.values() for run in runs))
+        or hardware(),
     }
 
 
@@ -91,7 +94,7 @@ def _plain_spread(value: Spread) -> dict[str, float | None]:
 
 def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        name: {"without": value.entry} if hasattr(value, "entry") else value
+        name: {"without": value.entry} if isinstance(value, Without) else value
         for name, value in settings.items()
     }
 
@@ -105,7 +108,7 @@ def _main_metric(rows: Mapping[str, Mapping[str, Any]]) -> str:
 
 def _differences(
     rows: Mapping[str, Mapping[str, Any]], baseline: str, metric: str
-) -> dict[str, dict[str, float]]:
+) -> dict[str, dict[str, float | None]]:
     """Of each row but the baseline, with p adjusted for how many rows are compared."""
     found: dict[str, Difference] = {}
     known = _by_seed(rows[baseline], metric)
@@ -115,11 +118,10 @@ def _differences(
         difference = paired_difference([own[seed] for seed in shared], [known[seed] for seed in shared])
         if row != baseline and difference is not None:
             found[row] = difference
-    adjusted = holm([difference.p for difference in found.values()])
-    return {
-        row: {**difference._asdict(), "p_holm": p}
-        for (row, difference), p in zip(found.items(), adjusted, strict=True)
-    }
+    tested = [row for row, difference in found.items() if difference.p is not None]
+    p_of = {row: found[row].p or 0.0 for row in tested}
+    adjusted = dict(zip(tested, holm(list(p_of.values())), strict=True))
+    return {row: {**difference._asdict(), "p_holm": adjusted.get(row)} for row, difference in found.items()}
 
 
 def _by_seed(row: Mapping[str, Any], metric: str) -> dict[int, float]:

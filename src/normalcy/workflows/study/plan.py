@@ -12,6 +12,7 @@ from normalcy.training.config import FitConfig, resolve_config
 
 StudyKind = Literal["ablation", "frames"]
 WHOLE = "whole method"
+_BOTH = ", "
 
 
 @dataclass(frozen=True)
@@ -106,14 +107,24 @@ def ablation(
     bare = StudyPlan("ablation", method, data, {WHOLE: {}}, WHOLE, tuple(seeds), preset, tuple(overrides))
     whole = bare.config(WHOLE, 0)
     known = {name: settings for name, settings in known.items() if _changes_something(whole, settings)}
+    known = _merged(bare, known)
     asked = {name: _row_named(name, known, method) for name in only}
     chosen = {name: settings for name, settings in known.items() if not only or name in asked.values()}
     return replace(bare, rows={WHOLE: {}, **chosen})
 
 
+def _merged(plan: StudyPlan, rows: Mapping[str, Settings]) -> dict[str, Settings]:
+    """Rows that come to the same settings as one, under both names."""
+    plan = replace(plan, rows=rows)
+    names: dict[str, list[str]] = {}
+    for row in rows:
+        names.setdefault(plan.config(row, 0).model_dump_json(), []).append(row)
+    return {_BOTH.join(same): rows[same[0]] for same in names.values()}
+
+
 def _row_named(name: str, known: Mapping[str, Settings], method: str) -> str:
-    for row in (name, f"without {name}"):
-        if row in known:
+    for row in known:
+        if {name, f"without {name}"} & set(row.split(_BOTH)):
             return row
     parts = ", ".join(row.removeprefix("without ") for row in known)
     raise ConfigError(f"{method} has no part {name!r}", hint=f"Its parts: {parts}")

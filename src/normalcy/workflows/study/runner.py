@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from normalcy.progress import Progress
 from normalcy.workflows.study.cells import Cell
 
+_PATIENCE_SECONDS = 20.0
 _SAID = 400  # characters of a dead process's last words
 
 
@@ -69,7 +70,7 @@ def make_cells(
                     on_made(made[future], failure)
                 if progress:
                     progress("making cells", number, total)
-        except KeyboardInterrupt:
+        except BaseException:
             stop.set()
             pool.shutdown(cancel_futures=True)
             raise
@@ -79,6 +80,14 @@ def make_cells(
 def _make(cell: Cell, *, jobs: int, until: float, stop: threading.Event) -> Failure | None:
     if time.monotonic() >= until:
         return None
+    try:
+        return _made_by_process(cell, jobs=jobs, stop=stop)
+    except OSError as error:
+        return Failure(cell, f"{type(error).__name__}: {error}")
+
+
+def _made_by_process(cell: Cell, *, jobs: int, stop: threading.Event) -> Failure | None:
+    cell.prepare()
     words = [sys.executable, "-m", cell.module]
     words += [str(cell.settings), str(cell.run), str(cell.outcome), *cell.more]
     with cell.log.open("w", encoding="utf-8") as log:
@@ -89,12 +98,22 @@ def _make(cell: Cell, *, jobs: int, until: float, stop: threading.Event) -> Fail
                 break
             except subprocess.TimeoutExpired:
                 if stop.is_set():
-                    process.send_signal(signal.SIGINT)
-                    process.wait()
+                    _end(process)
                     return Failure(cell, "interrupted")
     if code == 0 and cell.read() is not None:
         return None
     return Failure(cell, _last_words(cell, code))
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """As Ctrl-C would, which leaves a fit that can be gone on with; less kindly where that does not help."""
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        process.send_signal(ending)
+        try:
+            process.wait(timeout=_PATIENCE_SECONDS)
+            return
+        except subprocess.TimeoutExpired:
+            continue
 
 
 def _environment(jobs: int) -> dict[str, str]:

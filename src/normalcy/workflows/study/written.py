@@ -1,6 +1,6 @@
 """A study written down: JSON, a table in Markdown, and a picture."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,9 @@ def _note(outcome: Mapping[str, Any]) -> str:
         f"Differences are to `{outcome['baseline']}` at the same seeds, with interval and p of a paired t-test; "
         "p is adjusted for the number of rows (Holm)."
     )
+    every = dict.fromkeys(name for row in outcome["rows"].values() for name in row["parts"])
+    if len(every) > _PARTS_SHOWN:
+        note += f" The JSON file also holds {', '.join(list(every)[_PARTS_SHOWN:])} alone."
     failures = [
         f"- {name}, seed {failure['seed']}: {failure['why']}"
         for name, row in outcome["rows"].items()
@@ -78,10 +81,16 @@ def _parts(outcome: Mapping[str, Any]) -> list[str]:
     return list(names)[:_PARTS_SHOWN]
 
 
-def _difference(found: Mapping[str, float] | None) -> list[str]:
+def _difference(found: Mapping[str, Any] | None) -> list[str]:
     if found is None:
         return ["", "", ""]
-    return [f"{found['mean']:+.3f}", f"{found['low']:+.3f} to {found['high']:+.3f}", f"{found['p_holm']:.3f}"]
+    if found["p"] is None:
+        return [f"{found['mean']:+.3f}", "the same at every seed", "-"]
+    return [f"{found['mean']:+.3f}", f"{found['low']:+.3f} to {found['high']:+.3f}", _p(found["p_holm"])]
+
+
+def _p(value: float) -> str:
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _mean(found: Mapping[str, float | None] | None, digits: int = 3) -> str:
@@ -142,7 +151,9 @@ def study_picture(outcome: Mapping[str, Any]) -> str:
     )
 
 
-def _marks(found: Mapping[str, float | None] | None, own: list[float], *, x: Any, y: float) -> list[str]:
+def _marks(
+    found: Mapping[str, float | None] | None, own: list[float], *, x: Callable[[float], float], y: float
+) -> list[str]:
     marks = [svg.element("circle", cx=x(value), cy=y, r=4, class_="seed") for value in own]
     if found and found["mean"] is not None:
         reach = found["sd"] or 0.0
