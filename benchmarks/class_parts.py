@@ -223,7 +223,10 @@ def _mean_run(runs: Sequence[Mapping[str, Any]], fold: int) -> dict[str, Any]:
     """What the mean of the probabilities of all runs of a fold comes to."""
     own = [run for run in runs if run["fold"] == fold]
     known = {name: own[0][name] for name in ("classes", "normal", "targets")}
-    assert all(run["targets"] == known["targets"] for run in own), "the same videos in the same order"
+    if any(run["targets"] != known["targets"] for run in own):
+        raise SystemExit(
+            f"fold {fold} holds other videos in one of the files: were folds dealt out differently?"
+        )
     p_NK = np.mean([run["probabilities"] for run in own], axis=0)
     found = class_metrics(p_NK, np.array(known["targets"]), known["classes"], normal=known["normal"])
     judged = {
@@ -238,8 +241,12 @@ def _merge(options: argparse.Namespace, done: dict[str, Any]) -> None:
     """Takes in the backbones of other files, and adds what all of them together come to."""
     for path in options.merge:
         done["backbones"] |= json.loads(path.read_text())["backbones"]
+    if options.top not in done["backbones"]:
+        raise SystemExit(f"--top {options.top} is none of {', '.join(done['backbones'])}")
     single = {name: each for name, each in done["backbones"].items() if " and " not in name}
     rows = {name: row for name, each in single.items() if (row := _last_row(each))}
+    if len(set(rows.values())) > 1:
+        raise SystemExit(f"the backbones were measured to different rows: {rows}")
     if len(rows) > 1:
         runs = [run for name, row in rows.items() for run in single[name]["rows"][row]["runs"]]
         together = {

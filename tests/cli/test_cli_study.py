@@ -186,3 +186,50 @@ def test_scenes_that_make_no_transfer(normalcy, scenes, said):
     outcome = normalcy("study", "transfer", "stae", *scenes)
     assert outcome.code == 2
     assert said in outcome.error
+
+
+def test_attention_of_normal_and_abnormal_clips(normalcy, scene, cache, tmp_path):
+    sets = [
+        "model.size_px=[16,24]",
+        "model.clip_len_frames=6",
+        "model.widths=[8,8]",
+        "model.grid_strides=[2,1]",
+        "model.predict_frames=1",
+        "model.visible_every=2",
+        "training.epochs=1",
+        "training.clips_per_epoch=8",
+        "training.precision=float32",
+        f"data.cache={cache}",
+    ]
+    place = ["--data", "folder", "--root", scene]
+    fitted = normalcy(
+        "fit", "ocr-gan-video", *place, "--out", tmp_path / "run", *(w for s in sets for w in ("--set", s))
+    )
+    assert fitted.code == 0, fitted.err
+    found = normalcy("study", "attention", tmp_path / "run", *place, "--out", tmp_path / "out", "--json")
+    assert found.code == 0, found.err
+    outcome = json.loads(found.out)
+    # Two videos of 40 frames, six clips each; frames 15 to 24 of each are abnormal: clips 2, 3 and 4.
+    assert outcome["clips"] == {"normal": 6, "abnormal": 6}
+    assert list(outcome["attention"]) == [
+        "generator.unet.mix_down.1.attention.0",
+        "generator.unet.mix_down.1.attention.1",
+    ]
+    for each in outcome["attention"].values():
+        assert [row["name"] for row in each["statistics"]] == [
+            "self_attention",
+            "local",
+            "long_range",
+            "entropy",
+            "consistency",
+        ]
+        assert all(row["p"] is not None for row in each["statistics"])
+        assert 0 <= each["attention_score_auc"] <= 1
+    table = (tmp_path / "out" / "ocr-gan-video-attention-folder.md").read_text()
+    assert "6 normal and 6 abnormal clips" in table
+
+
+def test_a_method_without_attention_has_none_to_compare(normalcy, stae_run, scene, tmp_path):
+    found = normalcy("study", "attention", stae_run, "--data", "folder", "--root", scene, "--out", tmp_path)
+    assert found.code == 2
+    assert "has no attention across the frames" in found.error

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from normalcy.cli.console import plural, progress_bar, say, say_text, show_result
-from normalcy.cli.options import AsJson, DataName, DataRoot
+from normalcy.cli.options import AsJson, BundlePath, DataName, DataRoot
 from normalcy.errors import ConfigError, TrainingError
 
 if TYPE_CHECKING:
@@ -143,6 +143,34 @@ def transfer(
         say_text(transfer_table(outcome))
     show_result(outcome, files=files, as_json=as_json)
     _end(len(failures), as_json=as_json)
+
+
+@app.command("attention")
+def attention(
+    context: typer.Context,
+    bundle_path: BundlePath,
+    data: DataName,
+    root: DataRoot,
+    out: Out = STUDIES,
+    as_json: AsJson = False,
+) -> None:
+    """Does attention across time differ between normal and abnormal clips? With effect sizes and a rank test."""
+    from normalcy.datasets import open_dataset
+    from normalcy.environment import command_line
+    from normalcy.scoring.bundle import Bundle
+    from normalcy.workflows.study.attention import attention_table, study_attention, write_attention
+
+    with progress_bar() as progress:
+        outcome = study_attention(
+            Bundle.load(bundle_path),
+            open_dataset(data, root),
+            command=command_line(context.find_root().obj),
+            progress=progress,
+        )
+    files = write_attention(out, outcome)
+    if not as_json:
+        say_text(attention_table(outcome))
+    show_result(outcome, files=files, as_json=as_json)
 
 
 def _scene(text: str) -> "Scene":

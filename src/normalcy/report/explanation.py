@@ -3,12 +3,10 @@
 Letters: H height, W width, T frames, R rows and C columns of places.
 """
 
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import cv2
-import jinja2
 import numpy as np
 import numpy.typing as npt
 
@@ -17,6 +15,7 @@ from normalcy.explain.explained import ExplainedEvent, ExplainedVideo
 from normalcy.explain.heatmap import as_rgb, colourise, overlay
 from normalcy.explain.nearest import widened
 from normalcy.explain.reasons import Box, PartReading, Place
+from normalcy.report.page import page_template, page_text
 from normalcy.report.pictures import jpeg_uri, ramp_uri
 from normalcy.report.words import compact, duration
 from normalcy.run_folder import write_text, writing_to
@@ -44,12 +43,12 @@ def write_explanation_page(path: Path, explained: ExplainedVideo) -> None:
 def explanation_page(explained: ExplainedVideo) -> str:
     """The page as HTML, with all pictures in it."""
     events = [_event(number, each, explained) for number, each in enumerate(explained.events, start=1)]
-    return _template().render(
+    return page_template("explanation.html.j2").render(
         explained=explained,
         length=duration(explained.seconds),
         events=events,
         ramp=ramp_uri(),
-        style=_text("style.css"),
+        style=page_text("style.css"),
     )
 
 
@@ -168,14 +167,3 @@ def _cropped(image_HWC: UInt8Array, box: Box) -> UInt8Array:
 def _clock(seconds: float) -> str:
     minutes, rest = divmod(max(0.0, seconds), 60)
     return f"{int(minutes)}:{rest:04.1f}"
-
-
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(_text("explanation.html.j2"))
-
-
-def _text(name: str) -> str:
-    return resources.files("normalcy.report").joinpath(name).read_text(encoding="utf-8")

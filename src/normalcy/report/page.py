@@ -33,7 +33,7 @@ def write_report(path: Path, data: ReportData) -> None:
 
 def render_report(data: ReportData) -> str:
     """The report as HTML; the same data gives the same text."""
-    return _template().render(data=data, **_head(data), **_body(data), **_assets())
+    return page_template("template.html.j2").render(data=data, **_head(data), **_body(data), **_assets())
 
 
 def _head(data: ReportData) -> dict[str, Any]:
@@ -68,9 +68,9 @@ def _body(data: ReportData) -> dict[str, Any]:
 
 
 def _assets() -> dict[str, str]:
-    script = _text("script.js")
+    script = page_text("script.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return {"style": _text("style.css"), "script": script, "script_hash": f"sha256-{digest}"}
+    return {"style": page_text("style.css"), "script": script, "script_hash": f"sha256-{digest}"}
 
 
 def _sections(data: ReportData) -> list[tuple[str, str]]:
@@ -95,17 +95,19 @@ def _why_no_roc(data: ReportData) -> str:
     return "The labelled frames are all of one kind; a ROC curve needs normal and abnormal ones."
 
 
-def _template() -> jinja2.Template:
+def page_template(name: str) -> jinja2.Template:
+    """A template whose every value is escaped, and in which nothing may be missing."""
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"number": number, "duration": duration, "percent": _css_percent}
-    return environment.from_string(_text("template.html.j2"))
+    return environment.from_string(page_text(name))
 
 
 def _css_percent(share: float) -> str:
     return f"{100 * min(max(share, 0.0), 1.0):.1f}%"
 
 
-def _text(name: str) -> str:
+def page_text(name: str) -> str:
+    """A file of the report's templates."""
     return resources.files("normalcy.report").joinpath(name).read_text(encoding="utf-8")
