@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -59,6 +60,7 @@ WHOLE = "+ augmented views"
 IN_ALL_VIEWS = "the same, augmented views at test too"
 COLD = "the same, without temperature"
 TOGETHER = "the same, mean of the seeds"
+HALF, QUARTER = "half of the clips", "a quarter of the clips"
 TEMPORAL = "+ changes in time"
 READS = "changes"
 FOLDS = 5
@@ -139,7 +141,12 @@ def main() -> None:
 
 
 def _seeds(options: argparse.Namespace, name: str) -> list[int]:
-    return [0] if name in FLOORS else list(options.seeds)
+    return [0] if name in FLOORS and _share(name) == 1 else list(options.seeds)
+
+
+def _share(name: str) -> float:
+    """Of the videos that a row learns from."""
+    return next((share for words, share in SHARES.items() if name.endswith(words)), 1.0)
 
 
 def _has(backbone: Mapping[str, Any], name: str, fold: int, seed: int, *, digest: str) -> bool:
@@ -182,7 +189,7 @@ def _runs(options: argparse.Namespace, name: str, fold: int, seed: int) -> dict[
     test = see_all(store, [(video, shown) for video in dataset.class_videos("test")], classes=dataset.classes)
     started = time.perf_counter()
     if name in FLOORS:
-        found = {name: _floor(footage, test, FLOORS[name])}
+        found = {name: _floor(footage, test, FLOORS[name], share=_share(name), seed=seed)}
     else:
         with tempfile.TemporaryDirectory() as folder:
             train_classes(method, footage, config, run=RunFolder(Path(folder)), resume=False)
@@ -262,8 +269,17 @@ def _merge(options: argparse.Namespace, done: dict[str, Any]) -> None:
             "command": command,
             **about,
         }
+    for each in done["backbones"].values():
+        each["rows"] = {name: _slim(name, row) for name, row in each["rows"].items()}
     _write_result(options, done)
     print(tables(done))
+
+
+def _slim(name: str, row: dict[str, Any]) -> dict[str, Any]:
+    """A row without each video's probabilities, unless they are what is averaged."""
+    if name in (IN_ALL_VIEWS, TOGETHER):
+        return row
+    return row | {"runs": [run | {"probabilities": [], "targets": []} for run in row["runs"]]}
 
 
 def _judged(p_NK: np.ndarray, test: Sequence[SeenVideo], dataset: KnowsClasses) -> dict[str, Any]:
@@ -279,8 +295,13 @@ def _judged(p_NK: np.ndarray, test: Sequence[SeenVideo], dataset: KnowsClasses) 
     }
 
 
-def _floor(footage: LabelledFootage, test: Sequence[SeenVideo], means: Means) -> np.ndarray:
+def _floor(
+    footage: LabelledFootage, test: Sequence[SeenVideo], means: Means, *, share: float, seed: int
+) -> np.ndarray:
     known = [*footage.fitted, *footage.held_out]
+    if share < 1:
+        targets = [each.target for each in known]
+        known, _ = train_test_split(known, train_size=share, stratify=targets, random_state=seed)
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=2000))
     model.fit(np.stack([means(_features(each)) for each in known]), [each.target for each in known])
     return model.predict_proba(np.stack([means(_features(each)) for each in test]))
@@ -298,7 +319,14 @@ def _mean_change(features_TD: np.ndarray) -> np.ndarray:
     return np.abs(np.diff(features_TD, axis=0)).mean(axis=0)
 
 
-FLOORS: Mapping[str, Means] = {FLOOR: _mean, CHANGES_FLOOR: _mean_change}
+FLOORS: Mapping[str, Means] = {
+    FLOOR: _mean,
+    CHANGES_FLOOR: _mean_change,
+    f"{CHANGES_FLOOR}, {HALF}": _mean_change,
+    f"{CHANGES_FLOOR}, {QUARTER}": _mean_change,
+}
+SHARES = {HALF: 0.5, QUARTER: 0.25}
+"""Of the videos that are learned from, drawn anew with every seed: how accuracy goes with footage."""
 
 
 def _config(options: argparse.Namespace, settings: Mapping[str, Any], *, fold: int, seed: int) -> FitConfig:

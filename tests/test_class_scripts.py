@@ -32,6 +32,8 @@ def test_parts_over_folds_and_seeds(script, tmp_path):
     assert runs == {
         "mean of the features, logistic regression": 2,
         "mean of their changes, logistic regression": 2,
+        "mean of their changes, logistic regression, half of the clips": 2,
+        "mean of their changes, logistic regression, a quarter of the clips": 2,
         "+ augmented views": 4,
         "the same, augmented views at test too": 4,
         "the same, without temperature": 4,

@@ -31,8 +31,8 @@ class ClassRun(_Record):
         confusion: Videos of each class (row) by what they were taken for.
         classes: Their names.
         normal: Place of the normal one.
-        targets: Place of the class of each test video.
-        probabilities: Of each test video, of each class, to four places.
+        targets: Place of the class of each test video; empty where only figures were kept.
+        probabilities: Of each test video, of each class, to four places; likewise.
     """
 
     fold: int
@@ -42,8 +42,8 @@ class ClassRun(_Record):
     confusion: list[list[int]]
     classes: list[str]
     normal: int
-    targets: list[int]
-    probabilities: list[list[float]]
+    targets: list[int] = []
+    probabilities: list[list[float]] = []
 
 
 class ClassRow(_Record):
