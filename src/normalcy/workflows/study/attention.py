@@ -23,11 +23,11 @@ from normalcy.explain.attention.statistics import AttentionStatistics, statistic
 from normalcy.explain.attention.watch import Attended, attentions_of, watch_attention
 from normalcy.methods.base import Method
 from normalcy.progress import Progress
-from normalcy.run_folder import write_json, write_text, writing_to
 from normalcy.scoring.bundle import Bundle
 from normalcy.scoring.types import Clip
 from normalcy.scoring.window import ClipWindow
 from normalcy.video.reader import open_video
+from normalcy.workflows.study.files import write_outcome
 
 _BATCH = 8
 
@@ -141,13 +141,8 @@ def _labelled_batches(
 
 def write_attention(folder: Path, outcome: Mapping[str, Any]) -> dict[str, Path]:
     """Writes `<method>-attention-<data>.json` and `.md`; returns them by name."""
-    stem = folder / f"{outcome['method']}-attention-{outcome['dataset']}"
-    files = {name: stem.with_name(f"{stem.name}.{name}") for name in ("json", "md")}
-    with writing_to(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(files["json"], outcome)
-        write_text(files["md"], attention_table(outcome))
-    return files
+    stem = f"{outcome['method']}-attention-{outcome['dataset']}"
+    return write_outcome(folder, stem, outcome, texts={"md": attention_table(outcome)})
 
 
 def attention_table(outcome: Mapping[str, Any]) -> str:

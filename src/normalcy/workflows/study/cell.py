@@ -9,11 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from normalcy.allocator import keep_freed_memory
 from normalcy.config import read_yaml
 from normalcy.datasets import open_dataset
 from normalcy.environment import hardware, versions
-from normalcy.errors import NormalcyError
 from normalcy.evaluation.class_run import at_its_fold, judge_classes, tells_classes
 from normalcy.evaluation.run import evaluate
 from normalcy.run_folder import RunFolder, write_json
@@ -21,6 +19,7 @@ from normalcy.scoring.bundle import Bundle
 from normalcy.training.config import FitConfig, resolve_config
 from normalcy.training.fit import fit
 from normalcy.workflows.judge import settings_sha256
+from normalcy.workflows.study.files import exit_code_of
 
 
 def make_cell(settings: Path, run: RunFolder, outcome: Path) -> dict[str, Any]:
@@ -74,13 +73,7 @@ def _judged(bundle: Bundle, config: FitConfig) -> dict[str, Any]:
 def main(arguments: Sequence[str]) -> int:
     """Makes the cell; returns the exit code."""
     settings, run, outcome = map(Path, arguments)
-    keep_freed_memory()
-    try:
-        make_cell(settings, RunFolder(run), outcome)
-    except NormalcyError as error:
-        sys.stderr.write(f"{error}\n")
-        return error.exit_code
-    return 0
+    return exit_code_of(lambda: make_cell(settings, RunFolder(run), outcome))
 
 
 if __name__ == "__main__":

@@ -9,17 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from normalcy.allocator import keep_freed_memory
 from normalcy.config import build_config, read_yaml
 from normalcy.datasets import open_dataset
 from normalcy.environment import hardware, versions
-from normalcy.errors import NormalcyError
 from normalcy.evaluation.run import evaluate
 from normalcy.run_folder import RunFolder, write_json
 from normalcy.scoring.bundle import Bundle
 from normalcy.training.config import DataConfig, FitConfig, resolve_config
 from normalcy.training.fit import fit
 from normalcy.training.recalibrate import recalibrated
+from normalcy.workflows.study.files import exit_code_of
 from normalcy.workflows.study.transfer import WAYS
 
 
@@ -89,14 +88,8 @@ def main(arguments: Sequence[str]) -> int:
     """Makes the cell; returns the exit code."""
     *paths, source = arguments
     settings, run, outcome, targets = map(Path, paths)
-    keep_freed_memory()
-    try:
-        known = json.loads(targets.read_text(encoding="utf-8"))
-        make_transfer_cell(settings, RunFolder(run), outcome, known, source)
-    except NormalcyError as error:
-        sys.stderr.write(f"{error}\n")
-        return error.exit_code
-    return 0
+    known = json.loads(targets.read_text(encoding="utf-8"))
+    return exit_code_of(lambda: make_transfer_cell(settings, RunFolder(run), outcome, known, source))
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ from typing import Any
 
 from normalcy.evaluation.results import Spread, spread
 from normalcy.evaluation.tables import cell, markdown_table
-from normalcy.run_folder import write_json, write_text, writing_to
 from normalcy.workflows.study.cells import Cell
+from normalcy.workflows.study.files import write_outcome
 from normalcy.workflows.study.runner import Failure
 from normalcy.workflows.study.transfer import WAYS, TransferPlan
 
@@ -65,13 +65,8 @@ def _ways(made: Sequence[Mapping[str, Any]], source: str, target: str) -> dict[s
 
 def write_transfer(folder: Path, outcome: Mapping[str, Any]) -> dict[str, Path]:
     """Writes `<method>-transfer.json` and `.md`; returns them by name."""
-    stem = folder / f"{outcome['method']}-transfer"
-    files = {name: stem.with_name(f"{stem.name}.{name}") for name in ("json", "md")}
-    with writing_to(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(files["json"], outcome)
-        write_text(files["md"], transfer_table(outcome))
-    return files
+    texts = {"md": transfer_table(outcome)}
+    return write_outcome(folder, f"{outcome['method']}-transfer", outcome, texts=texts)
 
 
 def transfer_table(outcome: Mapping[str, Any]) -> str:

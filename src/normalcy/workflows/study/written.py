@@ -7,10 +7,11 @@ from typing import Any
 from normalcy.evaluation.results import Spread
 from normalcy.evaluation.tables import cell, markdown_table
 from normalcy.report import svg
-from normalcy.run_folder import write_json, write_text, writing_to
+from normalcy.workflows.study.files import write_outcome
 
 _PARTS_SHOWN = 6
-_ROW_PX, _TOP_PX, _LEFT_PX, _WIDTH_PX = 26, 14, 230, 720
+_ROW_PX, _TOP_PX, _LEFT_PX, _WIDTH_PX, _AXIS_PX = 26, 14, 290, 760, 40
+_TICKS = 6
 _STYLE = (
     "text{font:12px system-ui,sans-serif;fill:#222}.axis{stroke:#999}.rule{stroke:#ddd}.seed{fill:#2563eb;opacity:.45}"
     ".mean{fill:#1e3a8a}.reach{stroke:#1e3a8a;stroke-width:2}.base{stroke:#b45309;stroke-dasharray:4 3}"
@@ -21,14 +22,9 @@ _STYLE = (
 
 def write_study(folder: Path, outcome: Mapping[str, Any]) -> dict[str, Path]:
     """Writes `<method>-<study>-<dataset>.json`, `.md` and `.svg`; returns them by name."""
-    stem = folder / f"{outcome['method']}-{outcome['study']}-{outcome['dataset']}"
-    files = {name: stem.with_name(f"{stem.name}.{name}") for name in ("json", "md", "svg")}
-    with writing_to(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(files["json"], outcome)
-        write_text(files["md"], study_table(outcome))
-        write_text(files["svg"], study_picture(outcome))
-    return files
+    stem = f"{outcome['method']}-{outcome['study']}-{outcome['dataset']}"
+    texts = {"md": study_table(outcome), "svg": study_picture(outcome)}
+    return write_outcome(folder, stem, outcome, texts=texts)
 
 
 def study_table(outcome: Mapping[str, Any]) -> str:
@@ -112,43 +108,44 @@ def _seeds(row: Mapping[str, Any]) -> str:
 
 def study_picture(outcome: Mapping[str, Any]) -> str:
     """Rows below each other: a dot for each seed, a bar from the mean by a standard deviation either way."""
-    metric = outcome["metric"]
+    metric, rows = outcome["metric"], outcome["rows"]
     values = {
         name: [run["metrics"][metric] for run in row["runs"] if run["metrics"].get(metric) is not None]
-        for name, row in outcome["rows"].items()
+        for name, row in rows.items()
     }
-    every = [value for own in values.values() for value in own]
-    low, high = _ends(every)
-    height = _TOP_PX + _ROW_PX * len(values) + 40
+    low, high = _ends([value for own in values.values() for value in own])
+    bottom = _TOP_PX + _ROW_PX * len(values)
 
     def x(value: float) -> float:
         return _LEFT_PX + (value - low) / (high - low) * (_WIDTH_PX - _LEFT_PX - 16)
 
-    drawn = [svg.element("style", _STYLE)]
-    bottom = _TOP_PX + _ROW_PX * len(values)
-    for step in range(6):
-        at = low + (high - low) * step / 5
-        drawn.append(svg.path([(x(at), _TOP_PX), (x(at), bottom)], class_="rule"))
-        drawn.append(svg.text(f"{at:.2f}", x=x(at), y=bottom + 16, text_anchor="middle"))
-    drawn.append(
-        svg.text(metric.replace("_", " "), x=x((low + high) / 2), y=bottom + 34, text_anchor="middle")
-    )
-    whole = outcome["rows"][outcome["baseline"]]["metrics"].get(metric)
-    if whole:
+    drawn = [svg.element("style", _STYLE), *_axis(metric, low, high, x=x, bottom=bottom)]
+    if whole := rows[outcome["baseline"]]["metrics"].get(metric):
         drawn.append(svg.path([(x(whole["mean"]), _TOP_PX), (x(whole["mean"]), bottom)], class_="base"))
     for number, (name, own) in enumerate(values.items()):
         y = _TOP_PX + _ROW_PX * (number + 0.5)
         drawn.append(svg.text(name, x=_LEFT_PX - 10, y=y + 4, text_anchor="end"))
-        drawn += _marks(outcome["rows"][name]["metrics"].get(metric), own, x=x, y=y)
-    words = f"{metric.replace('_', ' ')} of each row of the {outcome['study']} study of {outcome['method']}"
+        drawn += _marks(rows[name]["metrics"].get(metric), own, x=x, y=y)
+    height = bottom + _AXIS_PX
     return svg.picture(
         *drawn,
-        label=words,
+        label=f"{metric.replace('_', ' ')} of each row of the {outcome['study']} study of {outcome['method']}",
         xmlns="http://www.w3.org/2000/svg",
         viewBox=f"0 0 {_WIDTH_PX} {height}",
         width=_WIDTH_PX,
         height=height,
     )
+
+
+def _axis(metric: str, low: float, high: float, *, x: Callable[[float], float], bottom: float) -> list[str]:
+    """Lines from top to bottom with their values, and what they are values of."""
+    drawn, digits = [], 2 if high - low >= 0.1 else 3
+    for step in range(_TICKS):
+        at = low + (high - low) * step / (_TICKS - 1)
+        drawn.append(svg.path([(x(at), _TOP_PX), (x(at), bottom)], class_="rule"))
+        drawn.append(svg.text(f"{at:.{digits}f}", x=x(at), y=bottom + 16, text_anchor="middle"))
+    words = metric.replace("_", " ")
+    return [*drawn, svg.text(words, x=x((low + high) / 2), y=bottom + 34, text_anchor="middle")]
 
 
 def _marks(

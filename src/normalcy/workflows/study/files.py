@@ -1,0 +1,34 @@
+"""A study's files, and the way a cell's process ends."""
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from normalcy.allocator import keep_freed_memory
+from normalcy.errors import NormalcyError
+from normalcy.run_folder import write_json, write_text, writing_to
+
+
+def write_outcome(
+    folder: Path, stem: str, outcome: Mapping[str, Any], *, texts: Mapping[str, str]
+) -> dict[str, Path]:
+    """Writes `<stem>.json` and a file for each text by its suffix; returns them by suffix."""
+    files = {suffix: folder / f"{stem}.{suffix}" for suffix in ("json", *texts)}
+    with writing_to(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(files["json"], outcome)
+        for suffix, text in texts.items():
+            write_text(files[suffix], text)
+    return files
+
+
+def exit_code_of(make: Callable[[], object]) -> int:
+    """Makes a cell in a process of its own: 0, or the code of what went wrong, said in a line."""
+    keep_freed_memory()
+    try:
+        make()
+    except NormalcyError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    return 0
