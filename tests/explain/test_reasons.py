@@ -84,7 +84,7 @@ def test_a_term_below_zero_is_no_multiple_of_its_limit():
     assert found.times is None
     assert found.excess == pytest.approx(4.5)
     told = sentence(None, found, words={})
-    assert told == "In the picture, something is unlike normal video: more than in 10 normal frames."
+    assert told == "In the picture, something is unlike normal video: more than in any of 10 normal frames."
 
 
 def test_usual_parts():
@@ -121,7 +121,7 @@ def test_sentences():
     box = Box(0.4, 0.8, 0.6, 1)
     assert sentence(box, fast, words=words) == (
         "At the bottom, something moves faster than is usual here: "
-        "3.0x the usual limit, more than in 500 normal frames."
+        "3.0x the usual limit, more than in any of 500 normal frames."
     )
     (barely,) = read_parts({"speed": 3.1}, USUAL)
     assert sentence(box, barely, words=words).endswith("usual here, a little beyond what is usual.")

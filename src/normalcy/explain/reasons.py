@@ -143,8 +143,8 @@ def sentence(box: Box | None, leading: PartReading | None, *, words: Mapping[str
         words: What is odd where a term is high, by its name, as `MethodDefinition.part_words` has it.
 
     >>> speed = PartReading("speed", 9.0, 3.0, excess=4.2, times=3.0, beyond=2550)
-    >>> sentence(None, speed, words={"speed": "moves faster than is usual here"})
-    'In the picture, something moves faster than is usual here: 3.0x the usual limit, more than in 2,550 normal frames.'
+    >>> sentence(None, speed, words={"speed": "moves faster"})
+    'In the picture, something moves faster: 3.0x the usual limit, more than in any of 2,550 normal frames.'
     """
     what = words.get(leading.name if leading else "", "is unlike normal video")
     text = f"{where_words(box)}, something {what}"
@@ -153,7 +153,7 @@ def sentence(box: Box | None, leading: PartReading | None, *, words: Mapping[str
         return f"{text}."
     if leading.excess <= 1:
         return f"{text}, but no term of the score is beyond its usual limit by itself."
-    seen = f"more than in {leading.beyond:,} normal frames" if leading.beyond else ""
+    seen = f"more than in any of {leading.beyond:,} normal frames" if leading.beyond else ""
     times = (
         "" if leading.times is None or leading.times < 1.05 else f"{_times(leading.times)}x the usual limit"
     )
