@@ -88,7 +88,7 @@ def study_attention(
         "clips": {"normal": labels.count(False), "abnormal": labels.count(True)},
         "clip_auc": {"own score": _auc(own, labels)},
         "attention": {name: _compared(each, labels) for name, each in seen.items()},
-        "command": command,
+        "command": " && ".join(filter(None, (bundle.header.fit.command, command))),
         "versions": versions(),
         "hardware": hardware(),
     }
