@@ -149,7 +149,7 @@ def test_figures_of_an_amended_bundle_are_not_published(run, runner, tiny_root, 
     from normalcy.workflows.judge import judge_run
 
     amend(run, runner, options=whole(), times=5)
-    with pytest.raises(OutputError, match="memory was amended after it was fitted"):
+    with pytest.raises(OutputError, match="the bundle was amended after it was fitted"):
         judge_run(run, "folder", tiny_root, command="", report=False, publish=tmp_path / "results")
 
 

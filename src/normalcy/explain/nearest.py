@@ -57,22 +57,27 @@ def nearest_frame(
         box: Where to compare.
         normal: Name, time and picture of frames of normal video.
     """
-    wanted_HW = _patch(image_HWC, widened(box))
+    wanted_HW = _patch(image_HWC, box)
     best: NormalExample | None = None
     for video, seconds, other_HWC in normal:
-        difference = float(np.abs(wanted_HW - _patch(other_HWC, widened(box))).mean())
+        difference = float(np.abs(wanted_HW - _patch(other_HWC, box)).mean())
         if best is None or difference < best.difference:
             best = NormalExample(video, seconds, as_rgb(other_HWC), difference)
     return best
 
 
-def _patch(image_HWC: UInt8Array, box: Box) -> npt.NDArray[np.float32]:
-    """What is in a box, grey and of one size."""
+def around(image_HWC: UInt8Array, box: Box) -> UInt8Array:
+    """What is in a box and a little around it; at least a pixel."""
     height, width = image_HWC.shape[:2]
-    top, bottom = int(box.top * height), max(int(np.ceil(box.bottom * height)), int(box.top * height) + 1)
-    left, right = int(box.left * width), max(int(np.ceil(box.right * width)), int(box.left * width) + 1)
-    part_HWC = as_rgb(image_HWC)[top:bottom, left:right]
-    grey_HW = cv2.cvtColor(np.ascontiguousarray(part_HWC), cv2.COLOR_RGB2GRAY)
+    wide = widened(box)
+    top, left = int(wide.top * height), int(wide.left * width)
+    bottom, right = max(round(wide.bottom * height), top + 1), max(round(wide.right * width), left + 1)
+    return np.ascontiguousarray(image_HWC[top:bottom, left:right])
+
+
+def _patch(image_HWC: UInt8Array, box: Box) -> npt.NDArray[np.float32]:
+    """The same, grey and of one size."""
+    grey_HW = cv2.cvtColor(around(as_rgb(image_HWC), box), cv2.COLOR_RGB2GRAY)
     return np.asarray(
         cv2.resize(grey_HW, (_COMPARED_PX, _COMPARED_PX), interpolation=cv2.INTER_AREA), np.float32
     )

@@ -30,6 +30,9 @@ class Box(NamedTuple):
     bottom: float
 
 
+WHOLE_PICTURE = Box(0.0, 0.0, 1.0, 1.0)
+
+
 class Place(NamedTuple):
     """Where something is odd.
 

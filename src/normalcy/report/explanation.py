@@ -13,8 +13,8 @@ import numpy.typing as npt
 from normalcy.explain.attention.journey import AttentionJourney
 from normalcy.explain.explained import ExplainedEvent, ExplainedVideo
 from normalcy.explain.heatmap import as_rgb, colourise, overlay
-from normalcy.explain.nearest import widened
-from normalcy.explain.reasons import Box, PartReading, Place
+from normalcy.explain.nearest import around
+from normalcy.explain.reasons import WHOLE_PICTURE, Box, PartReading, Place
 from normalcy.report.page import page_template, page_text
 from normalcy.report.pictures import jpeg_uri, ramp_uri
 from normalcy.report.words import compact, duration
@@ -25,7 +25,6 @@ UInt8Array = npt.NDArray[np.uint8]
 _BOX_RGB = (255, 90, 60)
 _MATRIX_PX, _CELL_PX = 168, 18
 _CROP_PX = 160
-WHOLE = Box(0.0, 0.0, 1.0, 1.0)
 _METER_FULL = 4.0  # times as far as usual at which a meter is full
 
 
@@ -65,7 +64,9 @@ def _event(number: int, each: ExplainedEvent, explained: ExplainedVideo) -> dict
         "frame": jpeg_uri(_boxed(image_HWC, box)),
         "heat": jpeg_uri(_outlined(shown_HWC, each.place)),
         "here": jpeg_uri(_cropped(image_HWC, box)) if box and each.nearest else None,
-        "normal": jpeg_uri(_cropped(as_rgb(each.nearest.image_HWC), box or WHOLE)) if each.nearest else None,
+        "normal": jpeg_uri(_cropped(as_rgb(each.nearest.image_HWC), box or WHOLE_PICTURE))
+        if each.nearest
+        else None,
         "normal_from": f"{each.nearest.video}, {_clock(each.nearest.seconds)}" if each.nearest else "",
         "look_from": f"{each.nearest_look[0]}, {_clock(each.nearest_look[1])}" if each.nearest_look else "",
         "terms": [_term(reading) for reading in each.parts],
@@ -155,11 +156,7 @@ def _outlined(image_HWC: UInt8Array, place: Place | None) -> UInt8Array:
 
 def _cropped(image_HWC: UInt8Array, box: Box) -> UInt8Array:
     """What is in and around the box, of one height."""
-    height, width = image_HWC.shape[:2]
-    wide = widened(box)
-    top, bottom = int(wide.top * height), max(round(wide.bottom * height), int(wide.top * height) + 1)
-    left, right = int(wide.left * width), max(round(wide.right * width), int(wide.left * width) + 1)
-    part = np.ascontiguousarray(image_HWC[top:bottom, left:right])
+    part = around(image_HWC, box)
     size = (max(1, round(part.shape[1] * _CROP_PX / part.shape[0])), _CROP_PX)
     return np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_CUBIC), np.uint8)
 

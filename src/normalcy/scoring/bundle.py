@@ -46,7 +46,7 @@ class FitRecord(StrictConfig):
         command: What asked for it; empty where it was called from Python.
         versions: Of Python and packages.
         hardware: What it ran on.
-        amendments: What its memory was told afterwards, a line each.
+        amendments: What was changed of it afterwards, a line each: what a memory was told, or another calibration.
         fold: Of a dataset with classes: the fold that it did not learn from, and is judged on; None elsewhere.
         learned: Content of each video that a classifier was fitted or validated on.
     """

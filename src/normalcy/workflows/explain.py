@@ -14,7 +14,15 @@ from normalcy.explain.attention.watch import attentions_of, watch_attention
 from normalcy.explain.explained import ExplainedEvent, ExplainedVideo
 from normalcy.explain.nearest import nearest_frame, widened
 from normalcy.explain.normal_frames import NormalFrame, normal_frames, normal_videos
-from normalcy.explain.reasons import Box, PartReading, Place, place_of, read_parts, sentence
+from normalcy.explain.reasons import (
+    WHOLE_PICTURE,
+    Box,
+    PartReading,
+    Place,
+    place_of,
+    read_parts,
+    sentence,
+)
 from normalcy.methods import method_definition
 from normalcy.methods.base import Method
 from normalcy.methods.scene_memory.method import SceneMemory
@@ -36,7 +44,6 @@ from normalcy.workflows.score import score_video, scoring_options, video_stem
 
 MOST_EVENTS = 20
 _PLACES = 64
-WHOLE = Box(0.0, 0.0, 1.0, 1.0)
 
 
 def explain_video(
@@ -133,7 +140,7 @@ class _Explainer:
         seconds = float(self.scored.pts_seconds_T[at])
         case = self._case(event, at)
         place = place_of(case.map_HW)
-        box = place.box if place else WHOLE
+        box = place.box if place else WHOLE_PICTURE
         parts = read_parts(case.parts, self.bundle.header.usual_parts, terms=self.method.score_terms)
         return ExplainedEvent(
             event=event,

@@ -245,7 +245,7 @@ def _require_publishable(bundle: Bundle, dataset: Dataset, evaluation: Evaluatio
         )
     if bundle.header.fit.amendments:
         raise OutputError(
-            "the bundle's memory was amended after it was fitted, so its figures are not published",
+            "the bundle was amended after it was fitted, so its figures are not published",
             hint="Fit it again",
         )
     if bundle.header.fit.fold is not None:

@@ -5,5 +5,9 @@ cells.py     a row at a seed: its settings, and the folder that keeps what it ca
 cell.py      makes one cell, in a process of its own
 runner.py    makes all cells, several at once; what is there already is not made again
 outcome.py   rows, means, paired differences
-written.py   JSON, table and picture
+written.py   table and picture
+study.py     all of that in a row
+transfer.py  fits on each of several scenes, judged on all; transfer_cell.py, transfer_outcome.py
+attention.py whether attention differs between normal and abnormal clips of a fitted detector
+files.py     what the studies' files and processes share
 """

@@ -27,7 +27,7 @@ from normalcy.scoring.bundle import Bundle
 from normalcy.scoring.types import Clip
 from normalcy.scoring.window import ClipWindow
 from normalcy.video.reader import open_video
-from normalcy.workflows.study.files import write_outcome
+from normalcy.workflows.study.files import figure, p_value, write_outcome
 
 _BATCH = 8
 
@@ -151,14 +151,14 @@ def attention_table(outcome: Mapping[str, Any]) -> str:
     text = [
         f"`{outcome['method']}`, preset `{outcome['preset']}`, seed {outcome['seed']}, on {outcome['dataset']}: "
         f"{clips['normal']} normal and {clips['abnormal']} abnormal clips, none overlapping another. "
-        f"AUC by clip of the method's own score: {_number(outcome['clip_auc']['own score'])}.",
+        f"AUC by clip of the method's own score: {figure(outcome['clip_auc']['own score'])}.",
         "",
     ]
     head = ["", "normal", "abnormal", "difference", "Cohen's d", "higher in abnormal", "p (Holm)", "verdict"]
     for name, found in outcome["attention"].items():
         rows = [_line(Compared(**each)) for each in found["statistics"]]
         text += [f"### {name}", "", markdown_table(head, rows), ""]
-        text += [f"AUC by clip of the attention score: {_number(found['attention_score_auc'])}.", ""]
+        text += [f"AUC by clip of the attention score: {figure(found['attention_score_auc'])}.", ""]
     note = (
         "`higher in abnormal` is how often a clip of that kind has the higher value; "
         f"{LEAST_CLIPS} clips of each are the least."
@@ -172,12 +172,8 @@ def _line(each: Compared) -> list[str]:
         f"{each.first:.3f}",
         f"{each.second:.3f}",
         f"{each.difference:+.4f}",
-        _number(each.effect, 2),
+        figure(each.effect, 2),
         f"{each.superiority:.2f}",
-        "-" if each.p is None else "<0.001" if each.p < 0.001 else f"{each.p:.3f}",
+        p_value(each.p),
         each.verdict,
     ]
-
-
-def _number(value: float | None, digits: int = 3) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"

@@ -4,7 +4,6 @@ A process of its own, so that one that dies takes nothing else along.
 """
 
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -57,17 +56,11 @@ def _context(bundle: Bundle) -> float:
 def _judged(bundle: Bundle, config: FitConfig) -> dict[str, Any]:
     """Metrics, and those of each part of the score."""
     dataset = at_its_fold(bundle, open_dataset(config.data.name, config.data.root))
-    started = time.perf_counter()
     if tells_classes(bundle):
         classes = judge_classes([bundle], dataset, features=config.data.features)
-        return {"metrics": classes.result.metrics, "parts": {}, "seconds": time.perf_counter() - started}
+        return {"metrics": classes.result.metrics, "parts": {}}
     found = evaluate(bundle, dataset, floors=False)
-    return {
-        "metrics": found.metrics,
-        "parts": found.parts,
-        "kinds": found.kinds,
-        "seconds": round(time.perf_counter() - started, 2),
-    }
+    return {"metrics": found.metrics, "parts": found.parts, "kinds": found.kinds}
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""A study's files, and the way a cell's process ends."""
+"""A study's files, numbers in its tables, and the way a cell's process ends."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -21,6 +21,16 @@ def write_outcome(
         for suffix, text in texts.items():
             write_text(files[suffix], text)
     return files
+
+
+def figure(value: float | None, digits: int = 3) -> str:
+    """A cell of a table; a dash for what was not measured."""
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def p_value(value: float | None) -> str:
+    """Likewise, of a test."""
+    return "<0.001" if value is not None and value < 0.001 else figure(value)
 
 
 def exit_code_of(make: Callable[[], object]) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 from normalcy.evaluation.results import Spread
 from normalcy.evaluation.tables import cell, markdown_table
 from normalcy.report import svg
-from normalcy.workflows.study.files import write_outcome
+from normalcy.workflows.study.files import figure, p_value, write_outcome
 
 _PARTS_SHOWN = 6
 _ROW_PX, _TOP_PX, _LEFT_PX, _WIDTH_PX, _AXIS_PX = 26, 14, 290, 760, 40
@@ -49,8 +49,8 @@ def study_table(outcome: Mapping[str, Any]) -> str:
         line = [name, _mean(row["metrics"].get(metric)), *_difference(row.get("difference"))]
         line += [_mean(row["parts"].get(part)) for part in parts]
         if outcome["study"] == "frames":
-            line += [_number(row["context_seconds"], 2)]
-        line += [_number(row.get("clip_milliseconds"), 1)] if timed else []
+            line += [figure(row["context_seconds"], 2)]
+        line += [figure(row.get("clip_milliseconds"), 1)] if timed else []
         lines.append([*line, _mean(row["fit_seconds"], 0), _seeds(row)])
     return f"{markdown_table(head, lines)}\n\n{_note(outcome)}\n"
 
@@ -82,11 +82,7 @@ def _difference(found: Mapping[str, Any] | None) -> list[str]:
         return ["", "", ""]
     if found["p"] is None:
         return [f"{found['mean']:+.3f}", "the same at every seed", "-"]
-    return [f"{found['mean']:+.3f}", f"{found['low']:+.3f} to {found['high']:+.3f}", _p(found["p_holm"])]
-
-
-def _p(value: float) -> str:
-    return "<0.001" if value < 0.001 else f"{value:.3f}"
+    return [f"{found['mean']:+.3f}", f"{found['low']:+.3f} to {found['high']:+.3f}", p_value(found["p_holm"])]
 
 
 def _mean(found: Mapping[str, float | None] | None, digits: int = 3) -> str:
@@ -95,10 +91,6 @@ def _mean(found: Mapping[str, float | None] | None, digits: int = 3) -> str:
     if digits == 3:
         return cell(Spread(mean=found["mean"], sd=found["sd"]))
     return f"{found['mean']:.{digits}f}"
-
-
-def _number(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
 
 
 def _seeds(row: Mapping[str, Any]) -> str:
