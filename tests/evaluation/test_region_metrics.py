@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from normalcy.datasets.base import TrueRegions
 from normalcy.errors import LabelError
-from normalcy.evaluation.region_metrics import RegionCriterion, area_to_one, overlaps, regions
+from normalcy.evaluation.region_metrics import RegionCriterion, area_to_one
+from normalcy.evaluation.true_regions import overlaps, regions
 
 SIZE = (40, 60)
 
@@ -115,6 +117,33 @@ def test_specks_are_no_regions():
     assert len(regions(mask((0, 1, 0, 1)), least_area=0)) == 1
     touching = mask((0, 2, 0, 2), (2, 4, 2, 4))
     assert regions(touching).tolist() == [pytest.approx([0, 0, 4 / 60, 4 / 40])]
+
+
+def test_slivers_beside_a_thing_are_not_things():
+    sliver = (1, 2, 50, 51)
+    found = [(picture((*THING, 1.0)), mask(THING, sliver))] * 3
+    assert judged(*found) == (1, 1)
+    # What is small and alone is a thing, though no map can find it.
+    assert judged((picture((*THING, 1.0)), mask(THING)), (picture(), mask(sliver))) == (0.5, 0.5)
+
+
+def test_what_the_dataset_knows_goes_before_its_masks():
+    # Somebody passes in front: the mask falls in two, the thing does not.
+    behind = mask((10, 14, 10, 20), (16, 20, 10, 20))
+    known = TrueRegions(np.array([[10 / 60, 10 / 40, 20 / 60, 20 / 40]], np.float32), (7,))
+    upper = picture((10, 14, 10, 20, 1.0))
+
+    def found_by(**more):
+        criterion = RegionCriterion()
+        for _ in range(2):  # The same number in another video is another thing.
+            criterion.begin_video()
+            criterion.update(upper, behind, index=0, **more)
+        criterion.begin_video()
+        criterion.update(picture(), behind, index=0, **more)
+        return criterion.aucs()
+
+    assert found_by(known=known) == pytest.approx((2 / 3, 2 / 3))
+    assert found_by() == pytest.approx((1 / 3, 1 / 3))
 
 
 def test_overlaps():

@@ -4,13 +4,18 @@ import numpy as np
 import pytest
 import torch
 
-from normalcy.errors import ConfigError
+from normalcy.errors import CalibrationError, ConfigError
 from normalcy.run_folder import RunFolder
 from normalcy.scoring.bundle import Bundle
 from normalcy.training.config import DataConfig, resolve_config
 from normalcy.training.fit import fit
 from normalcy.training.recalibrate import recalibrated
+from normalcy.video.reader import ReadOptions
 from normalcy.video.writer import VideoWriter
+from normalcy.workflows.memory import remembered
+from normalcy.workflows.score import score_video
+from tiny_scene import scene as walks
+from tiny_scene import write_scene as write_video
 
 SETTINGS = (
     "model.size_px=[35,43]",
@@ -60,6 +65,62 @@ def test_only_what_is_usual_changes(rooms, tmp_path):
     assert anew.header.fit.amendments == ("calibrated on 180 frames of folder",)
     anew.save(tmp_path / "bundle")
     assert Bundle.load(tmp_path / "bundle").header == anew.header
+
+
+@pytest.fixture(scope="module")
+def other_scene(tmp_path_factory):
+    """Walks before another background."""
+    root = tmp_path_factory.mktemp("other-scene")
+    for number, name in enumerate(("dawn", "dusk")):
+        write_video(root / "train" / f"{name}.mp4", walks(30, seed=20 + number)[0])
+    return root
+
+
+SPEEDS = "streams.speed.usual.seen.count_SRCB"
+
+
+def test_a_memory_learns_the_beginning_of_another_scene(tiny_memory_run, tiny_cache, other_scene):
+    bundle = Bundle.load(tiny_memory_run.bundle)
+    data = DataConfig(name="folder", root=other_scene, cache=tiny_cache)
+    plain, taught = recalibrated(bundle, data), recalibrated(bundle, data, learn_seconds=4)
+    assert plain.header.fit.amendments == ("calibrated on 60 frames of folder",)
+    assert taught.header.fit.amendments == (
+        "learned 40 frames of folder",
+        "calibrated on 20 frames of folder",
+    )
+    assert remembered(plain).scenes == remembered(bundle).scenes
+    assert remembered(taught).scenes == remembered(bundle).scenes + 2
+    # A new scene begins with what was seen in all others; each frame learned counts 90 / 40 times.
+    seen = {name: each.weights[SPEEDS] for name, each in (("before", bundle), ("after", taught))}
+    assert torch.equal(seen["after"][:-2], seen["before"])
+    for number in (-2, -1):
+        begins_with = seen["before"].sum(dim=0)
+        assert (seen["after"][number] >= begins_with).all()
+        learned = seen["after"][number].sum() - begins_with.sum()
+        assert learned > 0
+        assert learned % 2.25 == 0
+    source = str(other_scene / "train" / "dusk.mp4")
+    scores = score_video(taught, taught.scoring_model(), source, options=ReadOptions())
+    assert np.isfinite(scores.raw_T).all()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "error", "said"),
+    [(6.5, CalibrationError, "nothing is left"), (5.5, CalibrationError, "normal video")],
+)
+def test_too_little_is_left_of_what_was_learned(
+    tiny_memory_run, tiny_cache, other_scene, seconds, error, said
+):
+    bundle = Bundle.load(tiny_memory_run.bundle)
+    data = DataConfig(name="folder", root=other_scene, cache=tiny_cache)
+    with pytest.raises(error, match=said):
+        recalibrated(bundle, data, learn_seconds=seconds)
+
+
+def test_what_keeps_no_memory_cannot_learn(rooms):
+    folder, _, busy, bundle = rooms
+    with pytest.raises(ConfigError, match="keeps no memory"):
+        recalibrated(bundle, DataConfig(name="folder", root=busy, cache=folder / "cache"), learn_seconds=3)
 
 
 def test_training_goes_on_from_the_weights_of_a_bundle(rooms, tmp_path):

@@ -15,9 +15,15 @@ def calibrate(
     data: DataName,
     root: DataRoot,
     folder: Annotated[Path, typer.Option("--out", metavar="DIR", help="Run folder of the new bundle.")],
+    learn_seconds: Annotated[
+        float,
+        typer.Option(
+            "--learn", metavar="S", min=0, help="So much of it a memory takes in; the rest calibrates."
+        ),
+    ] = 0.0,
     as_json: AsJson = False,
 ) -> None:
-    """Calibrate a detector anew on normal video of another scene; what it learned stays as it is."""
+    """Calibrate a detector anew on normal video of another scene; it learns none of it, or a little first."""
     from normalcy.config import build_config
     from normalcy.run_folder import RunFolder
     from normalcy.scoring.bundle import Bundle
@@ -30,7 +36,9 @@ def calibrate(
         raise OutputError("holds a bundle already", where=folder, hint="Choose another --out")
     config = build_config(DataConfig, {"name": data, "root": root}, where="options")
     with progress_bar() as progress, run.claimed():
-        bundle = recalibrated(Bundle.load(bundle_path), config, progress=progress)
+        bundle = recalibrated(
+            Bundle.load(bundle_path), config, learn_seconds=learn_seconds, progress=progress
+        )
         bundle.save(run.bundle)
     calibration = describe_threshold(bundle.header.scoring, bundle.calibration)
     if not as_json:

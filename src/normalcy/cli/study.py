@@ -114,6 +114,10 @@ def transfer(
     adapt_epochs: Annotated[
         int, typer.Option(metavar="N", min=0, help="Epochs of adaptation, where gradients train; 0 for none.")
     ] = 1,
+    adapt_seconds: Annotated[
+        float,
+        typer.Option(metavar="S", min=0, help="Normal video to learn, where a memory is kept; 0 for none."),
+    ] = 30.0,
     seeds: Seeds = "0,1,2",
     jobs: Jobs = 1,
     minutes: Minutes = None,
@@ -133,6 +137,7 @@ def transfer(
         _numbers(seeds, "--seeds"),
         preset=preset,
         adapt_epochs=adapt_epochs,
+        adapt_seconds=adapt_seconds,
         overrides=set_ or (),
     )
     with progress_bar() as progress:

@@ -1,17 +1,18 @@
 """What every dataset offers: labelled videos, labels by frame and by pixel, and a check of its completeness.
 
-Letters: T frames of a video, H height, W width.
+Letters: T frames of a video, H height, W width, N boxes, each left, top, right, bottom in parts of the picture.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal, Protocol, runtime_checkable
+from typing import ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 BoolArray = npt.NDArray[np.bool_]
+FloatArray = npt.NDArray[np.float32]
 Split = Literal["train", "test"]
 
 
@@ -104,4 +105,25 @@ class KnowsKinds(Protocol):
 
     def frame_kinds(self, video: LabelledVideo) -> dict[str, BoolArray]:
         """Where each kind is abnormal, bool (T,) by kind; kinds may overlap; empty where none is known."""
+        ...
+
+
+class TrueRegions(NamedTuple):
+    """What is abnormal in one frame.
+
+    Attributes:
+        boxes_N4: Around each abnormal thing.
+        tracks: Which thing each is, the same number in all frames of a video.
+    """
+
+    boxes_N4: FloatArray
+    tracks: tuple[int, ...]
+
+
+@runtime_checkable
+class KnowsRegions(Protocol):
+    """A dataset that can also tell abnormal things apart and follow them; without, they are read off the masks."""
+
+    def abnormal_regions(self, video: LabelledVideo) -> Iterator[TrueRegions] | None:
+        """What is abnormal in each frame in order; None where that is not known."""
         ...

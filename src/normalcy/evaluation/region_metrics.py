@@ -9,10 +9,9 @@ overlaps it with an intersection over union of at least beta; a region that over
 found where at least alpha of its regions are. Sweeping the threshold gives the share that is found against false
 regions per frame; the criterion is the area under that curve from 0 to 1.
 
-True regions are the connected parts of the masks; in successive frames they are of one track where their boxes overlap,
-each joined to the one that it overlaps most.
+What the true regions are, and which are of one track, the dataset says, or else the masks (`true_regions`).
 
-Letters: H height, W width, N boxes, each left, top, right, bottom in parts of the picture, K thresholds.
+Letters: H height, W width, N and M boxes, K thresholds.
 """
 
 import tempfile
@@ -24,13 +23,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from normalcy.datasets.base import BoolArray, FloatArray, TrueRegions
 from normalcy.evaluation.pixel_metrics import fit_map
-
-BoolArray = npt.NDArray[np.bool_]
-FloatArray = npt.NDArray[np.float32]
+from normalcy.evaluation.true_regions import FollowedMasks, overlaps, regions
 
 BETA, ALPHA = 0.1, 0.1
-LEAST_AREA = 0.0005
 KEPT_HEIGHT_PX = 96
 PEAK_LEVELS, LOWER_LEVELS = 64, 16
 
@@ -71,21 +68,25 @@ class RegionCriterion:
         self._peaks: list[float] = []
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as this does
         weakref.finalize(self, self._file.close)
-        self._tracks = 0
-        self._before: list[tuple[FloatArray, int]] = []
-        self._index = -2
+        self._followed = FollowedMasks()
+        self._tracks: dict[tuple[int, int], int] = {}
+        self._video = 0
 
     def begin_video(self) -> None:
         """The next frame is of another video: no track goes on."""
-        self._before, self._index = [], -2
+        self._followed = FollowedMasks()
+        self._video += 1
 
-    def update(self, map_HW: FloatArray, mask_HW: BoolArray, *, index: int) -> None:
+    def update(
+        self, map_HW: FloatArray, mask_HW: BoolArray, *, index: int, known: TrueRegions | None = None
+    ) -> None:
         """Takes in one frame.
 
         Args:
             map_HW: Anomaly map, finite and at least 0, of any size.
             mask_HW: True where abnormal.
             index: Place of the frame in its video.
+            known: What is abnormal in it; read off the mask without.
 
         Raises:
             InputError: When the map holds NaN, infinite or negative values.
@@ -96,11 +97,12 @@ class RegionCriterion:
         if height > KEPT_HEIGHT_PX:
             size = (max(1, round(width * KEPT_HEIGHT_PX / height)), KEPT_HEIGHT_PX)
             fitted_HW = np.asarray(cv2.resize(fitted_HW, size, interpolation=cv2.INTER_AREA), np.float32)
-        boxes_N4 = regions(mask_HW, least_area=0.0)
-        bits_HW = (fitted_HW.view(np.uint32) >> 16).astype(np.uint16)
-        self._frames.append(
-            _Kept(self._file.tell(), fitted_HW.shape, boxes_N4, self._joined(boxes_N4, index))
+        true = self._followed.regions(mask_HW, index=index) if known is None else known
+        tracks = tuple(
+            self._tracks.setdefault((self._video, track), len(self._tracks)) for track in true.tracks
         )
+        bits_HW = (fitted_HW.view(np.uint32) >> 16).astype(np.uint16)
+        self._frames.append(_Kept(self._file.tell(), fitted_HW.shape, true.boxes_N4, tracks))
         self._peaks.append(float(_floats(bits_HW).max()))
         self._file.write(bits_HW.tobytes())
 
@@ -148,53 +150,6 @@ class RegionCriterion:
         count = frame.shape[0] * frame.shape[1]
         bits = np.frombuffer(self._file.read(2 * count), np.uint16).reshape(frame.shape)
         return _floats(bits)
-
-    def _joined(self, boxes_N4: FloatArray, index: int) -> tuple[int, ...]:
-        """The track of each true region of the next frame."""
-        before = self._before if index == self._index + 1 else []
-        tracks = [-1] * len(boxes_N4)
-        if before and len(boxes_N4):
-            overlap_NM = overlaps(boxes_N4, np.stack([box for box, _ in before]))
-            for flat in np.argsort(-overlap_NM, axis=None, kind="stable"):
-                box, old = divmod(int(flat), len(before))
-                if overlap_NM[box, old] > 0 and tracks[box] < 0 and before[old][1] not in tracks:
-                    tracks[box] = before[old][1]
-        for box, track in enumerate(tracks):
-            if track < 0:
-                tracks[box], self._tracks = self._tracks, self._tracks + 1
-        self._before, self._index = list(zip(boxes_N4, tracks, strict=True)), index
-        return tuple(tracks)
-
-
-def regions(mask_HW: BoolArray, *, least_area: float = LEAST_AREA) -> FloatArray:
-    """Boxes around the connected parts of a mask: (N, 4) left, top, right, bottom in parts of the picture.
-
-    >>> regions(np.array([[1, 0, 0, 0], [1, 0, 0, 1]], bool)).tolist()
-    [[0.0, 0.0, 0.25, 1.0], [0.75, 0.5, 1.0, 1.0]]
-    """
-    height, width = mask_HW.shape
-    count, _, found_M5, _ = cv2.connectedComponentsWithStats(mask_HW.view(np.uint8), connectivity=8)
-    parts_N5 = np.asarray(found_M5)[1:count]
-    parts_N5 = parts_N5[parts_N5[:, cv2.CC_STAT_AREA] >= least_area * height * width]
-    left, top, wide, high = (parts_N5[:, place].astype(np.float32) for place in range(4))
-    boxes_N4 = np.stack([left / width, top / height, (left + wide) / width, (top + high) / height], axis=1)
-    return np.asarray(boxes_N4, np.float32)
-
-
-def overlaps(first_N4: FloatArray, second_M4: FloatArray) -> npt.NDArray[np.float64]:
-    """Intersection over union of each box with each other: (N, M).
-
-    >>> half = np.array([[0.0, 0.0, 0.5, 1.0]], np.float32)
-    >>> overlaps(half, np.array([[0.25, 0.0, 0.75, 1.0]], np.float32)).round(4).tolist()
-    [[0.3333]]
-    """
-    a_N14, b_1M4 = first_N4[:, None].astype(np.float64), second_M4[None].astype(np.float64)
-    sides = np.minimum(a_N14[..., 2:], b_1M4[..., 2:]) - np.maximum(a_N14[..., :2], b_1M4[..., :2])
-    shared = np.clip(sides, 0, None).prod(axis=-1)
-    areas = [(boxes[..., 2:] - boxes[..., :2]).prod(axis=-1) for boxes in (a_N14, b_1M4)]
-    union = areas[0] + areas[1] - shared
-    found: npt.NDArray[np.float64] = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
-    return found
 
 
 def area_to_one(false_K: npt.ArrayLike, found_K: npt.ArrayLike) -> float:

@@ -7,12 +7,21 @@ import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import repeat
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from normalcy.datasets.base import BoolArray, Dataset, KnowsKinds, LabelledVideo
+from normalcy.datasets.base import (
+    BoolArray,
+    Dataset,
+    FloatArray,
+    KnowsKinds,
+    KnowsRegions,
+    LabelledVideo,
+    TrueRegions,
+)
 from normalcy.errors import InputError, LabelError, SkippedVideoWarning
 from normalcy.evaluation.pixel_metrics import PixelCriterion, PixelRoc
 from normalcy.evaluation.region_metrics import RegionAucs, RegionCriterion
@@ -38,20 +47,40 @@ class PixelMetrics:
     _regions: RegionCriterion = field(default_factory=RegionCriterion)
 
     def follow(
-        self, verdicts: Iterable[FrameScore], masks: Iterator[BoolArray] | None
+        self,
+        verdicts: Iterable[FrameScore],
+        masks: Iterator[BoolArray] | None,
+        regions: Iterator[TrueRegions] | None = None,
     ) -> Iterator[FrameScore]:
-        """Passes verdicts on without their maps, having compared each map with the mask of the same frame."""
-        numbered = enumerate(masks) if masks is not None else None
+        """Passes verdicts on without their maps, having compared each map with the mask of the same frame.
+
+        Args:
+            verdicts: Of one video.
+            masks: Of each of its frames.
+            regions: Likewise, where more is known of what is abnormal than the masks tell.
+        """
         self._regions.begin_video()
+        if masks is None:
+            yield from (replace(verdict, map_HW=None) for verdict in verdicts)
+            return
+        known = (
+            zip(masks, repeat(None), strict=False) if regions is None else zip(masks, regions, strict=True)
+        )
+        numbered = enumerate(known)
         for verdict in verdicts:
-            if numbered is not None and verdict.map_HW is not None:
-                mask_HW = next((mask_HW for place, mask_HW in numbered if place == verdict.index), None)
-                if mask_HW is None:
+            if verdict.map_HW is not None:
+                truth = next((truth for place, truth in numbered if place == verdict.index), None)
+                if truth is None:
                     raise LabelError(f"there is no mask for frame {verdict.index}", where=verdict.source_id)
-                self._roc.update(verdict.map_HW, mask_HW)
-                self._criterion.update(verdict.map_HW, mask_HW)
-                self._regions.update(verdict.map_HW, mask_HW, index=verdict.index)
+                self._take(verdict.map_HW, *truth, index=verdict.index)
             yield replace(verdict, map_HW=None)
+
+    def _take(
+        self, map_HW: FloatArray, mask_HW: BoolArray, regions: TrueRegions | None, *, index: int
+    ) -> None:
+        self._roc.update(map_HW, mask_HW)
+        self._criterion.update(map_HW, mask_HW)
+        self._regions.update(map_HW, mask_HW, index=index, known=regions)
 
     def auc(self) -> float | None:
         """Over all pixels."""
@@ -190,7 +219,9 @@ def _score(
     pixels: PixelMetrics,
 ) -> ScoredVideo:
     with open_video(video.path, read_options(spec, video), source_id=video.name) as reader:
-        verdicts = list(pixels.follow(watch.timed(scorer.run(reader)), dataset.pixel_masks(video)))
+        regions = dataset.abnormal_regions(video) if isinstance(dataset, KnowsRegions) else None
+        scores = watch.timed(scorer.run(reader))
+        verdicts = list(pixels.follow(scores, dataset.pixel_masks(video), regions))
     label_T = dataset.frame_labels(video)
     if label_T is not None:
         index_T = np.array([verdict.index for verdict in verdicts], np.int64)

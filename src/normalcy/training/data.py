@@ -5,7 +5,7 @@ Letters: T frames, C channels, H height, W width.
 
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +14,7 @@ import numpy.typing as npt
 from normalcy.datasets import open_dataset
 from normalcy.datasets.base import LabelledVideo
 from normalcy.datasets.cache import FrameCache
-from normalcy.datasets.cache_entry import CachedVideo
-from normalcy.datasets.classes import KnowsClasses
+from normalcy.datasets.classes import ClassVideo, KnowsClasses
 from normalcy.datasets.folds import hold_out
 from normalcy.datasets.splits import VideoSpan, split_validation
 from normalcy.errors import DatasetIncomplete, SkippedVideoWarning, UnreadableVideo
@@ -51,6 +50,12 @@ class Footage:
         """Whether there are frames enough for a clip."""
         return spec.taken(self.pts_seconds_T) >= spec.span_frames
 
+    def part(self, frames: slice) -> "Footage":
+        """Some of its frames."""
+        return Footage(
+            self.name, self.frames_TCHW[frames], self.indices_T[frames], self.pts_seconds_T[frames]
+        )
+
     def frames(self) -> Iterator[Frame]:
         """The span as frames, as a reader would give them."""
         for image_CHW, index, pts in zip(self.frames_TCHW, self.indices_T, self.pts_seconds_T, strict=True):
@@ -72,54 +77,70 @@ class NormalFootage:
     fold: int | None = None
 
 
+def all_normal_footage(
+    config: DataConfig, *, spec: ClipSpec, progress: Progress | None = None
+) -> tuple[Footage, ...]:
+    """Decodes the normal training videos, once for all runs; those that no clip fits into are left out.
+
+    Raises:
+        DatasetIncomplete: None can be used.
+    """
+    dataset = open_dataset(config.name, config.root)
+    if isinstance(dataset, KnowsClasses):
+        videos = [each.video for each in _normal(dataset, config)]
+    else:
+        videos = dataset.videos("train")
+    found = tuple(_decode(videos, FrameCache(config.cache.expanduser()), spec, progress))
+    if not found:
+        raise DatasetIncomplete(f"none of {len(videos)} training videos can be used", where=config.root)
+    return found
+
+
 def load_normal_footage(
     config: DataConfig, *, spec: ClipSpec, seed: int, progress: Progress | None = None
 ) -> NormalFootage:
-    """Decodes the training videos (once for all runs) and holds whole videos, or the end of few, out.
+    """The same, and holds whole videos, or the end of few, out.
 
     Raises:
         DatasetIncomplete: No readable training video is long enough, or too little is left to calibrate on.
     """
+    whole = {span.name: span for span in all_normal_footage(config, spec=spec, progress=progress)}
     dataset = open_dataset(config.name, config.root)
-    fold = config.fold if isinstance(dataset, KnowsClasses) else None
-    videos = (dataset.at_fold(config.fold) if isinstance(dataset, KnowsClasses) else dataset).videos("train")
-    cache = FrameCache(config.cache.expanduser())
-    cached = _decode(videos, cache, spec, progress)
-    if not cached:
-        raise DatasetIncomplete(f"none of {len(videos)} training videos can be used", where=config.root)
-    lengths = {video.name: len(entry) for video, entry in cached}
     if isinstance(dataset, KnowsClasses):
-        fitted, held_out = _split_scenes(dataset.at_fold(config.fold), set(lengths), config, seed)
+        fold = config.fold
+        fitted, held_out = _split_scenes(dataset, whole, config, seed)
     else:
+        fold = None
         fitted, held_out = split_validation(
-            [video for video, _ in cached],
+            [video for video in dataset.videos("train") if video.name in whole],
             fraction=config.held_out_fraction,
             seed=seed,
-            frame_count=lambda video: lengths[video.name],
+            frame_count=lambda video: len(whole[video.name]),
         )
-    entries = {video.name: entry for video, entry in cached}
-    footage = NormalFootage(_cut(fitted, entries), _cut(held_out, entries), fold)
+    footage = NormalFootage(_cut(fitted, whole), _cut(held_out, whole), fold)
     _require(footage, spec, config)
     return footage
 
 
+def _normal(dataset: KnowsClasses, config: DataConfig) -> list[ClassVideo]:
+    """Videos of the normal class to fit on."""
+    at_fold = dataset.at_fold(config.fold)
+    return [each for each in at_fold.class_videos("train") if each.label == at_fold.normal_class]
+
+
 def _split_scenes(
-    dataset: KnowsClasses, usable: set[str], config: DataConfig, seed: int
+    dataset: KnowsClasses, whole: Mapping[str, Footage], config: DataConfig, seed: int
 ) -> tuple[list[VideoSpan], list[VideoSpan]]:
     """Holds out normal videos by whole scenes."""
-    normal = [
-        each
-        for each in dataset.class_videos("train")
-        if each.label == dataset.normal_class and each.video.name in usable
-    ]
-    fitted, held_out = hold_out(normal, fraction=config.held_out_fraction, seed=seed)
+    usable = [each for each in _normal(dataset, config) if each.video.name in whole]
+    fitted, held_out = hold_out(usable, fraction=config.held_out_fraction, seed=seed)
     return [VideoSpan(each.video) for each in fitted], [VideoSpan(each.video) for each in held_out]
 
 
 def _decode(
     videos: Sequence[LabelledVideo], cache: FrameCache, spec: ClipSpec, progress: Progress | None
-) -> list[tuple[LabelledVideo, CachedVideo]]:
-    cached = []
+) -> list[Footage]:
+    found = []
     for number, video in enumerate(videos):
         if progress:
             progress(f"reading {video.name}", number, len(videos))
@@ -134,22 +155,14 @@ def _decode(
             message = f"left out: {video.path} has {taken} frames{apart}, a clip needs {spec.span_frames}"
             warnings.warn(message, SkippedVideoWarning, stacklevel=2)
             continue
-        cached.append((video, entry))
+        found.append(Footage(video.name, entry.frames_TCHW, entry.indices_T, entry.pts_seconds_T))
     if progress:
         progress("reading", len(videos), len(videos))
-    return cached
+    return found
 
 
-def _cut(spans: Sequence[VideoSpan], entries: dict[str, CachedVideo]) -> tuple[Footage, ...]:
-    footage = []
-    for span in spans:
-        entry, part = entries[span.video.name], slice(span.start_frame, span.end_frame)
-        footage.append(
-            Footage(
-                span.video.name, entry.frames_TCHW[part], entry.indices_T[part], entry.pts_seconds_T[part]
-            )
-        )
-    return tuple(footage)
+def _cut(spans: Sequence[VideoSpan], whole: Mapping[str, Footage]) -> tuple[Footage, ...]:
+    return tuple(whole[span.video.name].part(slice(span.start_frame, span.end_frame)) for span in spans)
 
 
 def _require(footage: NormalFootage, spec: ClipSpec, config: DataConfig) -> None:

@@ -9,7 +9,11 @@ import copy
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, cast
 
-from normalcy.methods.base import Method, Remembering
+import numpy as np
+
+from normalcy.methods.base import Camera, Look, Method, Remembering
+from normalcy.methods.scene_memory.camera import Camera as SceneCamera
+from normalcy.methods.scene_memory.method import SceneMemory
 from normalcy.progress import Progress
 from normalcy.scoring.kept_looks import KeepingModel, KeptLooks
 from normalcy.scoring.model import ScoringModel, TorchModel
@@ -77,6 +81,43 @@ def remember(
         progress: Called with what is being done, how much is done and how much there is.
     """
     model = KeepingModel(TorchModel(method), kept or KeptLooks(budget_bytes=0))
+    for camera, clip, look in _seen(method, spans, model, settings, progress):
+        camera.remember(clip.stamps, look)
+    cast("Remembering", method).settle()
+
+
+def learn(
+    method: SceneMemory,
+    spans: Sequence[Footage],
+    *,
+    settings: ScoringSettings,
+    times: float,
+    progress: Progress | None = None,
+) -> None:
+    """Takes footage of another scene into a memory that is fitted.
+
+    Args:
+        method: From a bundle.
+        spans: The footage.
+        settings: How clips follow each other.
+        times: As if it had been seen so many times.
+        progress: As in `remember`.
+    """
+    method.open_scenes([(span.frames_TCHW, span.pts_seconds_T) for span in spans])
+    times_RC = np.full(method.config.grid_RC, times, np.float32)
+    for camera, clip, look in _seen(method, spans, TorchModel(method), settings, progress):
+        cast("SceneCamera", camera).amend(clip.stamps, look, times_RC=times_RC)
+    method.settle()
+
+
+def _seen(
+    method: Method,
+    spans: Sequence[Footage],
+    model: ScoringModel,
+    settings: ScoringSettings,
+    progress: Progress | None,
+) -> Iterator[tuple[Camera, Clip, Look]]:
+    """Each clip with its look, and the camera that shows it."""
     total, done = sum(len(span) for span in spans), 0
     for span in spans:
         camera = method.camera(span.name)
@@ -84,11 +125,10 @@ def remember(
         for batch in _batches(span, model, settings):
             for clip, look in zip(batch, model.infer([clip.clip_TCHW for clip in batch]), strict=True):
                 assert not isinstance(look, ClipScores)
-                camera.remember(clip.stamps, look)
+                yield camera, clip, look
                 done += len(clip.due)
             if progress:
                 progress("remembering normal video", done, total)
-    cast("Remembering", method).settle()
 
 
 def _batches(span: Footage, model: ScoringModel, settings: ScoringSettings) -> Iterator[Sequence[Clip]]:

@@ -1,53 +1,103 @@
-"""A bundle calibrated anew, on normal video of another scene; what it learned stays as it is."""
+"""A bundle for another scene without a fit: calibrated anew on normal video of it, a little of which it may learn."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
-from normalcy.errors import ConfigError
+import numpy as np
+
+from normalcy.errors import CalibrationError, ConfigError
 from normalcy.methods import method_definition
+from normalcy.methods.base import Method
+from normalcy.methods.scene_memory.method import SceneMemory
 from normalcy.progress import Progress
 from normalcy.scoring.bundle import Bundle
 from normalcy.scoring.model import TorchModel
 from normalcy.training.calibrate import calibrate, normal_parts
 from normalcy.training.card import model_card
 from normalcy.training.config import DataConfig
-from normalcy.training.data import load_normal_footage
+from normalcy.training.data import Footage, all_normal_footage
+from normalcy.training.memory import learn
+
+Spans = Sequence[Footage]
 
 
-def recalibrated(bundle: Bundle, data: DataConfig, *, progress: Progress | None = None) -> Bundle:
+def recalibrated(
+    bundle: Bundle, data: DataConfig, *, learn_seconds: float = 0.0, progress: Progress | None = None
+) -> Bundle:
     """The same detector with the calibration, and the usual range of each term, of other normal video.
-
-    All of that video counts: nothing was fitted on it.
 
     Args:
         bundle: What was fitted.
         data: Where the other normal video is.
+        learn_seconds: So much of its beginning is taken into the memory first, with as much say as all that was fitted
+            on; what remains is calibrated on. Without, all of it is: nothing was fitted on it.
         progress: Called with what is being done, how much is done and how much there is.
 
     Raises:
-        ConfigError: The bundle tells classes apart.
+        ConfigError: The bundle tells classes apart, or is to learn and keeps no memory.
         DatasetIncomplete, CalibrationError: There is too little normal video.
     """
-    header = bundle.header
-    if method_definition(header.method).training == "classify":
-        raise ConfigError(f"{header.method} is calibrated on labelled videos", hint="Fit it again")
+    fitted = bundle.header
+    if method_definition(fitted.method).training == "classify":
+        raise ConfigError(f"{fitted.method} is calibrated on labelled videos", hint="Fit it again")
     method = bundle.method().eval()
-    footage = load_normal_footage(data, spec=method.clip, seed=header.fit.seed, progress=progress)
-    spans = (*footage.fitted, *footage.held_out)
+    split = _split_at(learn_seconds, all_normal_footage(data, spec=method.clip, progress=progress))
+    if not split.rest:
+        raise CalibrationError(f"nothing is left to calibrate on after {learn_seconds:g} s", where=data.root)
+    lines = [f"calibrated on {_frames(split.rest):,} frames of {data.name}"]
+    if split.first:
+        _learn(method, split.first, bundle, progress)
+        lines.insert(0, f"learned {_frames(split.first):,} frames of {data.name}")
+    return _calibrated(bundle, method, split.rest, lines, progress)
+
+
+class _Split(NamedTuple):
+    first: Spans
+    rest: Spans
+
+
+def _split_at(seconds: float, spans: Spans) -> _Split:
+    """So many seconds from the beginning, and the rest; a span is cut in two where they end within it."""
+    first, rest, left = list[Footage](), list[Footage](), seconds
+    for span in spans:
+        taken = int(np.searchsorted(span.pts_seconds_T - span.pts_seconds_T[0], left)) if left > 0 else 0
+        first += [span.part(slice(taken))] if taken else []
+        rest += [span.part(slice(taken, None))] if taken < len(span) else []
+        left -= taken / span.frames_per_second
+    return _Split(first, rest)
+
+
+def _learn(method: Method, spans: Spans, bundle: Bundle, progress: Progress | None) -> None:
+    if not isinstance(method, SceneMemory):
+        hint = "Go on training it with `normalcy fit --start-from`"
+        raise ConfigError(f"{bundle.header.method} keeps no memory that could learn", hint=hint)
+    times = max(1.0, bundle.header.fit.fitted_frames / _frames(spans))
+    learn(method, spans, settings=bundle.header.scoring, times=times, progress=progress)
+
+
+def _calibrated(
+    bundle: Bundle, method: Method, spans: Spans, lines: Sequence[str], progress: Progress | None
+) -> Bundle:
+    header, model = bundle.header, TorchModel(method)
     if method.fuses_parts:
-        parts = normal_parts([(TorchModel(method), spans)], settings=header.scoring, progress=progress)
+        parts = normal_parts([(model, spans)], settings=header.scoring, progress=progress)
         seconds = sum(len(span) / span.frames_per_second for span in spans)
         method.observe_parts(parts, seconds=seconds)
-    result = calibrate([(TorchModel(method), spans)], settings=header.scoring, progress=progress)
-    frames = sum(len(span) for span in spans)
-    line = f"calibrated on {frames:,} frames of {data.name}"
+    result = calibrate([(model, spans)], settings=header.scoring, progress=progress)
+    amendments = (*header.fit.amendments, *lines)
     header = header.model_copy(
         update={
             "frames_per_second": result.frames_per_second,
             "map_scale": result.map_scale,
             "usual_parts": result.usual_parts,
-            "fit": header.fit.model_copy(update={"amendments": (*header.fit.amendments, line)}),
+            "fit": header.fit.model_copy(update={"amendments": amendments}),
         }
     )
     weights = {name: tensor.detach().cpu() for name, tensor in method.state_dict().items()}
     card = model_card(header, result.calibration, fuses_parts=method.fuses_parts)
     return replace(bundle, header=header, calibration=result.calibration, weights=weights, card=card)
+
+
+def _frames(spans: Spans) -> int:
+    return sum(len(span) for span in spans)

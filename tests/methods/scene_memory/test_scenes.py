@@ -87,3 +87,18 @@ def test_there_are_no_more_than_sixteen_scenes():
     scenes = Scenes(CONFIG)
     scenes.survey([np.stack([picture(*CONFIG.thumb_px, seed=seed)] * 3) for seed in range(20)])
     assert scenes.count == 16
+
+
+def test_only_what_is_like_no_known_scene_is_unknown():
+    known = surveyed(footage(A))
+    new = known.unknown([footage(A, light=0.7), footage(B), footage(B, seed=3)])
+    assert new.count == 1
+    np.testing.assert_allclose(new.background_SHW3[0], B, atol=2)
+    assert known.unknown([footage(A, seed=2)]).count == 0
+
+
+def test_there_is_no_room_for_a_seventeenth_scene():
+    known = surveyed(*(footage(picture(THUMB_HEIGHT, THUMB_WIDTH, seed=seed)) for seed in range(15)))
+    assert known.count == 15
+    others = [footage(picture(THUMB_HEIGHT, THUMB_WIDTH, seed=seed)) for seed in (40, 41)]
+    assert known.unknown(others).count == 1

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from normalcy.datasets.base import TrueRegions
 from normalcy.errors import LabelError
 
 BoolArray = npt.NDArray[np.bool_]
@@ -65,6 +66,13 @@ class Annotations:
         """Mask of each frame in order, (H, W)."""
         for packed_P in self.packed_TP:
             yield unpacked(packed_P, self.size_px)
+
+    def regions(self) -> Iterator[TrueRegions]:
+        """The abnormal of each frame in order, also what somebody nearer hides."""
+        height, width = self.size_px
+        boxes_TK4 = (self.boxes_TK4 / np.array([width, height, width, height])).astype(np.float32)
+        for boxes_K4, abnormal_K in zip(boxes_TK4, self.abnormal_TK, strict=True):
+            yield TrueRegions(boxes_K4[abnormal_K], tuple(self.track_ids_K[abnormal_K].tolist()))
 
     def spans(self) -> list[AbnormalSpan]:
         """Abnormal spans in order of their beginning."""

@@ -8,7 +8,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-from normalcy.datasets.base import BoolArray, CheckItem, CheckReport, DatasetInfo, LabelledVideo, Split
+from normalcy.datasets.base import (
+    BoolArray,
+    CheckItem,
+    CheckReport,
+    DatasetInfo,
+    LabelledVideo,
+    Split,
+    TrueRegions,
+)
 from normalcy.datasets.walkway.annotations import Annotations, load
 from normalcy.datasets.walkway.manifest import FILE_NAME, Manifest, VideoEntry, find_damage, read_manifest
 from normalcy.errors import DatasetError, DatasetIncomplete, LabelError
@@ -54,6 +62,10 @@ class Walkway:
     def pixel_masks(self, video: LabelledVideo) -> Iterator[BoolArray] | None:
         """Visible pixels of the abnormal in each frame, (H, W); None for training videos."""
         return None if video.split == "train" else self.annotations(video).masks()
+
+    def abnormal_regions(self, video: LabelledVideo) -> Iterator[TrueRegions] | None:
+        """Boxes and tracks of the abnormal in each frame; None for training videos."""
+        return None if video.split == "train" else self.annotations(video).regions()
 
     def annotations(self, video: LabelledVideo) -> Annotations:
         """All that is known of a video of either split: labels, masks, boxes and tracks."""

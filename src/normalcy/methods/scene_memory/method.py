@@ -214,6 +214,27 @@ class SceneMemory(Method):
         if self.trunk and self._in_integers(self.trunk):
             self.trunk.calibrate(sampled_pictures(videos))
 
+    def open_scenes(self, videos: Sequence[Footage]) -> int:
+        """Makes room for what footage shows of scenes that were never seen; returns how many those are.
+
+        A new scene begins with what was counted in all others.
+
+        Args:
+            videos: As in `survey`.
+        """
+        new = self.scenes.unknown(sampled_thumbs(videos))
+        if not new.count:
+            return 0
+        state = self.state_dict()
+        own = {f"scenes.{name}": tensor for name, tensor in new.state_dict().items()}
+        for name, tensor in state.items():
+            if _is_by_scene(name):
+                more = own.get(name, tensor.sum(dim=0, keepdim=True).expand(new.count, *tensor.shape[1:]))
+                state[name] = torch.cat([tensor, more])
+        self.make_room({name: tuple(tensor.shape) for name, tensor in state.items()})
+        self.load_state_dict(state)
+        return new.count
+
     def _in_integers(self, trunk: Trunk) -> bool:
         precision = self.config.trunk_precision
         return trunk.backend == "openvino" if precision == "auto" else precision == "int8"
@@ -252,6 +273,11 @@ def _one_thread_a_flow(*, clips: int) -> Iterator[None]:
 
 
 # What is held out is remembered in the end, so that it may be much; the more, the surer the fusion and the calibration.
+def _is_by_scene(name: str) -> bool:
+    """Whether the first axis of a buffer is scenes, as the letters at the end of its name say."""
+    return name.rpartition("_")[2].startswith("S")
+
+
 _PRESET = Preset(data={"held_out_fraction": 0.5}, scoring={"hop_frames": 4})
 
 METHOD = MethodDefinition(

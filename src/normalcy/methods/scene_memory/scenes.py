@@ -79,6 +79,19 @@ class Scenes(nn.Module):
         self.background_SHW3 = torch.from_numpy(np.stack([background for background, _ in found]))
         self.deviation_SHW = torch.from_numpy(np.stack([deviation for _, deviation in found]))
 
+    def unknown(self, videos: Sequence[npt.NDArray[np.uint8]]) -> "Scenes":
+        """The scenes of footage, as in `survey`, that are like none of these; so many as there is room for."""
+        found = Scenes(self.config)
+        found.survey(videos)
+        new = [
+            place
+            for place, background_HW3 in enumerate(found.background_SHW3.numpy())
+            if min(_difference(background_HW3, known) for known in self.background_SHW3.numpy())
+            > self.config.scene_difference
+        ][: max(0, _MOST_SCENES - self.count)]
+        found.background_SHW3, found.deviation_SHW = found.background_SHW3[new], found.deviation_SHW[new]
+        return found
+
     def nearest(self, thumb_HW3: UInt8Array) -> int:
         """The scene whose background is most alike."""
         away = [_difference(thumb_HW3.astype(np.float32), known) for known in self.background_SHW3.numpy()]

@@ -1,7 +1,7 @@
 """Transfer between scenes: fitted on one, judged on another as it is, calibrated anew, and after a short adaptation."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ class TransferPlan:
         seeds: Of every fit.
         preset: Of the method; its first without.
         adapt_epochs: Epochs of adaptation, of a method that is trained by gradients; 0 leaves it out.
+        adapt_seconds: Normal video to learn, of a method that keeps a memory; 0 leaves it out.
         overrides: Further settings of all fits, as `a.b=c`.
 
     Raises:
@@ -55,6 +56,7 @@ class TransferPlan:
     seeds: Sequence[int]
     preset: str | None = None
     adapt_epochs: int = 1
+    adapt_seconds: float = 30.0
     overrides: Sequence[str] = ()
 
     def __post_init__(self) -> None:
@@ -65,14 +67,19 @@ class TransferPlan:
             )
 
     @property
-    def adapts(self) -> bool:
-        """Whether there is adaptation."""
-        by_gradients = method_definition(self.method).training in ("reconstruct", "adversarial")
-        return by_gradients and self.adapt_epochs > 0
+    def adaptation(self) -> dict[str, float]:
+        """How a detector is adapted: `epochs` of training, or `seconds` to learn; empty where it is not."""
+        kind = method_definition(self.method).training
+        if kind in ("reconstruct", "adversarial"):
+            how: dict[str, float] = {"epochs": self.adapt_epochs}
+        else:
+            how = {"seconds": self.adapt_seconds if kind == "memory" else 0}
+        return {unit: amount for unit, amount in how.items() if amount > 0}
 
     def config(self, scene: Scene, seed: int, *, adapting: bool = False) -> FitConfig:
         """All settings of a fit on a scene."""
-        adaptation = [f"training.epochs={self.adapt_epochs}"] if adapting else []
+        epochs = self.adaptation.get("epochs") if adapting else None
+        adaptation = [f"training.epochs={epochs}"] if epochs else []
         return resolve_config(
             self.method,
             data={"name": scene.data, "root": str(scene.root)},
@@ -103,9 +110,8 @@ def _cells(plan: TransferPlan, work: Path) -> list[Cell]:
         for scene in plan.scenes:
             config = plan.config(scene, seed)
             targets = _targets(plan, seed)
-            digest = cell_digest(
-                config, [scene.name, contents, [sorted(each.items()) for each in _plain(targets)]]
-            )
+            names = [[each.name, each.data] for each in plan.scenes]
+            digest = cell_digest(config, [scene.name, contents, names, sorted(plan.adaptation.items())])
             folder = work / f"{plan.method}-from-{scene.name}-seed{seed}-{digest}"
             folder.mkdir(parents=True, exist_ok=True)
             path = folder / "targets.json"
@@ -121,19 +127,8 @@ def _targets(plan: TransferPlan, seed: int) -> list[dict[str, Any]]:
             "scene": scene.name,
             "data": scene.data,
             "root": str(scene.root),
-            "adapt": plan.config(scene, seed, adapting=True).model_dump(mode="json") if plan.adapts else None,
+            "fit": plan.config(scene, seed, adapting=True).model_dump(mode="json"),
+            "adaptation": plan.adaptation,
         }
         for scene in plan.scenes
-    ]
-
-
-def _plain(targets: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Targets without what may differ from machine to machine."""
-    return [
-        {
-            "scene": each["scene"],
-            "data": each["data"],
-            "epochs": (each["adapt"] or {}).get("training", {}).get("epochs"),
-        }
-        for each in targets
     ]

@@ -15,7 +15,7 @@ from normalcy.environment import hardware, versions
 from normalcy.evaluation.run import evaluate
 from normalcy.run_folder import RunFolder, write_json
 from normalcy.scoring.bundle import Bundle
-from normalcy.training.config import DataConfig, FitConfig, resolve_config
+from normalcy.training.config import FitConfig, resolve_config
 from normalcy.training.fit import fit
 from normalcy.training.recalibrate import recalibrated
 from normalcy.workflows.study.files import exit_code_of
@@ -57,12 +57,14 @@ def _judged_ways(bundle: Bundle, target: dict[str, Any], run: RunFolder, *, is_o
     found = {as_it_is: _judged(bundle, target)}
     if is_own:
         return found
-    data = build_config(DataConfig, {"name": target["data"], "root": target["root"]})
-    found[anew] = _judged(recalibrated(bundle, data), target)
-    if target["adapt"]:
-        config = build_config(FitConfig, target["adapt"])
+    config = build_config(FitConfig, target["fit"])
+    found[anew] = _judged(recalibrated(bundle, config.data), target)
+    how = target["adaptation"]
+    if "epochs" in how:
         folder = RunFolder(run.path.with_name(f"adapted-to-{target['scene']}"))
         found[adapted] = _judged(_fitted(config, folder, start=bundle), target)
+    elif "seconds" in how:
+        found[adapted] = _judged(recalibrated(bundle, config.data, learn_seconds=how["seconds"]), target)
     return found
 
 

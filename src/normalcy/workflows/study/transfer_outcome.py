@@ -31,7 +31,7 @@ def transfer_outcome(
         "preset": cells[0].config.preset,
         "scenes": {scene.name: scene.data for scene in plan.scenes},
         "seeds": list(plan.seeds),
-        "adapt_epochs": plan.adapt_epochs if plan.adapts else 0,
+        "adaptation": plan.adaptation,
         "overrides": list(plan.overrides),
         "pairs": pairs,
         "runs": made,
@@ -79,11 +79,20 @@ def transfer_table(outcome: Mapping[str, Any]) -> str:
     note = (
         f"`{outcome['method']}`, preset `{outcome['preset']}`; mean ± standard deviation over seeds "
         f"{', '.join(map(str, outcome['seeds']))}. False alarms are counted at each detector's calibrated threshold."
+        f"{_adapted(outcome['adaptation'])}"
     )
     failed = [f"- from {each['from']}, seed {each['seed']}: {each['why']}" for each in outcome["failures"]]
     return "\n".join(
         [markdown_table(head, rows), "", note, *(["", "Not made:", *failed] if failed else []), ""]
     )
+
+
+def _adapted(how: Mapping[str, float]) -> str:
+    if "epochs" in how:
+        return f" Adapted: {how['epochs']:g} more epochs on normal video of the other scene."
+    if "seconds" in how:
+        return f" Adapted: {how['seconds']:g} s of the other scene's normal video learned, calibrated on the rest."
+    return ""
 
 
 def _line(pair: Mapping[str, Any], own: Mapping[str, Any], ways: Sequence[str]) -> list[str]:
