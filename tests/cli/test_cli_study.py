@@ -214,7 +214,9 @@ def test_scenes_that_make_no_transfer(normalcy, scenes, said):
     assert said in outcome.error
 
 
-def test_attention_of_normal_and_abnormal_clips(normalcy, scene, cache, tmp_path):
+@pytest.fixture(scope="module")
+def attending(tmp_path_factory):
+    """Settings of an `ocr-gan-video` that is fitted in a second or two."""
     sets = [
         "model.size_px=[16,24]",
         "model.clip_len_frames=6",
@@ -225,34 +227,77 @@ def test_attention_of_normal_and_abnormal_clips(normalcy, scene, cache, tmp_path
         "training.epochs=1",
         "training.clips_per_epoch=8",
         "training.precision=float32",
-        f"data.cache={cache}",
+        f"data.cache={tmp_path_factory.mktemp('attending')}",
     ]
-    place = ["--data", "folder", "--root", scene]
-    fitted = normalcy(
-        "fit", "ocr-gan-video", *place, "--out", tmp_path / "run", *(w for s in sets for w in ("--set", s))
-    )
-    assert fitted.code == 0, fitted.err
-    found = normalcy("study", "attention", tmp_path / "run", *place, "--out", tmp_path / "out", "--json")
+    return [word for each in sets for word in ("--set", each)]
+
+
+@pytest.fixture
+def attending_runs(normalcy, scene, attending, tmp_path):
+    """Two seeds of it."""
+    runs = [tmp_path / f"run{seed}" for seed in (0, 1)]
+    for seed, run in enumerate(runs):
+        fitted = normalcy(
+            *("fit", "ocr-gan-video", "--data", "folder", "--root", scene, "--seed", str(seed), "--out", run),
+            *attending,
+        )
+        assert fitted.code == 0, fitted.err
+    return runs
+
+
+FIVE = ["self_attention", "local", "long_range", "entropy", "consistency"]
+
+
+def test_attention_of_normal_and_abnormal_clips(normalcy, scene, attending_runs, tmp_path):
+    place = ["--data", "folder", "--root", scene, "--out", tmp_path / "out"]
+    found = normalcy("study", "attention", *attending_runs, *place, "--json")
     assert found.code == 0, found.err
     outcome = json.loads(found.out)
     # Two videos of 40 frames, six clips each; frames 15 to 24 of each are abnormal: clips 2, 3 and 4.
     assert outcome["clips"] == {"normal": 6, "abnormal": 6}
-    assert list(outcome["attention"]) == [
-        "generator.unet.mix_down.1.attention.0",
-        "generator.unet.mix_down.1.attention.1",
-    ]
-    for each in outcome["attention"].values():
-        assert [row["name"] for row in each["statistics"]] == [
-            "self_attention",
-            "local",
-            "long_range",
-            "entropy",
-            "consistency",
-        ]
-        assert all(row["p"] is not None for row in each["statistics"])
-        assert 0 <= each["attention_score_auc"] <= 1
+    assert outcome["seeds"] == [0, 1]
+    names = ["generator.unet.mix_down.1.attention.0", "generator.unet.mix_down.1.attention.1"]
+    assert list(outcome["attention"]) == names
+    for name, each in outcome["attention"].items():
+        runs = [run["attention"][name] for run in outcome["runs"]]
+        assert [row["name"] for row in each["statistics"]] == FIVE
+        for place, row in enumerate(each["statistics"]):
+            own = [run["statistics"][place] for run in runs]
+            assert all(run["p"] is not None for run in own)
+            assert row["effect"]["mean"] == pytest.approx(sum(run["effect"] for run in own) / 2)
+            assert row["higher_in"] + row["lower_in"] == sum(run["differs"] for run in own)
+        aucs = [run["attention_score_auc"] for run in runs]
+        assert aucs[0] != aucs[1]
+        assert each["attention_score_auc"]["mean"] == pytest.approx(sum(aucs) / 2)
+    assert {"own score", "reconstruction", "displacement"} <= set(outcome["clip_auc"])
     table = (tmp_path / "out" / "ocr-gan-video-attention-folder.md").read_text()
     assert "6 normal and 6 abnormal clips" in table
+    assert "seeds 0, 1" in table
+    assert "of 2 fits" in table or "in 2 fits" in table
+    assert "| attention score, 0 |" in table
+    picture = (tmp_path / "out" / "ocr-gan-video-attention-folder.svg").read_text()
+    assert picture.startswith("<svg")
+    assert "1: entropy" in picture
+
+
+def test_one_bundle_alone_has_its_own_verdicts(normalcy, scene, attending_runs, tmp_path):
+    place = ["--data", "folder", "--root", scene, "--out", tmp_path / "out"]
+    assert normalcy("study", "attention", attending_runs[0], *place).code == 0
+    outcome = json.loads((tmp_path / "out" / "ocr-gan-video-attention-folder.json").read_text())
+    assert outcome["seeds"] == [0]
+    table = (tmp_path / "out" / "ocr-gan-video-attention-folder.md").read_text()
+    for name in outcome["attention"]:
+        for row in outcome["runs"][0]["attention"][name]["statistics"]:
+            assert row["verdict"] in table
+    assert "±" not in table
+
+
+def test_bundles_that_do_not_go_together(normalcy, scene, attending_runs, stae_run, tmp_path):
+    place = ["--data", "folder", "--root", scene, "--out", tmp_path / "out"]
+    twice = normalcy("study", "attention", attending_runs[0], attending_runs[0], *place)
+    assert (twice.code, "one of them twice" in twice.error) == (2, True)
+    mixed = normalcy("study", "attention", attending_runs[0], stae_run, *place)
+    assert (mixed.code, "has no attention across the frames" in mixed.error) == (2, True)
 
 
 def test_a_method_without_attention_has_none_to_compare(normalcy, stae_run, scene, tmp_path):

@@ -179,6 +179,8 @@ def test_sets_that_differ_in_one_number():
     assert differs.superiority == 1
     assert differs.p < 1e-6
     assert differs.verdict == "higher in the second"
+    assert differs.differs
+    assert not any(each.differs for each in same)
     assert compare(second, first)[0].verdict == "lower in the second"
     assert {each.verdict for each in same} == {"no difference that chance would not make"}
     assert {each.superiority for each in same} == {0.5}
@@ -190,6 +192,7 @@ def test_a_sure_difference_that_is_too_small_to_matter():
     assert differs.p < 0.05
     assert differs.effect < 0.2
     assert differs.verdict == "a difference, but too small to matter"
+    assert not differs.differs
 
 
 def test_sets_without_spread_that_never_meet():
@@ -203,6 +206,7 @@ def test_few_clips_are_not_judged():
     (differs, *_) = compare(_clips([0, 1]), _clips([5, 6]))
     assert differs.p is None
     assert differs.verdict.startswith("too few clips")
+    assert not differs.differs
     with pytest.raises(ValueError, match="0 clips"):
         compare([], _clips([1]))
 

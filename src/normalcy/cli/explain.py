@@ -24,6 +24,9 @@ def explain(
     fps: Annotated[
         float | None, typer.Option(metavar="RATE", help="Frames per second of a folder of pictures.")
     ] = None,
+    video_too: Annotated[
+        bool, typer.Option("--video", help="Write the annotated video as well, with attention below it.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Say why a detector alarmed: where, what was unusual and by how much, and what is normal there."""
@@ -33,12 +36,18 @@ def explain(
     from normalcy.workflows.explain import explain_video, write_explanation
     from normalcy.workflows.score import video_stem
 
+    run = RunFolder(folder or Path("runs") / f"explain-{video_stem(video)}")
+    annotated = run.path / "explanation.mp4" if video_too else None
     with progress_bar() as progress:
         explained = explain_video(
-            Bundle.load(bundle_path), video, normal=normal, options=ReadOptions(fps=fps), progress=progress
+            Bundle.load(bundle_path),
+            video,
+            normal=normal,
+            options=ReadOptions(fps=fps),
+            annotated=annotated,
+            progress=progress,
         )
-    run = RunFolder(folder or Path("runs") / f"explain-{video_stem(video)}")
-    files = write_explanation(explained, run)
+    files = write_explanation(explained, run) | ({"video": annotated} if annotated else {})
     if not as_json:
         say(f"[bold]{plural(len(explained.events), 'event')}[/] explained")
         for each in explained.events:

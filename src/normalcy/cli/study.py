@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from normalcy.cli.console import plural, progress_bar, say, say_text, show_result
-from normalcy.cli.options import AsJson, BundlePath, DataName, DataRoot
+from normalcy.cli.options import AsJson, DataName, DataRoot
 from normalcy.errors import ConfigError, TrainingError
 
 if TYPE_CHECKING:
@@ -153,7 +153,12 @@ def transfer(
 @app.command("attention")
 def attention(
     context: typer.Context,
-    bundle_path: BundlePath,
+    bundle_paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="BUNDLE...", help="Bundle or run folder; several that differ in nothing but the seed."
+        ),
+    ],
     data: DataName,
     root: DataRoot,
     out: Out = STUDIES,
@@ -163,11 +168,12 @@ def attention(
     from normalcy.datasets import open_dataset
     from normalcy.environment import command_line
     from normalcy.scoring.bundle import Bundle
-    from normalcy.workflows.study.attention import attention_table, study_attention, write_attention
+    from normalcy.workflows.study.attention import study_attention
+    from normalcy.workflows.study.attention_outcome import attention_table, write_attention
 
     with progress_bar() as progress:
         outcome = study_attention(
-            Bundle.load(bundle_path),
+            [Bundle.load(path) for path in bundle_paths],
             open_dataset(data, root),
             command=command_line(context.find_root().obj),
             progress=progress,

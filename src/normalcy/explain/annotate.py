@@ -3,6 +3,7 @@
 Letters: T frames of the video, H height, W width, C channels.
 """
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -32,6 +33,7 @@ class AnnotatedVideo:
         labels_T: Truth for each frame of the source, looked up by `FrameScore.index`; None when unknown.
         duration_seconds: Length of the video, for a trace over all of it; None for a sliding trace.
         crf: Quality of H.264, lower is better.
+        below: Puts more below a picture, by its time.
 
     Raises:
         OutputError: The video cannot be written.
@@ -48,7 +50,9 @@ class AnnotatedVideo:
         labels_T: BoolArray | None = None,
         duration_seconds: float | None = None,
         crf: int = 23,
+        below: Callable[[UInt8Array, float], UInt8Array] | None = None,
     ) -> None:
+        self._below = below
         self._writer = VideoWriter(path, fps=fps, crf=crf)
         self._painter: FramePainter | None = None
         self._new_painter = partial(
@@ -73,4 +77,5 @@ class AnnotatedVideo:
         """Writes the next frame; they come in order, and the first one settles the layout."""
         if self._painter is None:
             self._painter = self._new_painter(image_HWC)
-        self._writer.write(self._painter.paint(image_HWC, frame_score))
+        picture_HWC = self._painter.paint(image_HWC, frame_score)
+        self._writer.write(self._below(picture_HWC, frame_score.pts_seconds) if self._below else picture_HWC)

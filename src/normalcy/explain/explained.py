@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from normalcy.explain.attention.journey import AttentionJourney
+from normalcy.explain.attention.over_time import AttentionOverTime
 from normalcy.explain.nearest import NormalExample
 from normalcy.explain.reasons import PartReading, Place
 from normalcy.scoring.types import Event
@@ -73,6 +74,7 @@ class ExplainedVideo:
         events: Explained, in order.
         left_out: Events that were not explained, because there were too many.
         map_range: Map values of the first and the last colour.
+        attention: How attention goes over the video; empty where the method has none across the frames of a clip.
     """
 
     name: str
@@ -81,3 +83,4 @@ class ExplainedVideo:
     events: Sequence[ExplainedEvent]
     left_out: int
     map_range: tuple[float, float]
+    attention: Sequence[AttentionOverTime] = ()

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from normalcy.explain.attention.journey import AttentionJourney
+from normalcy.explain.attention_strip import AttentionStrip
 from normalcy.explain.explained import ExplainedEvent, ExplainedVideo
 from normalcy.explain.heatmap import as_rgb, colourise, overlay
 from normalcy.explain.nearest import around
@@ -23,8 +24,9 @@ from normalcy.run_folder import write_text, writing_to
 UInt8Array = npt.NDArray[np.uint8]
 
 _BOX_RGB = (255, 90, 60)
-_MATRIX_PX, _CELL_PX = 168, 18
+_MATRIX_PX = 168
 _CROP_PX = 160
+_STRIP_PX = 960
 _METER_FULL = 4.0  # times as far as usual at which a meter is full
 
 
@@ -46,6 +48,10 @@ def explanation_page(explained: ExplainedVideo) -> str:
         explained=explained,
         length=duration(explained.seconds),
         events=events,
+        strips=[
+            (each.name, jpeg_uri(AttentionStrip(each, width_px=_STRIP_PX).draw()))
+            for each in explained.attention
+        ],
         ramp=ramp_uri(),
         style=page_text("style.css"),
     )
@@ -71,7 +77,7 @@ def _event(number: int, each: ExplainedEvent, explained: ExplainedVideo) -> dict
         "look_from": f"{each.nearest_look[0]}, {_clock(each.nearest_look[1])}" if each.nearest_look else "",
         "terms": [_term(reading) for reading in each.parts],
         "limits": any(reading.excess is not None for reading in each.parts),
-        "attention": [_journey(journey) for journey in each.attention],
+        "attention": [_journey(journey, image_HWC) for journey in each.attention],
     }
 
 
@@ -88,8 +94,13 @@ def _term(reading: PartReading) -> dict[str, Any]:
     }
 
 
-def _journey(journey: AttentionJourney) -> dict[str, Any]:
+def _journey(journey: AttentionJourney, image_HWC: UInt8Array) -> dict[str, Any]:
     made = journey.enhancement
+    over_frame = (
+        ("how widely each place attends", journey.entropy_RC),
+        ("consistency by place", journey.consistency_RC),
+        ("smoothness by place", journey.smoothness_RC),
+    )
     return {
         "name": journey.name,
         "score": f"{journey.score:.3f}",
@@ -113,8 +124,15 @@ def _journey(journey: AttentionJourney) -> dict[str, Any]:
                 made.before._fields, made.before, made.after, made.change, strict=True
             )
         ],
-        "consistency": jpeg_uri(_grid(journey.consistency_RC)) if journey.consistency_RC.size > 1 else None,
-        "smoothness": jpeg_uri(_grid(journey.smoothness_RC)) if journey.smoothness_RC.size > 1 else None,
+        "maps": [
+            (
+                name,
+                f"{quality_RC.min():.3f} to {quality_RC.max():.3f}",
+                jpeg_uri(_over(image_HWC, quality_RC)),
+            )
+            for name, quality_RC in over_frame
+            if quality_RC.size > 1
+        ],
     }
 
 
@@ -125,12 +143,11 @@ def _matrix(weights_TT: npt.NDArray[np.floating]) -> UInt8Array:
     return np.asarray(cv2.resize(coloured, (side, side), interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
-def _grid(quality_RC: npt.NDArray[np.floating]) -> UInt8Array:
+def _over(image_HWC: UInt8Array, quality_RC: npt.NDArray[np.floating]) -> UInt8Array:
+    """A quality of each place over the frame, from its lowest to its highest value; grey below, to tell them apart."""
     low, high = float(quality_RC.min()), float(quality_RC.max())
-    coloured = colourise(np.asarray(quality_RC, np.float32), low=low, high=max(high, low + 1e-6))
-    rows, columns = quality_RC.shape
-    size = (columns * _CELL_PX, rows * _CELL_PX)
-    return np.asarray(cv2.resize(coloured, size, interpolation=cv2.INTER_NEAREST), np.uint8)
+    grey_HWC = image_HWC.mean(axis=2, keepdims=True).astype(np.uint8)
+    return overlay(grey_HWC, np.asarray(quality_RC, np.float32), low=low, high=max(high, low + 1e-6))
 
 
 def _boxed(image_HWC: UInt8Array, box: Box | None) -> UInt8Array:

@@ -10,7 +10,9 @@ import torch
 from normalcy.datasets.base import LabelledVideo
 from normalcy.errors import InputError
 from normalcy.explain.attention.journey import AttentionJourney, journey
+from normalcy.explain.attention.over_time import AttentionOverTime, attention_over_time
 from normalcy.explain.attention.watch import attentions_of, watch_attention
+from normalcy.explain.attention_strip import StripsBelow
 from normalcy.explain.explained import ExplainedEvent, ExplainedVideo
 from normalcy.explain.nearest import nearest_frame, widened
 from normalcy.explain.normal_frames import NormalFrame, normal_frames, normal_videos
@@ -52,6 +54,7 @@ def explain_video(
     *,
     normal: Path | None = None,
     options: ReadOptions | None = None,
+    annotated: Path | None = None,
     progress: Progress | None = None,
 ) -> ExplainedVideo:
     """Scores a video and explains its events, the highest `MOST_EVENTS` where there are more.
@@ -61,6 +64,7 @@ def explain_video(
         source: File or folder of pictures; it is read more than once.
         normal: Folder of normal videos, to show the frame that is most alike.
         options: Rate of a folder of pictures.
+        annotated: Where the annotated video goes, with attention over time below it; none without.
         progress: Called with what is being done, how much is done and how much there is.
 
     Raises:
@@ -74,10 +78,21 @@ def explain_video(
     videos = normal_videos(normal) if normal else []
     options = options or ReadOptions()
     model = bundle.scoring_model()
-    scored = score_video(bundle, model, source, options=options, name=video_stem(source), progress=progress)
+    method = bundle.method().eval()
+    attention = _attention_over_time(bundle, method, source, options, progress)
+    scored = score_video(
+        bundle,
+        model,
+        source,
+        options=options,
+        annotated=annotated,
+        name=video_stem(source),
+        below=StripsBelow(attention),
+        progress=progress,
+    )
     chosen = sorted(scored.events, key=lambda event: event.peak_score, reverse=True)[:MOST_EVENTS]
     chosen.sort(key=lambda event: event.start_index)
-    explainer = _Explainer(bundle, model, bundle.method().eval(), source, scored, options)
+    explainer = _Explainer(bundle, model, method, source, scored, options)
     explainer.take_normal(videos if chosen else [])
     explained = []
     for number, event in enumerate(chosen):
@@ -93,7 +108,29 @@ def explain_video(
         events=explained,
         left_out=len(scored.events) - len(chosen),
         map_range=bundle.header.map_scale,
+        attention=attention,
     )
+
+
+def _attention_over_time(
+    bundle: Bundle, method: Method, source: str, options: ReadOptions, progress: Progress | None
+) -> list[AttentionOverTime]:
+    if not _attends(method):
+        return []
+    rate = bundle.header.frames_per_second
+    reading = scoring_options(options, method.clip, frames_per_second=rate, preview=False)
+    with open_video(source, reading) as reader:
+        if progress:
+            progress("watching attention", 0, 1)
+        found = attention_over_time(method, reader)
+        if progress:
+            progress("watching attention", 1, 1)
+    return found
+
+
+def _attends(method: Method) -> bool:
+    """Whether it attends across the frames of a clip that is scored by itself."""
+    return bool(attentions_of(method)) and method.camera() is None
 
 
 def write_explanation(explained: ExplainedVideo, run: RunFolder) -> dict[str, Path]:
@@ -189,7 +226,7 @@ class _Explainer:
 
     def _attention(self, at: int) -> list[AttentionJourney]:
         """Of the clip that scores the frame, where the method scores clips and attends across time."""
-        if not attentions_of(self.method) or self.method.camera() is not None:
+        if not _attends(self.method):
             return []
         clip = self._clip(at)
         if clip is None:

@@ -3,7 +3,7 @@
 import itertools
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 
 from normalcy.datasets.base import BoolArray
 from normalcy.errors import FrameRateWarning, InputError, VideoTimeout
-from normalcy.explain.annotate import AnnotatedVideo
+from normalcy.explain.annotate import AnnotatedVideo, UInt8Array
 from normalcy.explain.heatmap import MapScale
 from normalcy.methods.contract import ClipSpec
 from normalcy.progress import Progress
@@ -124,9 +124,21 @@ def score_video(
     annotated: Path | None = None,
     name: str | None = None,
     label_T: BoolArray | None = None,
+    below: Callable[[UInt8Array, float], UInt8Array] | None = None,
     progress: Progress | None = None,
 ) -> ScoredVideo:
     """Scores one source to its end, and writes its annotated video where a path is given.
+
+    Args:
+        bundle: Whose settings and calibration.
+        model: What scores.
+        source: File, folder of pictures, URL or camera number.
+        options: Span and time-outs of reading.
+        annotated: Where the annotated video goes.
+        name: Of the source, for people.
+        label_T: Truth for each frame.
+        below: Puts more below each annotated picture, by its time.
+        progress: Called with what is being done, how much is done, and how much there is: 0 where nobody knows.
 
     Raises:
         InputError: The source cannot be read, or is too short.
@@ -152,7 +164,9 @@ def score_video(
             batch_clips=1 if reader.info.is_live else 8,
         )
         video = (
-            stack.enter_context(_annotated(bundle, annotated, reader.info, label_T)) if annotated else None
+            stack.enter_context(_annotated(bundle, annotated, reader.info, label_T, below))
+            if annotated
+            else None
         )
         expected = expected_frames(reader.info, options)
         counted = _counted(reader, f"scoring {reader.source_id}", expected, progress)
@@ -200,7 +214,13 @@ def _warn_of_rate(info: VideoInfo, bundle: Bundle, name: str, *, spaces_frames: 
         warnings.warn(message, FrameRateWarning, stacklevel=3)
 
 
-def _annotated(bundle: Bundle, path: Path, info: VideoInfo, label_T: BoolArray | None) -> AnnotatedVideo:
+def _annotated(
+    bundle: Bundle,
+    path: Path,
+    info: VideoInfo,
+    label_T: BoolArray | None,
+    below: Callable[[UInt8Array, float], UInt8Array] | None,
+) -> AnnotatedVideo:
     low, high = bundle.header.map_scale
     return AnnotatedVideo(
         path,
@@ -210,6 +230,7 @@ def _annotated(bundle: Bundle, path: Path, info: VideoInfo, label_T: BoolArray |
         scale=MapScale(low=low, high=high),
         labels_T=label_T,
         duration_seconds=info.duration_seconds,
+        below=below,
     )
 
 

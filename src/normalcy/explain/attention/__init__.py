@@ -6,4 +6,5 @@ focus.py        what each frame attends to
 enhancement.py  what attention does to the features, as a whole and place by place
 comparison.py   whether two sets of clips differ, with effect size and rank test
 journey.py      all of that, of one clip
+over_time.py    which frames of a whole video are attended to
 """

@@ -38,6 +38,12 @@ class Compared(NamedTuple):
     p: float | None
     verdict: str
 
+    @property
+    def differs(self) -> bool:
+        """Whether the two sets differ by more than chance would make, and by enough to matter."""
+        sure = self.p is not None and self.p < SIGNIFICANT
+        return sure and (self.effect is None or abs(self.effect) >= LEAST_EFFECT)
+
 
 def compare(first: Sequence[AttentionStatistics], second: Sequence[AttentionStatistics]) -> list[Compared]:
     """Compares clip by clip. Clips should not overlap: those that do are no independent witnesses.

@@ -1,13 +1,14 @@
 """What attention does to the features: before and after, as a whole and place by place.
 
-Letters: T frames, D features, P places.
+Letters: B clips, T frames, D features, P places.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from normalcy.explain.attention.statistics import FloatArray, cosine
+from normalcy.explain.attention.statistics import AttentionStatistics, FloatArray, cosine
 
 
 class FeatureQuality(NamedTuple):
@@ -75,3 +76,17 @@ def attention_score(*, entropy: FloatArray, consistency: FloatArray, features: F
     """How odd a pattern of attention is: entropy - consistency + (1 - consistency of the features)."""
     score: FloatArray = entropy - consistency + (1 - features)
     return score
+
+
+def attention_scores(statistics: Sequence[AttentionStatistics], after_BTDP: FloatArray) -> list[float]:
+    """Of each clip, from what its pattern is like and the features that came out."""
+    return [
+        float(
+            attention_score(
+                entropy=np.array(found.entropy),
+                consistency=np.array(found.consistency),
+                features=np.array(feature_quality(after_TDP).consistency),
+            )
+        )
+        for found, after_TDP in zip(statistics, after_BTDP, strict=True)
+    ]

@@ -8,9 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from normalcy.explain.attention.enhancement import Enhancement, attention_score, enhancement, quality_maps
+from normalcy.explain.attention.enhancement import Enhancement, attention_scores, enhancement, quality_maps
 from normalcy.explain.attention.focus import FrameFocus, frame_focus
-from normalcy.explain.attention.statistics import AttentionStatistics, FloatArray, statistics_by_head
+from normalcy.explain.attention.statistics import (
+    AttentionStatistics,
+    FloatArray,
+    entropy_of_rows,
+    statistics_by_head,
+)
 from normalcy.explain.attention.watch import Attended
 
 
@@ -26,6 +31,7 @@ class AttentionJourney:
         head_ATT: Mean of the places, by head.
         focus: What each frame attends to, by the mean of all weights.
         enhancement: What attention made of the features.
+        entropy_RC: How widely each place attends, in nats.
         consistency_RC: Of the features that come out, by place.
         smoothness_RC: Likewise.
         score: How odd the pattern is, see `attention_score`.
@@ -38,6 +44,7 @@ class AttentionJourney:
     head_ATT: FloatArray
     focus: Sequence[FrameFocus]
     enhancement: Enhancement
+    entropy_RC: FloatArray
     consistency_RC: FloatArray
     smoothness_RC: FloatArray
     score: float
@@ -51,11 +58,7 @@ def journey(attended: Attended, *, clip: int = 0) -> AttentionJourney:
     consistency_RC, smoothness_RC = quality_maps(attended.after_BTDP[clip], attended.grid)
     head_ATT = weights_1APTT[0].mean(axis=1)
     mean_TT = head_ATT.mean(axis=0)
-    score = attention_score(
-        entropy=np.array(overall.entropy),
-        consistency=np.array(overall.consistency),
-        features=np.array(made.after.consistency),
-    )
+    (score,) = attention_scores([overall], attended.after_BTDP[clip : clip + 1])
     return AttentionJourney(
         attended.name,
         overall,
@@ -64,7 +67,8 @@ def journey(attended: Attended, *, clip: int = 0) -> AttentionJourney:
         head_ATT,
         frame_focus(mean_TT),
         made,
+        entropy_of_rows(weights_1APTT[0]).mean(axis=(0, 2)).reshape(attended.grid),
         consistency_RC,
         smoothness_RC,
-        float(score),
+        score,
     )

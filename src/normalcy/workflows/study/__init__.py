@@ -8,6 +8,6 @@ outcome.py   rows, means, paired differences
 written.py   table and picture
 study.py     all of that in a row
 transfer.py  fits on each of several scenes, judged on all; transfer_cell.py, transfer_outcome.py
-attention.py whether attention differs between normal and abnormal clips of a fitted detector
+attention.py whether attention differs between normal and abnormal clips of fitted detectors; attention_outcome.py
 files.py     what the studies' files and processes share
 """

@@ -5,7 +5,6 @@ Letters: B clips, T frames.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,10 +14,10 @@ from normalcy.datasets.base import Dataset
 from normalcy.environment import hardware, versions
 from normalcy.errors import ConfigError, InputError
 from normalcy.evaluation.frame_metrics import VideoScores, micro_auc
+from normalcy.evaluation.results import spread
 from normalcy.evaluation.scored_dataset import read_options
-from normalcy.evaluation.tables import markdown_table
-from normalcy.explain.attention.comparison import LEAST_CLIPS, Compared, compare
-from normalcy.explain.attention.enhancement import attention_score, feature_quality
+from normalcy.explain.attention.comparison import compare
+from normalcy.explain.attention.enhancement import attention_scores
 from normalcy.explain.attention.statistics import AttentionStatistics, statistics_by_clip
 from normalcy.explain.attention.watch import Attended, attentions_of, watch_attention
 from normalcy.methods.base import Method
@@ -27,9 +26,9 @@ from normalcy.scoring.bundle import Bundle
 from normalcy.scoring.types import Clip
 from normalcy.scoring.window import ClipWindow
 from normalcy.video.reader import open_video
-from normalcy.workflows.study.files import figure, p_value, write_outcome
 
 _BATCH = 8
+OWN = "own score"
 
 
 @dataclass
@@ -40,57 +39,108 @@ class _Seen:
     scores: list[float] = field(default_factory=list)
 
     def take(self, attended: Attended) -> None:
-        for clip, found in enumerate(statistics_by_clip(attended.weights_BAPTT)):
-            self.statistics.append(found)
-            score = attention_score(
-                entropy=np.array(found.entropy),
-                consistency=np.array(found.consistency),
-                features=np.array(feature_quality(attended.after_BTDP[clip]).consistency),
-            )
-            self.scores.append(float(score))
+        found = statistics_by_clip(attended.weights_BAPTT)
+        self.statistics += found
+        self.scores += attention_scores(found, attended.after_BTDP)
 
 
 def study_attention(
-    bundle: Bundle, dataset: Dataset, *, command: str = "", progress: Progress | None = None
+    bundles: Sequence[Bundle], dataset: Dataset, *, command: str = "", progress: Progress | None = None
 ) -> dict[str, Any]:
     """Compares normal with abnormal clips: a clip is abnormal where any of its frames is.
 
     Args:
-        bundle: Whose attention.
+        bundles: Whose attention: of one method with the same settings, each of another seed.
         dataset: With labelled test videos.
         command: What asked for it, for the record.
         progress: Called with what is being done, how much is done and how much there is.
 
     Raises:
-        ConfigError: The method has no attention across time of a clip.
+        ConfigError: The method has no attention across time of a clip, or the bundles are not of one kind.
         InputError: There are no labelled clips of both kinds.
     """
+    first = bundles[0].header
+    _require_alike(bundles)
+    runs = [_watched(each, dataset, progress) for each in bundles]
+    fits = [each.header.fit.command for each in bundles]
+    return {
+        "study": "attention",
+        "method": first.method,
+        "dataset": dataset.info.name,
+        "preset": first.fit.preset,
+        "seeds": [each.header.fit.seed for each in bundles],
+        "clips": runs[0]["clips"],
+        "clip_auc": {
+            name: spread([run["clip_auc"][name] for run in runs]).model_dump() for name in runs[0]["clip_auc"]
+        },
+        "attention": {
+            name: _over_seeds([run["attention"][name] for run in runs]) for name in runs[0]["attention"]
+        },
+        "runs": runs,
+        "command": " && ".join(filter(None, (*fits, command))),
+        "versions": versions(),
+        "hardware": hardware(),
+    }
+
+
+def _require_alike(bundles: Sequence[Bundle]) -> None:
+    first = bundles[0].header
+    for each in bundles:
+        method = each.method()
+        if not attentions_of(method) or method.camera() is not None:
+            raise ConfigError(f"{each.header.method} has no attention across the frames of a clip")
+        if (each.header.method, each.header.model) != (first.method, first.model):
+            raise ConfigError("bundles are of other methods or settings; only their seeds may differ")
+    seeds = [each.header.fit.seed for each in bundles]
+    if len(set(seeds)) < len(seeds):
+        raise ConfigError(f"seeds of the bundles are {seeds}, one of them twice")
+
+
+def _watched(bundle: Bundle, dataset: Dataset, progress: Progress | None) -> dict[str, Any]:
+    """What one bundle's attention does with all clips."""
     method = bundle.method().eval()
-    if not attentions_of(method) or method.camera() is not None:
-        raise ConfigError(f"{bundle.header.method} has no attention across the frames of a clip")
-    seen, labels, own = dict[str, _Seen](), list[bool](), list[float]()
+    seen, labels, own = dict[str, _Seen](), list[bool](), dict[str, list[float]]()
     for clips, label_B in _labelled_batches(method, dataset, progress):
         clip_BTCHW = method.clip.in_range(torch.from_numpy(np.stack([clip.clip_TCHW for clip in clips])))
         for attended in watch_attention(method, clip_BTCHW):
             if attended.name.startswith(method.main_attention):
                 seen.setdefault(attended.name, _Seen()).take(attended)
         with torch.inference_mode():
-            own += method(clip_BTCHW).score_BT[:, -1].tolist()
+            scores = method(clip_BTCHW)
+        for name, score_BT in {OWN: scores.score_BT, **scores.parts}.items():
+            own.setdefault(name, []).extend(score_BT[:, -1].tolist())
         labels += label_B
     if len(set(labels)) < 2:
         raise InputError(f"{len(labels)} labelled clips are all of one kind", where=dataset.root)
     return {
-        "study": "attention",
-        "method": bundle.header.method,
-        "dataset": dataset.info.name,
-        "preset": bundle.header.fit.preset,
         "seed": bundle.header.fit.seed,
         "clips": {"normal": labels.count(False), "abnormal": labels.count(True)},
-        "clip_auc": {"own score": _auc(own, labels)},
+        "clip_auc": {name: _auc(values, labels) for name, values in own.items()},
         "attention": {name: _compared(each, labels) for name, each in seen.items()},
-        "command": " && ".join(filter(None, (bundle.header.fit.command, command))),
-        "versions": versions(),
-        "hardware": hardware(),
+    }
+
+
+def _over_seeds(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the fits have in common."""
+    rows = zip(*(each["statistics"] for each in found), strict=True)
+    return {
+        "statistics": [_row(row) for row in rows],
+        "attention_score_auc": spread([each["attention_score_auc"] for each in found]).model_dump(),
+    }
+
+
+def _row(seeds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One of the five numbers over the seeds, and in how many fits it differs, which way."""
+    spreads = {
+        key: spread([each[key] for each in seeds]).model_dump()
+        for key in ("first", "second", "difference", "effect", "superiority")
+    }
+    differing = [each["superiority"] > 0.5 for each in seeds if each["differs"]]
+    return {
+        "name": seeds[0]["name"],
+        **spreads,
+        "higher_in": differing.count(True),
+        "lower_in": differing.count(False),
     }
 
 
@@ -101,7 +151,7 @@ def _compared(seen: _Seen, labels: Sequence[bool]) -> dict[str, Any]:
     }
     found = compare(by_kind[False], by_kind[True])
     return {
-        "statistics": [each._asdict() for each in found],
+        "statistics": [each._asdict() | {"differs": each.differs} for each in found],
         "attention_score_auc": _auc(seen.scores, labels),
     }
 
@@ -137,43 +187,3 @@ def _labelled_batches(
         yield batch, labels
     if progress:
         progress("watching attention", len(videos), len(videos))
-
-
-def write_attention(folder: Path, outcome: Mapping[str, Any]) -> dict[str, Path]:
-    """Writes `<method>-attention-<data>.json` and `.md`; returns them by name."""
-    stem = f"{outcome['method']}-attention-{outcome['dataset']}"
-    return write_outcome(folder, stem, outcome, texts={"md": attention_table(outcome)})
-
-
-def attention_table(outcome: Mapping[str, Any]) -> str:
-    """In Markdown: for each attention, the five numbers of normal and abnormal clips."""
-    clips = outcome["clips"]
-    text = [
-        f"`{outcome['method']}`, preset `{outcome['preset']}`, seed {outcome['seed']}, on {outcome['dataset']}: "
-        f"{clips['normal']} normal and {clips['abnormal']} abnormal clips, none overlapping another. "
-        f"AUC by clip of the method's own score: {figure(outcome['clip_auc']['own score'])}.",
-        "",
-    ]
-    head = ["", "normal", "abnormal", "difference", "Cohen's d", "higher in abnormal", "p (Holm)", "verdict"]
-    for name, found in outcome["attention"].items():
-        rows = [_line(Compared(**each)) for each in found["statistics"]]
-        text += [f"### {name}", "", markdown_table(head, rows), ""]
-        text += [f"AUC by clip of the attention score: {figure(found['attention_score_auc'])}.", ""]
-    note = (
-        "`higher in abnormal` is how often a clip of that kind has the higher value; "
-        f"{LEAST_CLIPS} clips of each are the least."
-    )
-    return "\n".join([*text, note, ""])
-
-
-def _line(each: Compared) -> list[str]:
-    return [
-        each.name.replace("_", " "),
-        f"{each.first:.3f}",
-        f"{each.second:.3f}",
-        f"{each.difference:+.4f}",
-        figure(each.effect, 2),
-        f"{each.superiority:.2f}",
-        p_value(each.p),
-        each.verdict,
-    ]

@@ -1,23 +1,15 @@
 """A study written down: JSON, a table in Markdown, and a picture."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from normalcy.evaluation.results import Spread
 from normalcy.evaluation.tables import cell, markdown_table
-from normalcy.report import svg
+from normalcy.report.dot_plot import dot_plot
 from normalcy.workflows.study.files import figure, p_value, write_outcome
 
 _PARTS_SHOWN = 6
-_ROW_PX, _TOP_PX, _LEFT_PX, _WIDTH_PX, _AXIS_PX = 26, 14, 290, 760, 40
-_TICKS = 6
-_STYLE = (
-    "text{font:12px system-ui,sans-serif;fill:#222}.axis{stroke:#999}.rule{stroke:#ddd}.seed{fill:#2563eb;opacity:.45}"
-    ".mean{fill:#1e3a8a}.reach{stroke:#1e3a8a;stroke-width:2}.base{stroke:#b45309;stroke-dasharray:4 3}"
-    "@media(prefers-color-scheme:dark){text{fill:#ddd}.rule{stroke:#444}.seed{fill:#93c5fd}.mean{fill:#bfdbfe}"
-    ".reach{stroke:#bfdbfe}}"
-)
 
 
 def write_study(folder: Path, outcome: Mapping[str, Any]) -> dict[str, Path]:
@@ -99,62 +91,16 @@ def _seeds(row: Mapping[str, Any]) -> str:
 
 
 def study_picture(outcome: Mapping[str, Any]) -> str:
-    """Rows below each other: a dot for each seed, a bar from the mean by a standard deviation either way."""
+    """The rows below each other, seed by seed."""
     metric, rows = outcome["metric"], outcome["rows"]
     values = {
         name: [run["metrics"][metric] for run in row["runs"] if run["metrics"].get(metric) is not None]
         for name, row in rows.items()
     }
-    low, high = _ends([value for own in values.values() for value in own])
-    bottom = _TOP_PX + _ROW_PX * len(values)
-
-    def x(value: float) -> float:
-        return _LEFT_PX + (value - low) / (high - low) * (_WIDTH_PX - _LEFT_PX - 16)
-
-    drawn = [svg.element("style", _STYLE), *_axis(metric, low, high, x=x, bottom=bottom)]
-    if whole := rows[outcome["baseline"]]["metrics"].get(metric):
-        drawn.append(svg.path([(x(whole["mean"]), _TOP_PX), (x(whole["mean"]), bottom)], class_="base"))
-    for number, (name, own) in enumerate(values.items()):
-        y = _TOP_PX + _ROW_PX * (number + 0.5)
-        drawn.append(svg.text(name, x=_LEFT_PX - 10, y=y + 4, text_anchor="end"))
-        drawn += _marks(rows[name]["metrics"].get(metric), own, x=x, y=y)
-    height = bottom + _AXIS_PX
-    return svg.picture(
-        *drawn,
+    whole = rows[outcome["baseline"]]["metrics"].get(metric)
+    return dot_plot(
+        values,
+        axis=metric.replace("_", " "),
+        rule=whole["mean"] if whole else None,
         label=f"{metric.replace('_', ' ')} of each row of the {outcome['study']} study of {outcome['method']}",
-        xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {_WIDTH_PX} {height}",
-        width=_WIDTH_PX,
-        height=height,
     )
-
-
-def _axis(metric: str, low: float, high: float, *, x: Callable[[float], float], bottom: float) -> list[str]:
-    """Lines from top to bottom with their values, and what they are values of."""
-    drawn, digits = [], 2 if high - low >= 0.1 else 3
-    for step in range(_TICKS):
-        at = low + (high - low) * step / (_TICKS - 1)
-        drawn.append(svg.path([(x(at), _TOP_PX), (x(at), bottom)], class_="rule"))
-        drawn.append(svg.text(f"{at:.{digits}f}", x=x(at), y=bottom + 16, text_anchor="middle"))
-    words = metric.replace("_", " ")
-    return [*drawn, svg.text(words, x=x((low + high) / 2), y=bottom + 34, text_anchor="middle")]
-
-
-def _marks(
-    found: Mapping[str, float | None] | None, own: list[float], *, x: Callable[[float], float], y: float
-) -> list[str]:
-    marks = [svg.element("circle", cx=x(value), cy=y, r=4, class_="seed") for value in own]
-    if found and found["mean"] is not None:
-        reach = found["sd"] or 0.0
-        ends = [(x(found["mean"] - reach), y), (x(found["mean"] + reach), y)]
-        marks.append(svg.path(ends, class_="reach"))
-        marks.append(svg.element("circle", cx=x(found["mean"]), cy=y, r=5, class_="mean"))
-    return marks
-
-
-def _ends(values: list[float]) -> tuple[float, float]:
-    """The ends of the axis: a little beyond what is drawn."""
-    if not values:
-        return 0.0, 1.0
-    reach = max(max(values) - min(values), 0.02)
-    return min(values) - 0.15 * reach, max(values) + 0.15 * reach
