@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+WITH_TABLES := README.md
 
 .PHONY: help setup demo check test tables clean
 
@@ -25,13 +26,13 @@ check: setup  ## lint, format, types and the import rule
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	PATH="$(BIN):$$PATH" $(BIN)/lint-imports
-	$(BIN)/python -m normalcy.evaluation.tables --check README.md results
+	$(BIN)/python -m normalcy.evaluation.tables --check $(WITH_TABLES) results
 
 test: setup  ## run the tests with coverage
 	$(BIN)/python -m pytest -q --cov --cov-report=term:skip-covered --cov-fail-under=90
 
-tables: setup  ## write the README's tables from results/
-	$(BIN)/python -m normalcy.evaluation.tables README.md results
+tables: setup  ## write the tables of the README and the docs from results/
+	$(BIN)/python -m normalcy.evaluation.tables $(WITH_TABLES) results
 
 clean:  ## remove the virtual environment and caches, never runs/
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage .coverage.*

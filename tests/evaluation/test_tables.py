@@ -92,6 +92,21 @@ def test_the_block_is_replaced_and_nothing_else(folder):
     assert update_tables(text, folder / "results") == text
 
 
+def test_the_table_of_a_study_is_taken_as_it_was_written(folder):
+    studies = folder / "results" / "studies"
+    studies.mkdir()
+    (studies / "stae-frames-scene.md").write_text("| | AUC |\n\nA note.\n")
+    text = "Before\n<!-- study:stae-frames-scene -->\nold\n<!-- /study:stae-frames-scene -->\nafter"
+    found = update_tables(text, folder / "results")
+    assert found == (
+        "Before\n<!-- study:stae-frames-scene -->\n| | AUC |\n\nA note.\n<!-- /study:stae-frames-scene -->\nafter"
+    )
+    with pytest.raises(InputError, match=r"stae-ablation-scene\.md: cannot be read"):
+        update_tables(
+            "<!-- study:stae-ablation-scene --><!-- /study:stae-ablation-scene -->", folder / "results"
+        )
+
+
 def test_a_text_without_blocks_stays():
     assert update_tables("no tables", None) == "no tables"
 
@@ -121,6 +136,15 @@ def test_the_command_updates_and_checks(folder, capsys):
     assert main([*arguments, "--check"]) == 0
     write_result(folder / "results" / "scene" / "stae.json", run(seed=2, micro_auc=0.1))
     assert main([*arguments, "--check"]) == 1
+
+
+def test_several_documents(folder):
+    (folder / "more.md").write_text(README)
+    documents = [str(folder / name) for name in ("README.md", "more.md")]
+    assert main([documents[0], str(folder / "results")]) == 0
+    assert main([*documents, str(folder / "results"), "--check"]) == 1
+    assert main([*documents, str(folder / "results")]) == 0
+    assert (folder / "more.md").read_text() == (folder / "README.md").read_text() != README
 
 
 def test_a_mistake_is_one_line(folder, capsys):

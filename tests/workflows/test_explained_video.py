@@ -127,6 +127,30 @@ def test_the_clip_that_attention_is_shown_of_holds_the_frame(footage, monkeypatc
         assert np.abs(newest - frames[each.seconds]).max() <= 1
 
 
+def test_attention_runs_below_the_annotated_video(footage, tmp_path):
+    explained = explain_video(
+        bundle_of("ocr-gan-video", footage), str(footage), annotated=tmp_path / "with.mp4"
+    )
+    assert [each.received_AF.shape[1] for each in explained.attention] == [50, 50]
+    assert (
+        explanation_page(explained).count(
+            'class="scroll" tabindex="0" role="region" aria-label="Attention over'
+        )
+        == 2
+    )
+    plain = explain_video(bundle_of("stae", footage), str(footage), annotated=tmp_path / "without.mp4")
+    assert not plain.attention
+    assert "Attention over the video" not in explanation_page(plain)
+    sizes = []
+    for name in ("with.mp4", "without.mp4"):
+        with open_video(tmp_path / name) as reader:
+            frames = list(reader)
+        assert len(frames) == 50
+        sizes.append(frames[0].image_HWC.shape)
+    assert sizes[0][1] == sizes[1][1]
+    assert sizes[0][0] > sizes[1][0] + 100
+
+
 def test_a_folder_of_pictures(footage, tmp_path):
     images_THWC, _ = scene(30, seed=3, runs=range(10, 20))
     for number, image_HWC in enumerate(images_THWC):

@@ -1,9 +1,10 @@
-"""The README's tables of results, generated from results files.
+"""Tables of results in documents, generated from results files.
 
-    python -m normalcy.evaluation.tables README.md results/             rewrites them
-    python -m normalcy.evaluation.tables README.md results/ --check     fails where they are stale
+    python -m normalcy.evaluation.tables README.md docs/findings.md results/             rewrites them
+    python -m normalcy.evaluation.tables README.md docs/findings.md results/ --check     fails where they are stale
 
-A table stands between `<!-- results:NAME -->` and `<!-- /results:NAME -->`, NAME being a folder of results.
+A table stands between `<!-- results:NAME -->` and `<!-- /results:NAME -->`, NAME being a folder of results, or between
+the same marks with `study:NAME`, NAME being a study whose table is `studies/NAME.md` in there.
 """
 
 import argparse
@@ -32,7 +33,7 @@ _TITLES = {
     "paper_protocol_auc": "paper's protocol",
     "paper_protocol_clip_auc": "the same, by clip",
 }
-_OPEN = re.compile(r"<!-- results:(\S+) -->")
+_OPEN = re.compile(r"<!-- (results|study):(\S+) -->")
 _NOT_MEASURED = "-"
 _ORDER_NOTE = "Presets of a method stand in order of micro AUC; for display, with the test labels in sight. "
 
@@ -65,24 +66,36 @@ def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def update_tables(text: str, results: Path) -> str:
-    """The text with every results block filled from `results/<NAME>/*.json`.
+    """The text with every block filled from `results/<NAME>/*.json`, or `results/studies/<NAME>.md`.
 
     Raises:
-        InputError: When a block is not closed, or there are no results for it.
+        InputError: When a block is not closed, or there is nothing for it.
     """
-    for name in _OPEN.findall(text):
-        table = render_table(read_results(results / name), source=f"{results.name}/{name}")
-        text = _fill(text, name, table)
+    for kind, name in _OPEN.findall(text):
+        table = _study(results / "studies" / f"{name}.md") if kind == "study" else _results(results / name)
+        text = _fill(text, f"{kind}:{name}", table)
     return text
 
 
-def _fill(text: str, name: str, table: str) -> str:
+def _results(folder: Path) -> str:
+    return render_table(read_results(folder), source=f"{folder.parent.name}/{folder.name}")
+
+
+def _study(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        hint = "`normalcy study` writes them"
+        raise InputError(f"cannot be read ({error.strerror})", where=path, hint=hint) from error
+
+
+def _fill(text: str, block: str, table: str) -> str:
     """The text with what stands between the marks of one block replaced."""
-    start, end = f"<!-- results:{name} -->", f"<!-- /results:{name} -->"
+    start, end = f"<!-- {block} -->", f"<!-- /{block} -->"
     before, _, rest = text.partition(start)
     _, closed, after = rest.partition(end)
     if not closed:
-        raise InputError(f"the block results:{name} has no end", hint=f"add {end}")
+        raise InputError(f"the block {block} has no end", hint=f"add {end}")
     return f"{before}{start}\n{table}\n{end}{after}"
 
 
@@ -102,31 +115,31 @@ def read_results(folder: Path) -> list[Result]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Updates or checks a README; returns the exit code."""
+    """Updates or checks documents; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m normalcy.evaluation.tables", description=__doc__)
-    parser.add_argument("readme", type=Path)
+    parser.add_argument("documents", type=Path, nargs="+")
     parser.add_argument("results", type=Path)
     parser.add_argument("--check", action="store_true", help="change nothing; fail if a table is stale")
     options = parser.parse_args(arguments)
     try:
-        return _run(options.readme, options.results, check=options.check)
+        return max(_run(each, options.results, check=options.check) for each in options.documents)
     except NormalcyError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
 
 
-def _run(readme: Path, results: Path, *, check: bool) -> int:
+def _run(document: Path, results: Path, *, check: bool) -> int:
     try:
-        text = readme.read_text(encoding="utf-8")
+        text = document.read_text(encoding="utf-8")
     except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror})", where=readme) from error
+        raise InputError(f"cannot be read ({error.strerror})", where=document) from error
     updated = update_tables(text, results)
     if check and updated != text:
-        sys.stderr.write(f"{readme}: its results are stale. Run python -m normalcy.evaluation.tables\n")
+        sys.stderr.write(f"{document}: its results are stale. Run python -m normalcy.evaluation.tables\n")
         return 1
     if updated != text:
-        with writing_to(readme):
-            write_text(readme, updated)
+        with writing_to(document):
+            write_text(document, updated)
     return 0
 
 
