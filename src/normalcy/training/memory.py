@@ -80,7 +80,7 @@ def remember(
         kept: What was seen in this footage before.
         progress: Called with what is being done, how much is done and how much there is.
     """
-    model = KeepingModel(TorchModel(method), kept or KeptLooks(budget_bytes=0))
+    model = _keeping(method, kept)
     for camera, clip, look in _seen(method, spans, model, settings, progress):
         camera.remember(clip.stamps, look)
     cast("Remembering", method).settle()
@@ -92,6 +92,7 @@ def learn(
     *,
     settings: ScoringSettings,
     times: float,
+    kept: KeptLooks | None = None,
     progress: Progress | None = None,
 ) -> None:
     """Takes footage of another scene into a memory that is fitted.
@@ -101,13 +102,19 @@ def learn(
         spans: The footage.
         settings: How clips follow each other.
         times: As if it had been seen so many times.
+        kept: As in `remember`.
         progress: As in `remember`.
     """
     method.open_scenes([(span.frames_TCHW, span.pts_seconds_T) for span in spans])
     times_RC = np.full(method.config.grid_RC, times, np.float32)
-    for camera, clip, look in _seen(method, spans, TorchModel(method), settings, progress):
+    model = _keeping(method, kept)
+    for camera, clip, look in _seen(method, spans, model, settings, progress):
         cast("SceneCamera", camera).amend(clip.stamps, look, times_RC=times_RC)
     method.settle()
+
+
+def _keeping(method: Method, kept: KeptLooks | None) -> ScoringModel:
+    return KeepingModel(TorchModel(method), KeptLooks(budget_bytes=0) if kept is None else kept)
 
 
 def _seen(

@@ -12,6 +12,7 @@ from normalcy.methods.base import Method
 from normalcy.methods.scene_memory.method import SceneMemory
 from normalcy.progress import Progress
 from normalcy.scoring.bundle import Bundle
+from normalcy.scoring.kept_looks import KeepingModel, KeptLooks
 from normalcy.scoring.model import TorchModel
 from normalcy.training.calibrate import calibrate, normal_parts
 from normalcy.training.card import model_card
@@ -23,7 +24,12 @@ Spans = Sequence[Footage]
 
 
 def recalibrated(
-    bundle: Bundle, data: DataConfig, *, learn_seconds: float = 0.0, progress: Progress | None = None
+    bundle: Bundle,
+    data: DataConfig,
+    *,
+    learn_seconds: float = 0.0,
+    kept: KeptLooks | None = None,
+    progress: Progress | None = None,
 ) -> Bundle:
     """The same detector with the calibration, and the usual range of each term, of other normal video.
 
@@ -32,6 +38,7 @@ def recalibrated(
         data: Where the other normal video is.
         learn_seconds: So much of its beginning is taken into the memory first, with as much say as all that was fitted
             on; what remains is calibrated on. Without, all of it is: nothing was fitted on it.
+        kept: What the bundle saw in this footage before.
         progress: Called with what is being done, how much is done and how much there is.
 
     Raises:
@@ -45,11 +52,12 @@ def recalibrated(
     split = _split_at(learn_seconds, all_normal_footage(data, spec=method.clip, progress=progress))
     if not split.rest:
         raise CalibrationError(f"nothing is left to calibrate on after {learn_seconds:g} s", where=data.root)
+    kept = KeptLooks() if kept is None else kept
     lines = [f"calibrated on {_frames(split.rest):,} frames of {data.name}"]
     if split.first:
-        _learn(method, split.first, bundle, progress)
+        _learn(method, split.first, bundle, kept, progress)
         lines.insert(0, f"learned {_frames(split.first):,} frames of {data.name}")
-    return _calibrated(bundle, method, split.rest, lines, progress)
+    return _calibrated(bundle, method, split.rest, lines, kept, progress)
 
 
 class _Split(NamedTuple):
@@ -68,18 +76,23 @@ def _split_at(seconds: float, spans: Spans) -> _Split:
     return _Split(first, rest)
 
 
-def _learn(method: Method, spans: Spans, bundle: Bundle, progress: Progress | None) -> None:
+def _learn(method: Method, spans: Spans, bundle: Bundle, kept: KeptLooks, progress: Progress | None) -> None:
     if not isinstance(method, SceneMemory):
         hint = "Go on training it with `normalcy fit --start-from`"
         raise ConfigError(f"{bundle.header.method} keeps no memory that could learn", hint=hint)
     times = max(1.0, bundle.header.fit.fitted_frames / _frames(spans))
-    learn(method, spans, settings=bundle.header.scoring, times=times, progress=progress)
+    learn(method, spans, settings=bundle.header.scoring, times=times, kept=kept, progress=progress)
 
 
 def _calibrated(
-    bundle: Bundle, method: Method, spans: Spans, lines: Sequence[str], progress: Progress | None
+    bundle: Bundle,
+    method: Method,
+    spans: Spans,
+    lines: Sequence[str],
+    kept: KeptLooks,
+    progress: Progress | None,
 ) -> Bundle:
-    header, model = bundle.header, TorchModel(method)
+    header, model = bundle.header, KeepingModel(TorchModel(method), kept)
     if method.fuses_parts:
         parts = normal_parts([(model, spans)], settings=header.scoring, progress=progress)
         seconds = sum(len(span) / span.frames_per_second for span in spans)

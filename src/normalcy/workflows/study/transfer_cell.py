@@ -15,6 +15,7 @@ from normalcy.environment import hardware, versions
 from normalcy.evaluation.run import evaluate
 from normalcy.run_folder import RunFolder, write_json
 from normalcy.scoring.bundle import Bundle
+from normalcy.scoring.kept_looks import KeepingModel, KeptLooks
 from normalcy.training.config import FitConfig, resolve_config
 from normalcy.training.fit import fit
 from normalcy.training.recalibrate import recalibrated
@@ -54,17 +55,19 @@ def make_transfer_cell(
 
 def _judged_ways(bundle: Bundle, target: dict[str, Any], run: RunFolder, *, is_own: bool) -> dict[str, Any]:
     as_it_is, anew, adapted = WAYS
-    found = {as_it_is: _judged(bundle, target)}
+    kept = KeptLooks()  # What is seen in a scene does not depend on what is thought of it.
+    found = {as_it_is: _judged(bundle, target, kept)}
     if is_own:
         return found
     config = build_config(FitConfig, target["fit"])
-    found[anew] = _judged(recalibrated(bundle, config.data), target)
+    found[anew] = _judged(recalibrated(bundle, config.data, kept=kept), target, kept)
     how = target["adaptation"]
     if "epochs" in how:
         folder = RunFolder(run.path.with_name(f"adapted-to-{target['scene']}"))
-        found[adapted] = _judged(_fitted(config, folder, start=bundle), target)
+        found[adapted] = _judged(_fitted(config, folder, start=bundle), target, KeptLooks())
     elif "seconds" in how:
-        found[adapted] = _judged(recalibrated(bundle, config.data, learn_seconds=how["seconds"]), target)
+        taught = recalibrated(bundle, config.data, learn_seconds=how["seconds"], kept=kept)
+        found[adapted] = _judged(taught, target, kept)
     return found
 
 
@@ -75,8 +78,9 @@ def _fitted(config: FitConfig, run: RunFolder, *, start: Bundle | None) -> Bundl
     return fit(config, run=run, resume=resume, overwrite=not resume, start=start)
 
 
-def _judged(bundle: Bundle, target: dict[str, Any]) -> dict[str, Any]:
-    found = evaluate(bundle, open_dataset(target["data"], Path(target["root"])), floors=False)
+def _judged(bundle: Bundle, target: dict[str, Any], kept: KeptLooks) -> dict[str, Any]:
+    dataset = open_dataset(target["data"], Path(target["root"]))
+    found = evaluate(bundle, dataset, model=KeepingModel(bundle.scoring_model(), kept), floors=False)
     events = found.events
     return {
         "metrics": found.metrics,
