@@ -265,7 +265,7 @@ def test_attention_of_normal_and_abnormal_clips(normalcy, scene, attending_runs,
             own = [run["statistics"][place] for run in runs]
             assert all(run["p"] is not None for run in own)
             assert row["effect"]["mean"] == pytest.approx(sum(run["effect"] for run in own) / 2)
-            assert row["higher_in"] + row["lower_in"] == sum(run["differs"] for run in own)
+            assert row["tested"] == 0
         aucs = [run["attention_score_auc"] for run in runs]
         assert aucs[0] != aucs[1]
         assert each["attention_score_auc"]["mean"] == pytest.approx(sum(aucs) / 2)
@@ -273,7 +273,7 @@ def test_attention_of_normal_and_abnormal_clips(normalcy, scene, attending_runs,
     table = (tmp_path / "out" / "ocr-gan-video-attention-folder.md").read_text()
     assert "6 normal and 6 abnormal clips" in table
     assert "seeds 0, 1" in table
-    assert "of 2 fits" in table or "in 2 fits" in table
+    assert "too few videos to tell in 2 of 2 fits" in table  # there are two videos
     assert "| attention score, 0 |" in table
     picture = (tmp_path / "out" / "ocr-gan-video-attention-folder.svg").read_text()
     assert picture.startswith("<svg")

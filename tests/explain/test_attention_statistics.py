@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from normalcy.explain.attention.comparison import cohens_d, compare
+from normalcy.explain.attention.comparison import Videos, cohens_d, compare, compare_all
 from normalcy.explain.attention.enhancement import attention_score, enhancement, feature_quality, quality_maps
 from normalcy.explain.attention.focus import frame_focus
 from normalcy.explain.attention.statistics import (
@@ -209,6 +209,59 @@ def test_few_clips_are_not_judged():
     assert not differs.differs
     with pytest.raises(ValueError, match="0 clips"):
         compare([], _clips([1]))
+
+
+def _by_video(shift, *, of_video=1.0, videos=8, seed=0):
+    """Two sets of four clips each of every video; videos differ by much, and the second set by `shift` within each."""
+    rng = np.random.default_rng(seed)
+    names = [f"v{number}" for number in range(videos) for _ in range(4)]
+    base = np.repeat(of_video * np.arange(videos), 4)
+    first = _clips(base + rng.normal(0, 0.05, base.shape))
+    return first, _clips(base + shift + rng.normal(0, 0.05, base.shape)), Videos(names, names)
+
+
+def test_a_difference_within_every_video():
+    first, second, videos = _by_video(0.5)
+    (differs, *_) = compare(first, second, videos=videos)
+    assert differs.p > 0.05  # lost among the videos
+    assert differs.p_by_video == pytest.approx(5 * 2 / 2**8)  # eight of eight, one of five tests
+    assert 0.2 < differs.effect < 0.3
+    assert differs.differs
+    (by_clip, *_) = compare(first, second)
+    assert by_clip.p_by_video is None
+    assert not by_clip.differs
+
+
+def test_videos_that_differ_are_no_difference_of_kinds():
+    # The first set is of the first videos for the most part, the second of the last; within a video they are alike.
+    rng = np.random.default_rng(1)
+    names = [f"v{number}" for number in range(8)]
+    first = [name for number, name in enumerate(names) for _ in range(8 - number)]
+    second = [name for number, name in enumerate(names) for _ in range(1 + number)]
+
+    def values(of):
+        return _clips([names.index(name) + rng.normal(0, 0.05) for name in of])
+
+    (differs, *_) = compare(values(first), values(second), videos=Videos(first, second))
+    assert differs.p < 0.01
+    assert differs.p_by_video > 0.05
+    assert differs.verdict == "no difference that chance would not make"
+
+
+def test_few_videos_are_not_judged():
+    first, second, videos = _by_video(0.5, videos=5)
+    (differs, *_) = compare(first, second, videos=videos)
+    assert differs.p_by_video is None
+    assert differs.verdict.startswith("too few videos")
+    assert not differs.differs
+
+
+def test_all_attentions_of_a_fit_are_adjusted_together():
+    sets = {name: _by_video(0.5, seed=seed)[:2] for seed, name in enumerate("ab")}
+    videos = _by_video(0.5)[2]
+    found = compare_all(sets, videos=videos)
+    assert found["a"][0].p_by_video == pytest.approx(10 * 2 / 2**8)
+    assert [each.name for each in found["b"]] == list(AttentionStatistics._fields)
 
 
 def test_effect_size():

@@ -126,7 +126,7 @@ def test_weights_come_with_the_same_streams():
     network = made().eval()
     high, low = two_streams()
     expected = network(high, low)
-    found, weights = network.with_weights(high, low)
+    found, weights, _ = network.with_weights(high, low)
     assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(found, expected, strict=True))
     # The bottleneck of 8 x 16 pixels has 2 x 4 places.
     assert [each.shape for each in weights] == [(2, 2, 8, 4, 4)] * 2
@@ -138,7 +138,7 @@ def test_weights_come_with_the_same_streams():
 def test_without_attention_there_are_no_weights(shuffle):
     network = made(heads=0, shuffle=shuffle).eval()
     high, low = two_streams()
-    found, weights = network.with_weights(high, low)
+    found, weights, _ = network.with_weights(high, low)
     assert weights == ()
     assert torch.allclose(found[0], network(high, low)[0], atol=1e-6)
 
@@ -187,7 +187,7 @@ def test_levels_are_computed_again_with_the_attention_weights_too():
     runs = []
     frugal.mix_down[-1].shuffle.register_forward_pre_hook(lambda *_: runs.append("run"))
     for each in (network, frugal):
-        (high, low), weights = each.with_weights(*two_streams())
+        (high, low), weights, _ = each.with_weights(*two_streams())
         (high.square().mean() + low.mean() + sum(one.square().mean() for one in weights)).backward()
     assert len(runs) == 2
     for (name, expected), found in zip(network.named_parameters(), frugal.parameters(), strict=True):

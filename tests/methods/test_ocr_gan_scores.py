@@ -8,6 +8,9 @@ import pytest
 import torch
 from ocr_gan_clips import HEIGHT, HIDDEN, JUDGED, WIDTH, awake, changed_at, random_clip, still_clip, untrained
 
+from normalcy.explain.attention.watch import watch_attention
+from normalcy.layers.attention_score import attention_score_of
+
 PARTS = [
     "reconstruction",
     "reconstruction_high",
@@ -229,23 +232,17 @@ def test_attention_weights_are_of_every_place_of_the_bottleneck():
     assert awake(generator_heads=0, further_parts=()).attention_weights(clip) == ()
 
 
-def test_the_part_attention_is_how_widely_the_newest_frame_attends():
+def test_the_part_attention_is_the_attention_score_of_the_newest_frame():
     method, clip = awake(), random_clip()
-    mixes = method.generator.unet.mix_down[-1].attention
-    untouched = method(clip).parts["attention"]
-    assert ((untouched > 0) & (untouched <= 1)).all()
+    watched = {each.name: each for each in watch_attention(method, clip)}
+    expected = []
+    for place in (0, 1):
+        each = watched[f"{method.main_attention}attention.{place}"]
+        weights, features = torch.from_numpy(each.weights_BAPTT), torch.from_numpy(each.after_BTDP)
+        expected.append(attention_score_of(weights, features, frame=method.judged_frames[-1]))
+    highest = torch.stack(expected).mean(dim=0).amax(dim=1, keepdim=True)
     with torch.no_grad():
-        for attention in mixes:
-            attention.query_key_value.weight.zero_()
-            attention.query_key_value.bias.zero_()
-    even = method(clip).parts["attention"]
-    torch.testing.assert_close(even, torch.ones(2, 1), atol=1e-5, rtol=0)
-    with torch.no_grad():
-        for attention in mixes:
-            attention.query_key_value.bias.fill_(3.0)
-            attention.query_key_value.weight[8:16] = torch.randn(
-                8, 8, generator=torch.Generator().manual_seed(0)
-            )
-            attention.query_key_value.weight[8:16] *= 1000
-    narrow = method(clip).parts["attention"]
-    assert (narrow < untouched).all()
+        found = method(clip).parts["attention"]
+    # The map is drawn out to pixels, which lie between the centres of places.
+    torch.testing.assert_close(found, highest, rtol=0.1, atol=0)
+    assert (found <= highest + 1e-5).all()

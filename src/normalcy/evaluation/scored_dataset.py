@@ -201,7 +201,7 @@ def _kinds_of_frames(
     dataset: KnowsKinds, video: LabelledVideo, index_T: npt.NDArray[np.int64]
 ) -> dict[str, BoolArray]:
     return {
-        kind: _labels_of_frames(kind_T, index_T, video) for kind, kind_T in dataset.frame_kinds(video).items()
+        kind: labels_of_frames(kind_T, index_T, video) for kind, kind_T in dataset.frame_kinds(video).items()
     }
 
 
@@ -225,11 +225,12 @@ def _score(
     label_T = dataset.frame_labels(video)
     if label_T is not None:
         index_T = np.array([verdict.index for verdict in verdicts], np.int64)
-        label_T = _labels_of_frames(label_T, index_T, video)
+        label_T = labels_of_frames(label_T, index_T, video)
     return as_columns(video.name, verdicts, events=scorer.events, label_T=label_T)
 
 
-def _labels_of_frames(label_T: BoolArray, index_T: npt.NDArray[np.int64], video: LabelledVideo) -> BoolArray:
+def labels_of_frames(label_T: BoolArray, index_T: npt.NDArray[np.int64], video: LabelledVideo) -> BoolArray:
+    """Labels of the frames of these indices, in order; raises LabelError where there are too few."""
     if index_T[-1] >= len(label_T):
         raise LabelError(
             f"has a frame {index_T[-1]}, but only {len(label_T)} labels",

@@ -41,15 +41,18 @@ def normal_videos(folder: Path) -> list[Path]:
 def normal_frames(
     videos: list[Path], *, size_px: tuple[int, int], picture_fps: float
 ) -> Iterator[NormalFrame]:
-    """About one frame a second, a few hundred at most, spread evenly over each video; unreadable ones are skipped.
+    """About one frame a second, `MOST` in all, spread evenly over each video; unreadable ones are skipped.
+
+    Of a video that does not say how long it is, the beginning counts; of more than `MOST` videos, every so many.
 
     Args:
         videos: Files and folders of pictures.
         size_px: (height, width) that frames are decoded to.
         picture_fps: Rate of folders of pictures.
     """
-    most = max(1, MOST // len(videos))
-    for path in videos:
+    chosen = [videos[place] for place in np.unique(np.linspace(0, len(videos) - 1, MOST).astype(int))]
+    most = MOST // len(chosen)
+    for path in chosen:
         options = ReadOptions(
             size_px=size_px, preview_height_px=_HEIGHT_PX, fps=picture_fps if path.is_dir() else None
         )
@@ -61,7 +64,9 @@ def normal_frames(
 
 def _spread(path: Path, options: ReadOptions, *, most: int) -> Iterator[NormalFrame]:
     with open_video(path, options) as reader:
-        step = max(1, round(EVERY_SECONDS * reader.info.fps), -(-(reader.info.frame_count or 0) // most))
-        for frame in islice(reader, 0, None, step):
+        info = reader.info
+        count = info.frame_count or round((info.duration_seconds or 0.0) * info.fps)
+        step = max(1, round(EVERY_SECONDS * info.fps), -(-count // most))
+        for frame in islice(reader, 0, step * most, step):
             assert frame.preview_HWC is not None, "asked for"
             yield NormalFrame(path.stem, frame.pts_seconds, frame.preview_HWC)

@@ -19,6 +19,7 @@ BoolArray = npt.NDArray[np.bool_]
 _OF_PEAK = 0.5  # a place belongs to what is odd where the map is at least half as high as at its peak
 _ROWS, _COLUMNS = ("upper", "middle", "lower"), ("left", "middle", "right")
 _FAR = 100.0
+_ALL_OVER = 0.6  # of the picture
 
 
 class Box(NamedTuple):
@@ -53,16 +54,16 @@ class PartReading(NamedTuple):
     Attributes:
         name: Of the term.
         value: What it is.
-        usual_high: 99 of 100 normal frames stay below; None where that is not known.
-        excess: How far it is from usual: 0 at the median of normal frames, 1 at `usual_high`; None likewise.
-        times: How many times `usual_high` it is, of a term that is positive on normal video; None otherwise.
+        limit: At least 99 of 100 normal frames stay below; None where that is not known.
+        excess: How far it is from usual: 0 at the median of normal frames, 1 at `limit`; None likewise.
+        times: How many times `limit` it is, of a term that is positive on normal video; None otherwise.
         beyond: Of how many normal frames none is as high; 0 where one is, or where that is not known.
         counts: Whether the score is made of it; others are measured beside it.
     """
 
     name: str
     value: float
-    usual_high: float | None
+    limit: float | None
     excess: float | None
     times: float | None = None
     beyond: int = 0
@@ -118,8 +119,8 @@ def _reading(name: str, value: float, usual: UsualPart | None) -> PartReading:
     if usual is None or not math.isfinite(value):
         return PartReading(name, value, None, None)
     beyond = usual.frames if value > usual.highest else 0
-    times = value / usual.high if usual.median >= 0 and usual.high > 0 else None
-    return PartReading(name, value, usual.high, usual.excess(value), times, beyond)
+    times = value / usual.limit if usual.median >= 0 and usual.limit > 0 else None
+    return PartReading(name, value, usual.limit, usual.excess(value), times, beyond)
 
 
 def where_words(box: Box | None) -> str:
@@ -130,6 +131,8 @@ def where_words(box: Box | None) -> str:
     """
     if box is None:
         return "in the picture"
+    if (box.right - box.left) * (box.bottom - box.top) >= _ALL_OVER:
+        return "all over the picture"
     row = _ROWS[min(2, int(3 * (box.top + box.bottom) / 2))]
     column = _COLUMNS[min(2, int(3 * (box.left + box.right) / 2))]
     if column == "middle":
@@ -138,7 +141,7 @@ def where_words(box: Box | None) -> str:
 
 
 def sentence(box: Box | None, leading: PartReading | None, *, words: Mapping[str, str]) -> str:
-    """What a guard reads.
+    """What a guard reads. The place is where the map of all terms peaks; the term is the frame's, which has no place.
 
     Args:
         box: Where.
@@ -149,13 +152,13 @@ def sentence(box: Box | None, leading: PartReading | None, *, words: Mapping[str
     >>> sentence(None, speed, words={"speed": "moves faster"})
     'In the picture, something moves faster: 3.0x the usual limit, more than in any of 2,550 normal frames.'
     """
-    what = words.get(leading.name if leading else "", "is unlike normal video")
-    text = f"{where_words(box)}, something {what}"
-    text = text[0].upper() + text[1:]
+    place = where_words(box)
+    place = place[0].upper() + place[1:]
+    if leading is not None and leading.excess is not None and leading.excess <= 1:
+        return f"{place}, much is a little unusual at once: no term of the score is beyond its usual limit by itself."
+    text = f"{place}, something {words.get(leading.name if leading else '', 'is unlike normal video')}"
     if leading is None or leading.excess is None:
         return f"{text}."
-    if leading.excess <= 1:
-        return f"{text}, but no term of the score is beyond its usual limit by itself."
     seen = f"more than in any of {leading.beyond:,} normal frames" if leading.beyond else ""
     times = (
         "" if leading.times is None or leading.times < 1.05 else f"{_times(leading.times)}x the usual limit"

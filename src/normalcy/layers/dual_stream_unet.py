@@ -162,8 +162,7 @@ class DualStreamUNet(nn.Module):
 
     def forward(self, high_BTCHW: Tensor, low_BTCHW: Tensor) -> tuple[Tensor, Tensor]:
         """High and low, rebuilt."""
-        streams, _ = self._run(high_BTCHW, low_BTCHW, self._bottom)
-        return streams
+        return self._run(high_BTCHW, low_BTCHW, self._bottom)[0]
 
     def start_at_zero(self) -> None:
         """Makes both outputs zero at first, so that a network that adds to a good guess starts from that guess."""
@@ -171,24 +170,23 @@ class DualStreamUNet(nn.Module):
             for parameter in stream.head.parameters():
                 nn.init.zeros_(parameter)
 
-    def with_weights(
-        self, high_BTCHW: Tensor, low_BTCHW: Tensor
-    ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, ...]]:
-        """The same, and the bottleneck's attention weights of each stream: (B, heads, places, T, T)."""
+    def with_weights(self, high_BTCHW: Tensor, low_BTCHW: Tensor) -> tuple[Streams, Weights, Streams]:
+        """The same; the bottleneck's attention weights of each stream, (B, heads, places, T, T); its features."""
         return self._run(high_BTCHW, low_BTCHW, self._bottom_with_weights)
 
     def _run(
         self, high: Tensor, low: Tensor, bottom: Callable[[int, Tensor, Tensor], tuple[Streams, Weights]]
-    ) -> tuple[Streams, Weights]:
+    ) -> tuple[Streams, Weights, Streams]:
         skips = []
         for level in range(len(self.mix_down) - 1):
             high, low = self._step(self._down, level, high, low)
             skips.append((high, low))
         deepest = len(self.mix_down) - 1
-        (high, low), weights = self._step(bottom, deepest, high, low)
+        bottleneck, weights = self._step(bottom, deepest, high, low)
+        high, low = bottleneck
         for level in reversed(range(deepest)):
             high, low = self._step(self._up, level, high, low, *skips[level])
-        return (self.high.show(high), self.low.show(low)), weights
+        return (self.high.show(high), self.low.show(low)), weights, bottleneck
 
     def _bottom(self, level: int, high: Tensor, low: Tensor) -> tuple[Streams, Weights]:
         return self._down(level, high, low), ()

@@ -48,6 +48,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from normalcy.layers.attention_score import attention_score_of
+from normalcy.layers.coarse_grid import to_grid
 from normalcy.layers.displacement import DisplacementScore
 from normalcy.layers.dual_stream_unet import DualStreamUNet
 from normalcy.layers.frame_score import box_blur, build_frame_score
@@ -58,7 +60,6 @@ from normalcy.layers.temporal_fusion import TemporalFusion
 from normalcy.layers.temporal_losses import (
     attention_loss,
     consistency_loss,
-    entropy,
     motion_loss,
 )
 from normalcy.layers.video_discriminator import VideoDiscriminator
@@ -83,11 +84,13 @@ class Rebuilt(NamedTuple):
         high: High frequencies, rebuilt.
         low: Low frequencies, rebuilt.
         attention: Weights of each stream: (B, A, P, T, T).
+        attended: Features of each stream that came out of it: (B, T, D, h, w).
     """
 
     high: Tensor
     low: Tensor
     attention: tuple[Tensor, ...] = ()
+    attended: tuple[Tensor, ...] = ()
 
     @property
     def video(self) -> Tensor:
@@ -144,11 +147,11 @@ class Generator(nn.Module):
         high, low = self._with_summary(seen, scoring_noise)
         if self.hide:
             high, low = self._with_neighbours(bands, (high, low))
-        (high, low), attention = self._rebuild(high, low, with_attention=with_attention)
+        (high, low), attention, attended = self._rebuild(high, low, with_attention=with_attention)
         if self.hide:
             mask_T111 = self.hide.mask_T[:, None, None, None]
             high, low = seen[0] + mask_T111 * high, seen[1] + mask_T111 * low
-        return Rebuilt(high, low, attention)
+        return Rebuilt(high, low, attention, attended)
 
     def seen(self, clip_BTCHW: Tensor) -> Tensor:
         """The clip as the network sees it: without the hidden frames."""
@@ -156,11 +159,11 @@ class Generator(nn.Module):
 
     def _rebuild(
         self, high: Tensor, low: Tensor, *, with_attention: bool
-    ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, ...]]:
-        (high, low), attention = (
-            self.unet.with_weights(high, low) if with_attention else (self.unet(high, low), ())
+    ) -> tuple[Streams, tuple[Tensor, ...], tuple[Tensor, ...]]:
+        (high, low), attention, attended = (
+            self.unet.with_weights(high, low) if with_attention else (self.unet(high, low), (), ())
         )
-        return (high.float(), low.float()), attention
+        return (high.float(), low.float()), attention, attended
 
     def _with_summary(self, seen: Streams, scoring_noise: float) -> Streams:
         """Both streams with noise and the clip's summary over time."""
@@ -310,7 +313,7 @@ class OcrGanVideo(Method):
             "displacement": lambda: self.displacement_score.map(
                 self._judged(clip_BTCHW), self._judged(rebuilt.video)
             ).mean(dim=1, keepdim=True),
-            "attention": lambda: self._attention_map(rebuilt.attention),
+            "attention": lambda: self._attention_map(rebuilt),
         }
         return {
             name: makers[name]()
@@ -358,16 +361,16 @@ class OcrGanVideo(Method):
         error_B1hw = difference[:, judged].square().mean(dim=(1, 2))[:, None]
         return F.interpolate(error_B1hw, size=clip_BTCHW.shape[3:], mode="bilinear")
 
-    def _attention_map(self, attention: tuple[Tensor, ...]) -> Tensor:
-        """How widely the newest frame attends: normalised entropy, mean of heads and streams.
-
-        Training narrows attention on normal video, so width is what is odd.
-        """
-        step = self.config.stem_stride * 2 ** (len(self.config.widths) - 1) * self.config.grid_strides[-1]
-        rows, columns = (-(-side // step) for side in self.config.size_px)
-        newest = self.judged_frames[-1]
-        width = torch.stack([entropy(each[..., newest, :]).mean(dim=1) for each in attention]).mean(dim=0)
-        return F.interpolate(width.reshape(-1, 1, rows, columns), size=self.config.size_px, mode="bilinear")
+    def _attention_map(self, rebuilt: Rebuilt) -> Tensor:
+        """The attention score of the newest judged frame by place, mean of the streams: (B, 1, H, W)."""
+        stride, newest = self.config.grid_strides[-1], self.judged_frames[-1]
+        scores = []
+        for weights_BAPTT, attended_BTDhw in zip(rebuilt.attention, rebuilt.attended, strict=True):
+            grid_BTDhw = to_grid(attended_BTDhw, stride=stride)
+            score_BP = attention_score_of(weights_BAPTT, grid_BTDhw.flatten(3), frame=newest)
+            scores.append(torch.unflatten(score_BP, 1, grid_BTDhw.shape[3:]))
+        score_B1hw = torch.stack(scores).mean(dim=0)[:, None]
+        return F.interpolate(score_B1hw, size=self.config.size_px, mode="bilinear")
 
     def _content_loss(self, rebuilt: Rebuilt, clip_BTCHW: Tensor) -> Tensor:
         """Of the sum of the streams, and of each stream against its own band where that is weighed."""
@@ -430,6 +433,6 @@ METHOD = MethodDefinition(
         "reconstruction_high": "has edges and details that were not predicted",
         "reconstruction_low": "has shapes and shades that were not predicted",
         "feature": "looks wrong to the discriminator",
-        "attention": "is attended to unusually widely",
+        "attention": "is attended to in an unusual way",
     },
 )

@@ -287,7 +287,7 @@ SWITCHES: dict[str, Settings] = {
     "frequency split": {"model.split": "none"},
     "hidden frames": {"model.task": "reconstruct"},
     "channel shuffling": {"model.channel_shuffling": False},
-    "temporal attention": _NO_ATTENTION,
+    "temporal attention": _NO_ATTENTION | {"model.fusion_paths": Without("attention")},
     "temporal loss": {"model.loss.temporal": 0},
     "temporal fusion": {"model.fusion_paths": []},
     "fusion's attention": {"model.fusion_paths": Without("attention")},

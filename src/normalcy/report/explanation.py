@@ -86,7 +86,7 @@ def _term(reading: PartReading) -> dict[str, Any]:
     return {
         "name": reading.name.replace("_", " ") + ("" if reading.counts else ", measured beside it"),
         "value": compact(reading.value),
-        "usual": "-" if reading.usual_high is None else compact(reading.usual_high),
+        "usual": "-" if reading.limit is None else compact(reading.limit),
         "times": "-" if reading.times is None else f"{reading.times:.1f}",
         "share": f"{100 * min(max(excess / _METER_FULL, 0), 1):.0f}%",
         "mark": f"{100 / _METER_FULL:.0f}%",

@@ -25,15 +25,22 @@ class UsualPart(StrictConfig):
     highest: float
     frames: int
 
+    @property
+    def limit(self) -> float:
+        """What counts as usual: at least 99 of 100 normal frames stay below.
+
+        A term that is rarely anything on normal video is measured by what it is then, or else by its own size.
+        """
+        reach = max(self.high - self.median, 0.5 * (self.highest - self.median), 1e-3 * abs(self.high), 1e-9)
+        return self.median + reach
+
     def excess(self, value: float) -> float:
-        """How far a value is from the usual: 0 at the median, 1 where the highest hundredth of normal frames begins.
+        """How far a value is from the usual: 0 at the median, 1 at the limit.
 
         >>> UsualPart(median=1.0, high=3.0, highest=3.5, frames=200).excess(7.0)
         3.0
         """
-        # A term that is rarely anything on normal video is measured by what it is then, or else by its own size.
-        reach = max(self.high - self.median, 0.5 * (self.highest - self.median), 1e-3 * abs(self.high), 1e-9)
-        return (value - self.median) / reach
+        return (value - self.median) / (self.limit - self.median)
 
 
 def usual_parts(parts: Mapping[str, npt.ArrayLike]) -> dict[str, UsualPart]:

@@ -5,18 +5,18 @@ Letters: B clips, T frames.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
-from normalcy.datasets.base import Dataset
+from normalcy.datasets.base import BoolArray, Dataset
 from normalcy.environment import hardware, versions
 from normalcy.errors import ConfigError, InputError
 from normalcy.evaluation.frame_metrics import VideoScores, micro_auc
 from normalcy.evaluation.results import spread
-from normalcy.evaluation.scored_dataset import read_options
-from normalcy.explain.attention.comparison import compare
+from normalcy.evaluation.scored_dataset import labels_of_frames, read_options
+from normalcy.explain.attention.comparison import Videos, compare_all
 from normalcy.explain.attention.enhancement import attention_scores
 from normalcy.explain.attention.statistics import AttentionStatistics, statistics_by_clip
 from normalcy.explain.attention.watch import Attended, attentions_of, watch_attention
@@ -29,6 +29,8 @@ from normalcy.video.reader import open_video
 
 _BATCH = 8
 OWN = "own score"
+
+Value = TypeVar("Value")
 
 
 @dataclass
@@ -84,23 +86,31 @@ def study_attention(
 
 
 def _require_alike(bundles: Sequence[Bundle]) -> None:
-    first = bundles[0].header
+    """Their fits may differ in the seed, and in the videos that were held out by it."""
     for each in bundles:
         method = each.method()
         if not attentions_of(method) or method.camera() is not None:
             raise ConfigError(f"{each.header.method} has no attention across the frames of a clip")
-        if (each.header.method, each.header.model) != (first.method, first.model):
-            raise ConfigError("bundles are of other methods or settings; only their seeds may differ")
+        if _settings(each) != _settings(bundles[0]):
+            raise ConfigError("bundles were fitted in other ways; only their seeds may differ")
     seeds = [each.header.fit.seed for each in bundles]
     if len(set(seeds)) < len(seeds):
         raise ConfigError(f"seeds of the bundles are {seeds}, one of them twice")
+
+
+def _settings(bundle: Bundle) -> tuple[Any, ...]:
+    header = bundle.header
+    training = header.fit.training or {}
+    return header.method, header.model, header.fit.data, training.get("epochs"), training.get("clips")
 
 
 def _watched(bundle: Bundle, dataset: Dataset, progress: Progress | None) -> dict[str, Any]:
     """What one bundle's attention does with all clips."""
     method = bundle.method().eval()
     seen, labels, own = dict[str, _Seen](), list[bool](), dict[str, list[float]]()
+    videos: list[str] = []
     for clips, label_B in _labelled_batches(method, dataset, progress):
+        videos += [clip.source_id for clip in clips]
         clip_BTCHW = method.clip.in_range(torch.from_numpy(np.stack([clip.clip_TCHW for clip in clips])))
         for attended in watch_attention(method, clip_BTCHW):
             if attended.name.startswith(method.main_attention):
@@ -116,7 +126,7 @@ def _watched(bundle: Bundle, dataset: Dataset, progress: Progress | None) -> dic
         "seed": bundle.header.fit.seed,
         "clips": {"normal": labels.count(False), "abnormal": labels.count(True)},
         "clip_auc": {name: _auc(values, labels) for name, values in own.items()},
-        "attention": {name: _compared(each, labels) for name, each in seen.items()},
+        "attention": _compared(seen, labels, videos),
     }
 
 
@@ -139,21 +149,30 @@ def _row(seeds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "name": seeds[0]["name"],
         **spreads,
+        "tested": sum(each["p_by_video"] is not None for each in seeds),
         "higher_in": differing.count(True),
         "lower_in": differing.count(False),
     }
 
 
-def _compared(seen: _Seen, labels: Sequence[bool]) -> dict[str, Any]:
-    by_kind = {
-        kind: [each for each, label in zip(seen.statistics, labels, strict=True) if label is kind]
-        for kind in (False, True)
-    }
-    found = compare(by_kind[False], by_kind[True])
+def _compared(
+    seen: Mapping[str, _Seen], labels: Sequence[bool], videos: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Normal clips against abnormal ones, as each attention saw them."""
+    kinds = np.array(labels)
+    sets = {name: (_of(each.statistics, ~kinds), _of(each.statistics, kinds)) for name, each in seen.items()}
+    found = compare_all(sets, videos=Videos(_of(videos, ~kinds), _of(videos, kinds)))
     return {
-        "statistics": [each._asdict() | {"differs": each.differs} for each in found],
-        "attention_score_auc": _auc(seen.scores, labels),
+        name: {
+            "statistics": [row._asdict() for row in found[name]],
+            "attention_score_auc": _auc(each.scores, labels),
+        }
+        for name, each in seen.items()
     }
+
+
+def _of(values: Sequence[Value], chosen_N: BoolArray) -> list[Value]:
+    return [value for value, chosen in zip(values, chosen_N, strict=True) if chosen]
 
 
 def _auc(scores: Sequence[float], labels: Sequence[bool]) -> float | None:
@@ -174,12 +193,13 @@ def _labelled_batches(
         if label_T is None:
             continue
         window = ClipWindow(method.clip, hop_frames=method.clip.span_frames)
-        with open_video(video.path, read_options(method.clip, video)) as frames:
+        with open_video(video.path, read_options(method.clip, video), source_id=video.name) as frames:
             for frame in frames:
                 if (clip := window.push(frame)) is None:
                     continue
                 batch.append(clip)
-                labels.append(bool(label_T[[stamp.index for stamp in clip.stamps]].any()))
+                index_T = np.array([stamp.index for stamp in clip.stamps])
+                labels.append(bool(labels_of_frames(label_T, index_T, video).any()))
                 if len(batch) == _BATCH:
                     yield batch, labels
                     batch, labels = [], []

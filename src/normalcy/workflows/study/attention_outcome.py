@@ -6,7 +6,7 @@ from typing import Any
 
 from normalcy.evaluation.results import Spread
 from normalcy.evaluation.tables import cell, markdown_table
-from normalcy.explain.attention.comparison import LEAST_CLIPS, LEAST_EFFECT, SIGNIFICANT
+from normalcy.explain.attention.comparison import LEAST_EFFECT, SIGNIFICANT
 from normalcy.report.dot_plot import dot_plot
 from normalcy.workflows.study.attention import OWN
 from normalcy.workflows.study.files import figure, p_value, write_outcome
@@ -27,7 +27,8 @@ def attention_table(outcome: Mapping[str, Any]) -> str:
         f"{clips['normal']} normal and {clips['abnormal']} abnormal clips, none overlapping another.",
         "",
     ]
-    head = ["", "normal", "abnormal", "difference", "Cohen's d", "higher in abnormal", "p (Holm)", "verdict"]
+    head = ["", "normal", "abnormal", "difference", "Cohen's d", "higher in abnormal"]
+    head += ["p by video", "p by clip", "verdict"]
     for name, found in outcome["attention"].items():
         runs = [run["attention"][name]["statistics"] for run in outcome["runs"]]
         rows = [_line(row, [run[place] for run in runs]) for place, row in enumerate(found["statistics"])]
@@ -39,7 +40,9 @@ def attention_picture(outcome: Mapping[str, Any]) -> str:
     """Cohen's d of each number, seed by seed."""
     rows = {
         f"{name.rpartition('attention.')[2]}: {row['name'].replace('_', ' ')}": [
-            run["attention"][name]["statistics"][place]["effect"] or 0.0 for run in outcome["runs"]
+            run["attention"][name]["statistics"][place]["effect"]
+            for run in outcome["runs"]
+            if run["attention"][name]["statistics"][place]["effect"] is not None
         ]
         for name, found in outcome["attention"].items()
         for place, row in enumerate(found["statistics"])
@@ -49,7 +52,6 @@ def attention_picture(outcome: Mapping[str, Any]) -> str:
 
 
 def _line(row: Mapping[str, Any], seeds: Sequence[Mapping[str, Any]]) -> list[str]:
-    ps = [p_value(each["p"]) for each in seeds]
     return [
         row["name"].replace("_", " "),
         cell(Spread(**row["first"])),
@@ -57,13 +59,15 @@ def _line(row: Mapping[str, Any], seeds: Sequence[Mapping[str, Any]]) -> list[st
         figure(row["difference"]["mean"], 4),
         _pair(row["effect"]),
         figure(row["superiority"]["mean"], 2),
-        ", ".join(ps),
+        *(", ".join(p_value(each[test]) for each in seeds) for test in ("p_by_video", "p")),
         seeds[0]["verdict"] if len(seeds) == 1 else _verdict(row, len(seeds)),
     ]
 
 
 def _verdict(row: Mapping[str, Any], fits: int) -> str:
     higher, lower = row["higher_in"], row["lower_in"]
+    if row["tested"] < fits:
+        return f"too few videos to tell in {fits - row['tested']} of {fits} fits"
     if not higher + lower:
         return f"no difference in {fits} fits"
     if higher and lower:
@@ -84,15 +88,12 @@ def _aucs(outcome: Mapping[str, Any]) -> list[str]:
 
 def _note(fits: int) -> str:
     note = (
-        "`higher in abnormal` is how often a clip of that kind has the higher value; "
-        f"{LEAST_CLIPS} clips of each are the least."
+        "`higher in abnormal` is how often a clip of that kind has the higher value. `p by video` is of Wilcoxon's "
+        "signed-rank test on the differences within videos that have clips of both kinds, `p by clip` of the "
+        "Mann-Whitney test on all clips as if those of one video were independent; both are adjusted for all tests of "
+        f"a fit (Holm). The verdict goes by video: p < {SIGNIFICANT} and Cohen's d of at least {LEAST_EFFECT}."
     )
-    if fits > 1:
-        note += (
-            f" Mean ± standard deviation over the seeds; p seed by seed. A fit counts where p < {SIGNIFICANT} "
-            f"and Cohen's d is at least {LEAST_EFFECT}."
-        )
-    return note
+    return note + (" Mean ± standard deviation over the seeds; p seed by seed." if fits > 1 else "")
 
 
 def _seeds(seeds: Sequence[int]) -> str:
