@@ -36,7 +36,7 @@ def looks_at_the_first(monkeypatch, method):
 
 @pytest.mark.usefixtures("looks_at_the_first")
 def test_what_frames_receive_by_hand(method):
-    (found,) = attention_over_time(method, video(8), hop_frames=1)  # clips from 0, 1 and 2 on
+    (found,) = attention_over_time(method, video(8))  # clips from 0, 1 and 2 on
     assert found.name.startswith(method.main_attention)
     assert found.seconds_F.tolist() == pytest.approx(np.arange(8) / 10)
     # The first of a clip receives all six even shares; frame 1 is first in one clip of two, frame 2 in one of three.
@@ -54,8 +54,8 @@ def test_frames_that_no_clip_holds_are_unknown(method):
     assert np.isfinite(found.score_F[:12]).all()
 
 
-def test_a_video_is_gone_through_in_half_clips(method):
-    found = attention_over_time(method, video(9))
+def test_the_streams_of_a_method(method):
+    found = attention_over_time(method, video(9), hop_frames=3)
     assert [each.received_AF.shape[1] for each in found] == [9, 9]  # of the high and of the low frequencies
     for each in found:
         assert np.isfinite(each.received_AF).all()
@@ -82,6 +82,35 @@ def test_a_strip_shows_who_is_looked_at():
     assert right_HW[:8].min() > 3 * left_HW[:8].max()
     assert left_HW[9:17].min() > 3 * right_HW[9:17].max()
     assert picture_HWC.shape[0] % 2 == 0
+
+
+def test_columns_go_by_time():
+    # The last of five frames is shown from 10 s on, the one before it from 3 s.
+    seconds_F = np.array([0.0, 1.0, 2.0, 3.0, 10.0])
+    attention = AttentionOverTime("a", seconds_F, np.array([[0, 0, 0, 2.0, 0]]), np.zeros(5))
+    row_W = AttentionStrip(attention, width_px=145).draw()[20, 10:135].sum(axis=1)  # ten columns a second
+    lit = np.flatnonzero(row_W > 300)
+    assert (lit.min(), lit.max()) == (30, 99)
+
+
+def test_a_column_shows_the_mean_of_its_frames():
+    received_AF = np.tile([0.0, 1.0, 2.0], 500)[None]
+    attention = AttentionOverTime("a", np.arange(1500) / 10, received_AF, np.zeros(1500))
+    row_W3 = AttentionStrip(attention, width_px=120).draw()[20, 10:110]
+    assert np.ptp(row_W3.astype(int), axis=0).max() < 40
+    even_W3 = AttentionStrip(
+        AttentionOverTime("a", np.arange(1500) / 10, np.ones((1, 1500)), np.zeros(1500)), width_px=120
+    ).draw()[20, 10:110]
+    assert np.abs(row_W3.astype(int) - even_W3).max() < 25
+
+
+def test_what_no_clip_holds_is_not_nothing():
+    received_AF = np.array([[0.0, np.nan]])
+    row_W3 = AttentionStrip(
+        AttentionOverTime("a", np.array([0.0, 1.0]), received_AF, np.array([0.0, 0.0])), width_px=120
+    ).draw()[20]
+    assert row_W3[30].max() < 10
+    assert tuple(row_W3[90]) == drawing.FAINT
 
 
 @pytest.mark.parametrize("score_F", [np.array([0.3, 0.3, 0.3]), np.array([0.1, np.nan, 0.2])])

@@ -52,6 +52,17 @@ def test_what_the_score_is_not_made_of_comes_last():
     assert (second.name, second.counts) == ("beside", False)
 
 
+def test_sentence_and_table_go_by_the_same_limit():
+    # Rarely anything: the highest hundredth begins at 1, and yet 10 was normal.
+    usual = {"dwell": UsualPart(median=0, high=1, highest=10, frames=500)}
+    (inside,) = read_parts({"dwell": 4.0}, usual)
+    assert (inside.limit, inside.times) == (5.0, 0.8)
+    assert "no term of the score is beyond" in sentence(None, inside, words={})
+    (beyond,) = read_parts({"dwell": 6.0}, usual)
+    assert (beyond.excess, beyond.times) == (1.2, 1.2)
+    assert "1.2x the usual limit" in sentence(None, beyond, words={})
+
+
 def test_a_term_that_is_rarely_anything_does_not_win_by_a_trifle():
     usual = {"speed": USUAL["speed"], "rare": UsualPart(median=0, high=0, highest=0.9, frames=500)}
     first, second = read_parts({"rare": 0.05, "speed": 9.0}, usual)
@@ -108,7 +119,8 @@ def test_a_term_that_never_varies_is_measured_by_its_own_size():
         ((0.4, 0, 0.6, 0.2), "at the top"),
         ((0.8, 0.4, 1, 0.6), "on the right"),
         ((0.4, 0.8, 0.6, 1), "at the bottom"),
-        ((0, 0, 1, 1), "in the middle"),
+        ((0, 0, 1, 1), "all over the picture"),
+        ((0.1, 0.1, 0.8, 0.8), "in the middle"),
     ],
 )
 def test_places_in_words(box, words):
@@ -127,8 +139,8 @@ def test_sentences():
     assert sentence(box, barely, words=words).endswith("usual here, a little beyond what is usual.")
     (inside,) = read_parts({"speed": 2.0}, USUAL)
     assert sentence(box, inside, words=words) == (
-        "At the bottom, something moves faster than is usual here, "
-        "but no term of the score is beyond its usual limit by itself."
+        "At the bottom, much is a little unusual at once: "
+        "no term of the score is beyond its usual limit by itself."
     )
     (wild,) = read_parts({"speed": 4000.0}, USUAL)
     assert "over 100x the usual limit" in sentence(box, wild, words=words)

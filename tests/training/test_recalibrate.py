@@ -5,8 +5,10 @@ import pytest
 import torch
 
 from normalcy.errors import CalibrationError, ConfigError
+from normalcy.methods.scene_memory.method import SceneMemory
 from normalcy.run_folder import RunFolder
 from normalcy.scoring.bundle import Bundle
+from normalcy.scoring.kept_looks import KeptLooks
 from normalcy.training.config import DataConfig, resolve_config
 from normalcy.training.fit import fit
 from normalcy.training.recalibrate import recalibrated
@@ -62,7 +64,7 @@ def test_only_what_is_usual_changes(rooms, tmp_path):
     assert anew.header.usual_parts["reconstruction"].high > bundle.header.usual_parts["reconstruction"].high
     assert anew.header.map_scale[1] > bundle.header.map_scale[1]
     assert all(torch.equal(anew.weights[name], each) for name, each in bundle.weights.items())
-    assert anew.header.fit.amendments == ("calibrated on 180 frames of folder",)
+    assert anew.header.fit.amendments == ("calibrated on 180 frames of folder busy",)
     anew.save(tmp_path / "bundle")
     assert Bundle.load(tmp_path / "bundle").header == anew.header
 
@@ -83,14 +85,16 @@ def test_a_memory_learns_the_beginning_of_another_scene(tiny_memory_run, tiny_ca
     bundle = Bundle.load(tiny_memory_run.bundle)
     data = DataConfig(name="folder", root=other_scene, cache=tiny_cache)
     plain, taught = recalibrated(bundle, data), recalibrated(bundle, data, learn_seconds=4)
-    assert plain.header.fit.amendments == ("calibrated on 60 frames of folder",)
+    assert plain.header.fit.amendments == (f"calibrated on 60 frames of folder {other_scene.name}",)
     assert taught.header.fit.amendments == (
-        "learned 40 frames of folder",
-        "calibrated on 20 frames of folder",
+        f"learned 40 frames of folder {other_scene.name}",
+        f"calibrated on 20 frames of folder {other_scene.name}",
     )
     assert remembered(plain).scenes == remembered(bundle).scenes
     assert remembered(taught).scenes == remembered(bundle).scenes + 2
     # A new scene begins with what was seen in all others; each frame learned counts 90 / 40 times.
+    dwell = taught.weights["streams.dwell.seen.count_SRCB"]
+    assert not torch.equal(dwell[0, :, 0], dwell[0, :, -1])  # what was usual at a place of the first scene
     seen = {name: each.weights[SPEEDS] for name, each in (("before", bundle), ("after", taught))}
     assert torch.equal(seen["after"][:-2], seen["before"])
     for number in (-2, -1):
@@ -115,6 +119,37 @@ def test_too_little_is_left_of_what_was_learned(
     data = DataConfig(name="folder", root=other_scene, cache=tiny_cache)
     with pytest.raises(error, match=said):
         recalibrated(bundle, data, learn_seconds=seconds)
+
+
+def test_a_piece_of_a_video_that_no_clip_fits_into_makes_no_scene(tiny_memory_run, tiny_cache, other_scene):
+    bundle = Bundle.load(tiny_memory_run.bundle)
+    data = DataConfig(name="folder", root=other_scene, cache=tiny_cache)
+    taught = recalibrated(bundle, data, learn_seconds=3.2)  # 30 frames of one video, 2 of the next
+    assert taught.header.fit.amendments[0] == f"learned 30 frames of folder {other_scene.name}"
+    assert remembered(taught).scenes == remembered(bundle).scenes + 1
+    with pytest.raises(CalibrationError, match=r"no clip fits into the first 0\.2 s"):
+        recalibrated(bundle, data, learn_seconds=0.2)
+
+
+def test_what_was_seen_before_is_not_looked_at_again_and_changes_nothing(
+    tiny_memory_run, tiny_cache, other_scene, monkeypatch
+):
+    bundle = Bundle.load(tiny_memory_run.bundle)
+    data = DataConfig(name="folder", root=other_scene, cache=tiny_cache)
+    kept = KeptLooks()
+    first = recalibrated(bundle, data, learn_seconds=3, kept=kept)
+    looked = []
+    real = SceneMemory.look
+    monkeypatch.setattr(
+        SceneMemory, "look", lambda self, clips: looked.append(len(clips)) or real(self, clips)
+    )
+    again = recalibrated(bundle, data, learn_seconds=3, kept=kept)
+    assert not looked
+    afresh = recalibrated(bundle, data, learn_seconds=3)
+    assert looked
+    for other in (again, afresh):
+        assert other.calibration == first.calibration
+        assert all(torch.equal(other.weights[name], each) for name, each in first.weights.items())
 
 
 def test_what_keeps_no_memory_cannot_learn(rooms):

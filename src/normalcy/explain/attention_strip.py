@@ -72,14 +72,28 @@ class AttentionStrip:
         return canvas_HWC
 
     def _draw_heads(self, canvas_HWC: UInt8Array, attention: AttentionOverTime) -> None:
-        room_px = self._width_px - 2 * _PAD_PX
-        columns_W = np.arange(room_px) * len(self._seconds_F) // room_px
-        rows_AW3 = colourise(
-            np.asarray(attention.received_AF[:, columns_W], np.float32), low=0.0, high=MOST_RECEIVED
-        )
-        tall_HW3 = rows_AW3.repeat(_ROW_PX, axis=0)
+        shown_AW = self._by_column(attention.received_AF)
+        coloured_AW3 = colourise(shown_AW, low=0.0, high=MOST_RECEIVED)
+        coloured_AW3[np.isnan(shown_AW)] = drawing.FAINT
+        tall_HW3 = coloured_AW3.repeat(_ROW_PX, axis=0)
         tall_HW3[_ROW_PX - 1 :: _ROW_PX] = drawing.SURFACE
-        canvas_HWC[_NAME_PX : _NAME_PX + len(tall_HW3), _PAD_PX : _PAD_PX + room_px] = tall_HW3
+        canvas_HWC[_NAME_PX : _NAME_PX + len(tall_HW3), _PAD_PX : _PAD_PX + shown_AW.shape[1]] = tall_HW3
+
+    def _by_column(self, value_AF: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+        """For each column of pixels, the mean over the frames that are shown in its time; NaN where none is known."""
+        start, end = self._span_seconds
+        edges_E = np.linspace(start, end, self._width_px - 2 * _PAD_PX + 1)
+        first_W = np.maximum(np.searchsorted(self._seconds_F, edges_E[:-1], side="right") - 1, 0)
+        end_W = np.maximum(np.searchsorted(self._seconds_F, edges_E[1:], side="left"), first_W + 1)
+        known_AF = np.isfinite(value_AF)
+        sums_AF = np.cumsum(np.where(known_AF, value_AF, 0.0), axis=1)
+        counts_AF = np.cumsum(known_AF, axis=1)
+        sum_AW, count_AW = (
+            each[:, end_W - 1] - np.where(first_W > 0, each[:, first_W - 1], 0)
+            for each in (sums_AF, counts_AF)
+        )
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(np.where(count_AW > 0, sum_AW / count_AW, np.nan), np.float32)
 
     def _draw_score(self, canvas_HWC: UInt8Array, attention: AttentionOverTime) -> None:
         known_F = np.isfinite(attention.score_F)

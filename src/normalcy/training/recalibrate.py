@@ -9,6 +9,7 @@ import numpy as np
 from normalcy.errors import CalibrationError, ConfigError
 from normalcy.methods import method_definition
 from normalcy.methods.base import Method
+from normalcy.methods.contract import ClipSpec
 from normalcy.methods.scene_memory.method import SceneMemory
 from normalcy.progress import Progress
 from normalcy.scoring.bundle import Bundle
@@ -49,14 +50,18 @@ def recalibrated(
     if method_definition(fitted.method).training == "classify":
         raise ConfigError(f"{fitted.method} is calibrated on labelled videos", hint="Fit it again")
     method = bundle.method().eval()
-    split = _split_at(learn_seconds, all_normal_footage(data, spec=method.clip, progress=progress))
+    spans = all_normal_footage(data, spec=method.clip, progress=progress)
+    split = _split_at(learn_seconds, spans, method.clip)
     if not split.rest:
         raise CalibrationError(f"nothing is left to calibrate on after {learn_seconds:g} s", where=data.root)
     kept = KeptLooks() if kept is None else kept
-    lines = [f"calibrated on {_frames(split.rest):,} frames of {data.name}"]
+    where = f"{data.name} {data.root.name}"
+    lines = [f"calibrated on {_frames(split.rest):,} frames of {where}"]
+    if learn_seconds > 0 and not split.first:
+        raise CalibrationError(f"no clip fits into the first {learn_seconds:g} s", where=data.root)
     if split.first:
         _learn(method, split.first, bundle, kept, progress)
-        lines.insert(0, f"learned {_frames(split.first):,} frames of {data.name}")
+        lines.insert(0, f"learned {_frames(split.first):,} frames of {where}")
     return _calibrated(bundle, method, split.rest, lines, kept, progress)
 
 
@@ -65,22 +70,26 @@ class _Split(NamedTuple):
     rest: Spans
 
 
-def _split_at(seconds: float, spans: Spans) -> _Split:
-    """So many seconds from the beginning, and the rest; a span is cut in two where they end within it."""
+def _split_at(seconds: float, spans: Spans, spec: ClipSpec) -> _Split:
+    """So many seconds from the beginning, and the rest.
+
+    A span is cut in two where they end within it; parts that no clip fits into are left out.
+    """
     first, rest, left = list[Footage](), list[Footage](), seconds
     for span in spans:
         taken = int(np.searchsorted(span.pts_seconds_T - span.pts_seconds_T[0], left)) if left > 0 else 0
-        first += [span.part(slice(taken))] if taken else []
-        rest += [span.part(slice(taken, None))] if taken < len(span) else []
+        first.append(span.part(slice(taken)))
+        rest.append(span.part(slice(taken, None)))
         left -= taken / span.frames_per_second
-    return _Split(first, rest)
+    return _Split(*([part for part in parts if part.holds_clip(spec)] for parts in (first, rest)))
 
 
 def _learn(method: Method, spans: Spans, bundle: Bundle, kept: KeptLooks, progress: Progress | None) -> None:
     if not isinstance(method, SceneMemory):
         hint = "Go on training it with `normalcy fit --start-from`"
         raise ConfigError(f"{bundle.header.method} keeps no memory that could learn", hint=hint)
-    times = max(1.0, bundle.header.fit.fitted_frames / _frames(spans))
+    seconds = bundle.header.fit.fitted_frames / bundle.header.frames_per_second
+    times = max(1.0, seconds / sum(len(span) / span.frames_per_second for span in spans))
     learn(method, spans, settings=bundle.header.scoring, times=times, kept=kept, progress=progress)
 
 

@@ -42,10 +42,11 @@ from normalcy.scoring.window import ClipWindow
 from normalcy.video.reader import ReadOptions, open_video
 from normalcy.video.sources import find_source
 from normalcy.workflows.memory import strangest_places
-from normalcy.workflows.score import score_video, scoring_options, video_stem
+from normalcy.workflows.score import counted, expected_frames, score_video, scoring_options, video_stem
 
 MOST_EVENTS = 20
 _PLACES = 64
+_MOST_CLIPS = 600  # that attention is watched in, over a whole video
 
 
 def explain_video(
@@ -120,12 +121,12 @@ def _attention_over_time(
     rate = bundle.header.frames_per_second
     reading = scoring_options(options, method.clip, frames_per_second=rate, preview=False)
     with open_video(source, reading) as reader:
-        if progress:
-            progress("watching attention", 0, 1)
-        found = attention_over_time(method, reader)
-        if progress:
-            progress("watching attention", 1, 1)
-    return found
+        frames = expected_frames(reader.info, reading)
+        return attention_over_time(
+            method,
+            counted(reader, "watching attention", frames, progress),
+            hop_frames=max(1, -(-frames // _MOST_CLIPS)),
+        )
 
 
 def _attends(method: Method) -> bool:

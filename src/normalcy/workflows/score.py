@@ -169,9 +169,9 @@ def score_video(
             else None
         )
         expected = expected_frames(reader.info, options)
-        counted = _counted(reader, f"scoring {reader.source_id}", expected, progress)
+        frames = counted(reader, f"scoring {reader.source_id}", expected, progress)
         try:
-            for frame, verdict in pair_with_frames(scorer, counted):
+            for frame, verdict in pair_with_frames(scorer, frames):
                 verdicts.append(replace(verdict, map_HW=None))
                 if video:
                     video.add(frame.image_HWC if frame.preview_HWC is None else frame.preview_HWC, verdict)
@@ -246,7 +246,8 @@ def expected_frames(info: VideoInfo, options: ReadOptions) -> int:
     return max(0, (last if count is None else min(last, count)) - first)
 
 
-def _counted(frames: Iterable[Frame], what: str, expected: int, progress: Progress | None) -> Iterator[Frame]:
+def counted(frames: Iterable[Frame], what: str, expected: int, progress: Progress | None) -> Iterator[Frame]:
+    """Passes frames on and tells how many there were; `expected` is 0 where nobody knows."""
     count = 0
     for count, frame in enumerate(frames, start=1):
         if progress:

@@ -4,7 +4,19 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from scene_memory_views import COLUMNS, CONFIG, ROWS, everywhere, fitted, going, scored, stamps, view, walk
+from scene_memory_views import (
+    COLUMNS,
+    CONFIG,
+    ROWS,
+    everywhere,
+    fitted,
+    going,
+    picture,
+    scored,
+    stamps,
+    view,
+    walk,
+)
 
 from normalcy.methods.scene_memory.examples import Origin
 from normalcy.methods.scene_memory.method import SceneMemory
@@ -61,6 +73,29 @@ def test_opencv_has_its_threads_back_after_looking(monkeypatch):
         assert cv2.getNumThreads() == 2
     finally:
         cv2.setNumThreads(before)
+
+
+def test_a_new_scene_begins_with_what_was_counted_row_by_row():
+    method = restored(fitted())
+    speeds = method.get_buffer("streams.speed.usual.seen.count_SRCB")
+    dwell = method.get_buffer("streams.dwell.seen.count_SRCB")
+    with torch.no_grad():
+        dwell.zero_()
+        dwell[0, 2, 1, 3] = 4.0 * dwell.shape[2]  # a bench
+    still_HWC = picture(*method.config.size_px, seed=9).astype(np.uint8)
+    film = np.repeat(still_HWC.transpose(2, 0, 1)[None], 20, axis=0)
+    seconds_T = np.arange(20) / 10
+    known = method.scenes.count
+    assert method.open_scenes([(film, seconds_T)]) == 1
+    assert method.scenes.count == known + 1
+    new = method.get_buffer("streams.dwell.seen.count_SRCB")[-1]
+    expected = torch.zeros_like(new)
+    expected[2, :, 3] = 4.0
+    torch.testing.assert_close(new, expected)
+    torch.testing.assert_close(
+        method.get_buffer("streams.speed.usual.seen.count_SRCB")[-1], speeds.sum(dim=0)
+    )
+    assert method.open_scenes([(film, seconds_T)]) == 0  # by now it is known
 
 
 def test_without_appearance_no_look_is_taken():

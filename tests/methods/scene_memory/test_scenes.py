@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scene_memory_views import CONFIG, THUMB_HEIGHT, THUMB_WIDTH, picture
 
+from normalcy.errors import FallbackWarning
 from normalcy.methods.scene_memory.scenes import Scenes, thumbnail
 
 A, B = (picture(THUMB_HEIGHT, THUMB_WIDTH, seed=seed) for seed in (0, 1))
@@ -101,4 +102,5 @@ def test_there_is_no_room_for_a_seventeenth_scene():
     known = surveyed(*(footage(picture(THUMB_HEIGHT, THUMB_WIDTH, seed=seed)) for seed in range(15)))
     assert known.count == 15
     others = [footage(picture(THUMB_HEIGHT, THUMB_WIDTH, seed=seed)) for seed in (40, 41)]
-    assert known.unknown(others).count == 1
+    with pytest.warns(FallbackWarning, match="1 scenes are taken for those most like them"):
+        assert known.unknown(others).count == 1

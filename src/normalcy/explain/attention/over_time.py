@@ -36,19 +36,20 @@ class AttentionOverTime:
 
 
 def attention_over_time(
-    method: Method, frames: Iterable[Frame], *, hop_frames: int | None = None
+    method: Method, frames: Iterable[Frame], *, hop_frames: int = 1
 ) -> list[AttentionOverTime]:
     """Goes through a video clip by clip.
 
     Args:
         method: In evaluation mode; it scores clips.
         frames: Of one video, at the method's size.
-        hop_frames: From clip to clip; half a clip without.
+        hop_frames: From clip to clip. With 1 each frame is at every place of a clip once, so that attention that hangs
+            on the place alone comes out even.
 
     Returns:
         One for each attention of `Method.main_attention`; empty where no clip fits into the video.
     """
-    window = ClipWindow(method.clip, hop_frames=hop_frames or max(1, method.clip.span_frames // 2))
+    window = ClipWindow(method.clip, hop_frames=hop_frames)
     places: dict[int, int] = {}
     seconds, sums = list[float](), dict[str, _Sums]()
     for frame in frames:

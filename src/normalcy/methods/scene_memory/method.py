@@ -217,7 +217,8 @@ class SceneMemory(Method):
     def open_scenes(self, videos: Sequence[Footage]) -> int:
         """Makes room for what footage shows of scenes that were never seen; returns how many those are.
 
-        A new scene begins with what was counted in all others.
+        A new scene begins with what was counted in all others, row by row: what was usual at a place of another picture
+        says nothing of that place here, what was usual as near or as far does. Perspective stays as it was surveyed.
 
         Args:
             videos: As in `survey`.
@@ -229,8 +230,8 @@ class SceneMemory(Method):
         own = {f"scenes.{name}": tensor for name, tensor in new.state_dict().items()}
         for name, tensor in state.items():
             if _is_by_scene(name):
-                more = own.get(name, tensor.sum(dim=0, keepdim=True).expand(new.count, *tensor.shape[1:]))
-                state[name] = torch.cat([tensor, more])
+                more = own[name] if name in own else _of_all_scenes(name, tensor)
+                state[name] = torch.cat([tensor, more.expand(new.count, *tensor.shape[1:])])
         self.make_room({name: tuple(tensor.shape) for name, tensor in state.items()})
         self.load_state_dict(state)
         return new.count
@@ -247,6 +248,18 @@ class SceneMemory(Method):
     def observe_parts(self, parts: Mapping[str, npt.NDArray[np.floating]], *, seconds: float) -> None:
         """Takes mean and deviation of each stream on so many seconds of held-out normal video."""
         self.fusion.observe(parts, seconds=seconds)
+
+
+def _is_by_scene(name: str) -> bool:
+    """Whether the first axis of a buffer is scenes, as the letters at the end of its name say."""
+    return name.rpartition("_")[2].startswith("S")
+
+
+def _of_all_scenes(name: str, tensor: Tensor) -> Tensor:
+    """What was counted in all scenes and, where the last letters name columns, at all columns alike: (1, ...)."""
+    whole = tensor.sum(dim=0, keepdim=True)
+    column = name.rpartition("_")[2].find("C")
+    return whole if column < 0 else whole.mean(dim=column, keepdim=True).expand_as(whole)
 
 
 _FLOW_THREADS = 2
@@ -273,11 +286,6 @@ def _one_thread_a_flow(*, clips: int) -> Iterator[None]:
 
 
 # What is held out is remembered in the end, so that it may be much; the more, the surer the fusion and the calibration.
-def _is_by_scene(name: str) -> bool:
-    """Whether the first axis of a buffer is scenes, as the letters at the end of its name say."""
-    return name.rpartition("_")[2].startswith("S")
-
-
 _PRESET = Preset(data={"held_out_fraction": 0.5}, scoring={"hop_frames": 4})
 
 METHOD = MethodDefinition(

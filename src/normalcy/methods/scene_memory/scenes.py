@@ -4,6 +4,7 @@ Letters: S scenes, T frames, H and W height and width of the thumbnails.
 """
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -14,6 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from normalcy.errors import FallbackWarning
 from normalcy.methods.scene_memory.settings import THUMB_PX, SceneMemoryConfig
 
 FloatArray = npt.NDArray[np.float32]
@@ -80,7 +82,10 @@ class Scenes(nn.Module):
         self.deviation_SHW = torch.from_numpy(np.stack([deviation for _, deviation in found]))
 
     def unknown(self, videos: Sequence[npt.NDArray[np.uint8]]) -> "Scenes":
-        """The scenes of footage, as in `survey`, that are like none of these; so many as there is room for."""
+        """The scenes of footage, as in `survey`, that are like none of these; so many as there is room for.
+
+        Warns where some were left out.
+        """
         found = Scenes(self.config)
         found.survey(videos)
         new = [
@@ -88,7 +93,12 @@ class Scenes(nn.Module):
             for place, background_HW3 in enumerate(found.background_SHW3.numpy())
             if min(_difference(background_HW3, known) for known in self.background_SHW3.numpy())
             > self.config.scene_difference
-        ][: max(0, _MOST_SCENES - self.count)]
+        ]
+        room = max(0, _MOST_SCENES - self.count)
+        if len(new) > room:
+            message = f"{len(new) - room} scenes are taken for those most like them: there is room for {_MOST_SCENES}"
+            warnings.warn(message, FallbackWarning, stacklevel=2)
+        new = new[:room]
         found.background_SHW3, found.deviation_SHW = found.background_SHW3[new], found.deviation_SHW[new]
         return found
 

@@ -23,6 +23,12 @@ def write_outcome(
     return files
 
 
+def with_overrides(outcome: Mapping[str, Any]) -> str:
+    """What of the preset was changed for all rows, in words that go on after its name."""
+    changed = ", ".join(f"`{each}`" for each in outcome["overrides"])
+    return f" with {changed}" if changed else ""
+
+
 def figure(value: float | None, digits: int = 3) -> str:
     """A cell of a table; a dash for what was not measured."""
     return "-" if value is None else f"{value:.{digits}f}"

@@ -48,7 +48,7 @@ class TransferPlan:
         overrides: Further settings of all fits, as `a.b=c`.
 
     Raises:
-        ConfigError: There are less than two scenes, or two of one name.
+        ConfigError: There are less than two scenes, or two of one name, or the method tells classes apart.
     """
 
     method: str
@@ -60,6 +60,8 @@ class TransferPlan:
     overrides: Sequence[str] = ()
 
     def __post_init__(self) -> None:
+        if method_definition(self.method).training == "classify":
+            raise ConfigError(f"{self.method} tells classes apart, and has no scene of its own to leave")
         names = [scene.name for scene in self.scenes]
         if len(set(names)) < max(2, len(names)):
             raise ConfigError(

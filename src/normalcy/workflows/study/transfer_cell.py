@@ -5,13 +5,14 @@ Fits on the source, then judges on every target: as it is, calibrated anew, and 
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from normalcy.config import build_config, read_yaml
 from normalcy.datasets import open_dataset
 from normalcy.environment import hardware, versions
+from normalcy.errors import CalibrationError, InputError
 from normalcy.evaluation.run import evaluate
 from normalcy.run_folder import RunFolder, write_json
 from normalcy.scoring.bundle import Bundle
@@ -54,21 +55,32 @@ def make_transfer_cell(
 
 
 def _judged_ways(bundle: Bundle, target: dict[str, Any], run: RunFolder, *, is_own: bool) -> dict[str, Any]:
+    """Each way by itself: where one is not possible on a scene, the others still are."""
     as_it_is, anew, adapted = WAYS
     kept = KeptLooks()  # What is seen in a scene does not depend on what is thought of it.
-    found = {as_it_is: _judged(bundle, target, kept)}
+    found = {as_it_is: _tried(lambda: _judged(bundle, target, kept))}
     if is_own:
         return found
     config = build_config(FitConfig, target["fit"])
-    found[anew] = _judged(recalibrated(bundle, config.data, kept=kept), target, kept)
+    found[anew] = _tried(lambda: _judged(recalibrated(bundle, config.data, kept=kept), target, kept))
     how = target["adaptation"]
     if "epochs" in how:
         folder = RunFolder(run.path.with_name(f"adapted-to-{target['scene']}"))
-        found[adapted] = _judged(_fitted(config, folder, start=bundle), target, KeptLooks())
+        found[adapted] = _tried(lambda: _judged(_fitted(config, folder, start=bundle), target, KeptLooks()))
     elif "seconds" in how:
-        taught = recalibrated(bundle, config.data, learn_seconds=how["seconds"], kept=kept)
-        found[adapted] = _judged(taught, target, kept)
+        seconds = how["seconds"]
+        found[adapted] = _tried(
+            lambda: _judged(recalibrated(bundle, config.data, learn_seconds=seconds, kept=kept), target, kept)
+        )
     return found
+
+
+def _tried(judge: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What it came to, or why the scene does not allow it."""
+    try:
+        return judge()
+    except (InputError, CalibrationError) as error:
+        return {"failed": str(error)}
 
 
 def _fitted(config: FitConfig, run: RunFolder, *, start: Bundle | None) -> Bundle:

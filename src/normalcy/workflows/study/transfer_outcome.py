@@ -7,7 +7,7 @@ from typing import Any
 from normalcy.evaluation.results import Spread, spread
 from normalcy.evaluation.tables import cell, markdown_table
 from normalcy.workflows.study.cells import Cell
-from normalcy.workflows.study.files import write_outcome
+from normalcy.workflows.study.files import figure, with_overrides, write_outcome
 from normalcy.workflows.study.runner import Failure
 from normalcy.workflows.study.transfer import WAYS, TransferPlan
 
@@ -38,7 +38,8 @@ def transfer_outcome(
         "failures": [
             {"from": failure.cell.row, "seed": failure.cell.config.seed, "why": failure.why}
             for failure in failures
-        ],
+        ]
+        + [failed for run in made for failed in _failed_ways(run)],
         "command": command,
         "versions": made[-1]["versions"] if made else {},
         "hardware": made[-1]["hardware"] if made else "",
@@ -47,20 +48,28 @@ def transfer_outcome(
 
 def _ways(made: Sequence[Mapping[str, Any]], source: str, target: str) -> dict[str, Any]:
     runs = [each["targets"][target] for each in made if each["source"] == source]
+    found = {way: [run[way] for run in runs if way in run and "failed" not in run[way]] for way in WAYS}
     return {
         way: {
-            METRIC: spread([run[way]["metrics"].get(METRIC) for run in runs]).model_dump(),
-            "false_alarms_per_hour": spread([run[way]["false_alarms_per_hour"] for run in runs]).model_dump(),
+            METRIC: spread([run["metrics"].get(METRIC) for run in own]).model_dump(),
+            "false_alarms_per_hour": spread([run["false_alarms_per_hour"] for run in own]).model_dump(),
             "events_found": spread(
-                [
-                    run[way]["events_found"] / run[way]["events"] if run[way]["events"] else None
-                    for run in runs
-                ]
+                [run["events_found"] / run["events"] if run["events"] else None for run in own]
             ).model_dump(),
+            "seeds": len(own),
         }
-        for way in WAYS
-        if runs and all(way in run for run in runs)
+        for way, own in found.items()
+        if own
     }
+
+
+def _failed_ways(run: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"from": run["source"], "to": target, "way": way, "seed": run["seed"], "why": judged["failed"]}
+        for target, ways in run["targets"].items()
+        for way, judged in ways.items()
+        if "failed" in judged
+    ]
 
 
 def write_transfer(folder: Path, outcome: Mapping[str, Any]) -> dict[str, Path]:
@@ -70,21 +79,38 @@ def write_transfer(folder: Path, outcome: Mapping[str, Any]) -> dict[str, Path]:
 
 
 def transfer_table(outcome: Mapping[str, Any]) -> str:
-    """A row for each pair of scenes, and beside it what a detector of the scene itself reaches."""
-    own = {pair["to"]: pair["ways"] for pair in outcome["pairs"] if pair["from"] == pair["to"]}
+    """A row for each pair of scenes, and for each scene what a detector of its own reaches."""
     ways = [way for way in WAYS if any(way in pair["ways"] for pair in outcome["pairs"])]
-    head = ["from, to", "micro AUC of its own", *(f"micro AUC {way}" for way in ways)]
-    head += [f"false alarms an hour {way}" for way in ways]
-    rows = [_line(pair, own[pair["to"]], ways) for pair in outcome["pairs"] if pair["from"] != pair["to"]]
-    note = (
-        f"`{outcome['method']}`, preset `{outcome['preset']}`; mean ± standard deviation over seeds "
-        f"{', '.join(map(str, outcome['seeds']))}. False alarms are counted at each detector's calibrated threshold."
-        f"{_adapted(outcome['adaptation'])}"
+    head = ["from, to", *(f"micro AUC {way}" for way in ways)]
+    head += [f"false alarms an hour, events found, {way}" for way in ways]
+    pairs = sorted(outcome["pairs"], key=lambda pair: (pair["to"], pair["from"] != pair["to"]))
+    rows = [_line(pair, ways) for pair in pairs if pair["ways"]]
+    return "\n".join([markdown_table(head, rows), "", _note(outcome), *_failures(outcome), ""])
+
+
+def _note(outcome: Mapping[str, Any]) -> str:
+    return (
+        f"`{outcome['method']}`, preset `{outcome['preset']}`{with_overrides(outcome)}; mean ± standard deviation over "
+        f"{_counts(outcome)}. The first row of each scene is a detector of its own. False alarms and events are those "
+        f"at each detector's calibrated threshold.{_adapted(outcome['adaptation'])}"
     )
-    failed = [f"- from {each['from']}, seed {each['seed']}: {each['why']}" for each in outcome["failures"]]
-    return "\n".join(
-        [markdown_table(head, rows), "", note, *(["", "Not made:", *failed] if failed else []), ""]
-    )
+
+
+def _counts(outcome: Mapping[str, Any]) -> str:
+    """How many seeds there are, which may differ from scene to scene until all cells are made."""
+    counts = {way["seeds"] for pair in outcome["pairs"] for way in pair["ways"].values()}
+    if len(counts) == 1:
+        count = counts.pop()
+        return f"{count} seed{'s' if count > 1 else ''}"
+    return f"{min(counts)} to {max(counts)} seeds" if counts else "no seeds yet"
+
+
+def _failures(outcome: Mapping[str, Any]) -> list[str]:
+    lines = []
+    for each in outcome["failures"]:
+        where = f" to {each['to']}, {each['way']}" if "to" in each else ""
+        lines.append(f"- from {each['from']}{where}, seed {each['seed']}: {each['why']}")
+    return ["", "Not made:", *lines] if lines else []
 
 
 def _adapted(how: Mapping[str, float]) -> str:
@@ -95,18 +121,15 @@ def _adapted(how: Mapping[str, float]) -> str:
     return ""
 
 
-def _line(pair: Mapping[str, Any], own: Mapping[str, Any], ways: Sequence[str]) -> list[str]:
-    found = pair["ways"]
+def _line(pair: Mapping[str, Any], ways: Sequence[str]) -> list[str]:
+    found = [pair["ways"].get(way) for way in ways]
     return [
-        f"{pair['from']}, {pair['to']}",
-        _told(own, WAYS[0], METRIC),
-        *(_told(found, way, METRIC) for way in ways),
-        *(_told(found, way, "false_alarms_per_hour", digits=1) for way in ways),
+        pair["to"] if pair["from"] == pair["to"] else f"{pair['from']}, {pair['to']}",
+        *(cell(Spread(**way[METRIC])) if way else "-" for way in found),
+        *(_alarms(way) if way else "-" for way in found),
     ]
 
 
-def _told(found: Mapping[str, Any], way: str, name: str, *, digits: int = 3) -> str:
-    value = found.get(way, {}).get(name) or {"mean": None, "sd": None}
-    if value["mean"] is None:
-        return "-"
-    return cell(Spread(**value)) if digits == 3 else f"{value['mean']:.{digits}f}"
+def _alarms(way: Mapping[str, Any]) -> str:
+    hourly, events = way["false_alarms_per_hour"]["mean"], way["events_found"]["mean"]
+    return f"{figure(hourly, 1)}, {'-' if events is None else f'{100 * events:.0f} %'}"

@@ -7,7 +7,7 @@ from typing import Any
 from normalcy.evaluation.results import Spread
 from normalcy.evaluation.tables import cell, markdown_table
 from normalcy.report.dot_plot import dot_plot
-from normalcy.workflows.study.files import figure, p_value, write_outcome
+from normalcy.workflows.study.files import figure, p_value, with_overrides, write_outcome
 
 _PARTS_SHOWN = 6
 
@@ -49,7 +49,8 @@ def study_table(outcome: Mapping[str, Any]) -> str:
 
 def _note(outcome: Mapping[str, Any]) -> str:
     note = (
-        f"Mean ± standard deviation over the seeds, on {outcome['dataset']}, preset `{outcome['preset']}`. "
+        f"Mean ± standard deviation over the seeds, on {outcome['dataset']}, preset `{outcome['preset']}`"
+        f"{with_overrides(outcome)}. "
         f"Differences are to `{outcome['baseline']}` at the same seeds, with interval and p of a paired t-test; "
         "p is adjusted for the number of rows (Holm)."
     )
