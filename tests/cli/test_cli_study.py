@@ -70,6 +70,13 @@ def test_an_ablation_is_made_once_cell_by_cell(normalcy, words, in_this_process,
     assert picture.startswith("<svg")
     assert "without hidden frames" in picture
 
+    # Another study does not take its place, and is told so before anything is made.
+    made = len(in_this_process)
+    other = normalcy("study", "ablation", "stae", *words, "--set", "training.clips_per_epoch=4")
+    assert other.code == 4
+    assert "holds another study: its overrides" in other.error
+    assert len(in_this_process) == made
+
     # Once more: nothing is made again, and the file is the same.
     again = normalcy("study", "ablation", "stae", *words, "--json")
     assert again.code == 0
@@ -169,9 +176,46 @@ def test_transfer_between_two_scenes(normalcy, words, scene, other_scene, in_thi
     # Another threshold ranks nothing differently; other weights do.
     assert there["calibrated anew"]["micro_auc"] == there["as it is"]["micro_auc"]
     assert there["adapted"]["micro_auc"]["mean"] != there["as it is"]["micro_auc"]["mean"]
-    assert "| gate, yard |" in (tmp_path / "out" / "stae-transfer.md").read_text()
+    table = (tmp_path / "out" / "stae-transfer.md").read_text()
+    assert "| gate, yard |" in table
+    assert "| gate |" in table
+    assert "over 1 seed." in table
+    assert "with `model.size_px=[35,43]`" in table
     assert normalcy(*given).code == 0
     assert len(in_this_process) == 2
+    # Labels count in what is kept.
+    (other_scene / "labels.csv").write_text("video,start_seconds,end_seconds\nx,1.0,2.5\n")
+    assert normalcy(*given).code == 0
+    assert len(in_this_process) == 4
+
+
+@pytest.mark.slow
+def test_a_scene_that_allows_less_costs_only_that(
+    normalcy, words, scene, other_scene, in_this_process, tmp_path
+):
+    settings = words[words.index("--out") :]
+    for name in "bc":  # What is left is a video that is too short to fit on and to hold out of.
+        (other_scene / "train" / f"{name}.mp4").unlink()
+    make_video(other_scene / "train" / "a.mp4", seed=50, frames=15)
+    scenes = ["--scene", f"gate=folder:{scene}", "--scene", f"yard=folder:{other_scene}"]
+    outcome = normalcy("study", "transfer", "stae", *scenes, *settings, "--seeds", "0")
+    assert outcome.code == 5  # nothing can be fitted on the yard
+    found = json.loads((tmp_path / "out" / "stae-transfer.json").read_text())
+    there = next(pair["ways"] for pair in found["pairs"] if (pair["from"], pair["to"]) == ("gate", "yard"))
+    assert set(there) == {"as it is"}
+    ways = {each.get("way") for each in found["failures"]}
+    assert ways == {None, "calibrated anew", "adapted"}
+    assert (
+        "- from gate to yard, calibrated anew, seed 0: "
+        in (tmp_path / "out" / "stae-transfer.md").read_text()
+    )
+
+
+def test_what_tells_classes_apart_is_not_transferred(normalcy):
+    scenes = ["--scene", "a=folder:x", "--scene", "b=folder:y"]
+    outcome = normalcy("study", "transfer", "cnn-lstm", *scenes)
+    assert outcome.code == 2
+    assert "tells classes apart" in outcome.error
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
 """`normalcy study`: what each part of a method is worth, and how many frames it needs, with seeds and intervals."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -28,6 +28,9 @@ Minutes = Annotated[
     typer.Option(metavar="M", min=0, help="Begin no fit after so many; the next call makes the rest."),
 ]
 Out = Annotated[Path, typer.Option(metavar="DIR", help="Where JSON, table and picture go.")]
+Name = Annotated[
+    str | None, typer.Option("--name", metavar="NAME", help="Of these files, where another study has theirs.")
+]
 Work = Annotated[Path, typer.Option(metavar="DIR", help="Keeps what each fit came to.")]
 Set = Annotated[
     list[str] | None,
@@ -52,6 +55,7 @@ def ablation(
     jobs: Jobs = 1,
     minutes: Minutes = None,
     out: Out = STUDIES,
+    name: Name = None,
     work: Work = WORK,
     set_: Set = None,
     as_json: AsJson = False,
@@ -67,7 +71,7 @@ def ablation(
         only=parts or (),
         overrides=set_ or (),
     )
-    _run(context, plan, out=out, work=work, jobs=jobs, minutes=minutes, as_json=as_json)
+    _run(context, plan, out=out, name=name, work=work, jobs=jobs, minutes=minutes, as_json=as_json)
 
 
 @app.command("frames")
@@ -82,6 +86,7 @@ def frames(
     jobs: Jobs = 1,
     minutes: Minutes = None,
     out: Out = STUDIES,
+    name: Name = None,
     work: Work = WORK,
     set_: Set = None,
     as_json: AsJson = False,
@@ -97,7 +102,7 @@ def frames(
         preset=preset,
         overrides=set_ or (),
     )
-    _run(context, plan, out=out, work=work, jobs=jobs, minutes=minutes, as_json=as_json)
+    _run(context, plan, out=out, name=name, work=work, jobs=jobs, minutes=minutes, as_json=as_json)
 
 
 @app.command("transfer")
@@ -122,12 +127,14 @@ def transfer(
     jobs: Jobs = 1,
     minutes: Minutes = None,
     out: Out = STUDIES,
+    name: Name = None,
     work: Work = WORK,
     set_: Set = None,
     as_json: AsJson = False,
 ) -> None:
     """How well a detector of one scene does on another: as it is, calibrated anew, and after a short adaptation."""
     from normalcy.environment import command_line
+    from normalcy.workflows.study.files import require_room
     from normalcy.workflows.study.transfer import TransferPlan, make_transfers
     from normalcy.workflows.study.transfer_outcome import transfer_outcome, transfer_table, write_transfer
 
@@ -140,10 +147,15 @@ def transfer(
         adapt_seconds=adapt_seconds,
         overrides=set_ or (),
     )
+    name = name or f"{method}-transfer"
+    preset = plan.config(plan.scenes[0], plan.seeds[0]).preset
+    known: dict[str, Any] = {"study": "transfer", "method": method, "preset": preset}
+    known |= {"scenes": [scene.name for scene in plan.scenes], "adaptation": plan.adaptation}
+    require_room(out, name, study=known | {"overrides": list(plan.overrides)})
     with progress_bar() as progress:
         cells, failures = make_transfers(plan, work, jobs=jobs, minutes=minutes, progress=progress)
     outcome = transfer_outcome(plan, cells, failures, command=command_line(context.find_root().obj))
-    files = write_transfer(out, outcome)
+    files = write_transfer(out, name, outcome)
     if not as_json:
         say_text(transfer_table(outcome))
     show_result(outcome, files=files, as_json=as_json)
@@ -162,6 +174,7 @@ def attention(
     data: DataName,
     root: DataRoot,
     out: Out = STUDIES,
+    name: Name = None,
     as_json: AsJson = False,
 ) -> None:
     """Does attention across time differ between normal and abnormal clips? With effect sizes and a rank test."""
@@ -170,15 +183,20 @@ def attention(
     from normalcy.scoring.bundle import Bundle
     from normalcy.workflows.study.attention import study_attention
     from normalcy.workflows.study.attention_outcome import attention_table, write_attention
+    from normalcy.workflows.study.files import require_room
 
+    bundles = [Bundle.load(path) for path in bundle_paths]
+    name = name or f"{bundles[0].header.method}-attention-{data}"
+    known = {"study": "attention", "method": bundles[0].header.method, "dataset": data}
+    require_room(out, name, study=known | {"preset": bundles[0].header.fit.preset})
     with progress_bar() as progress:
         outcome = study_attention(
-            [Bundle.load(path) for path in bundle_paths],
+            bundles,
             open_dataset(data, root),
             command=command_line(context.find_root().obj),
             progress=progress,
         )
-    files = write_attention(out, outcome)
+    files = write_attention(out, name, outcome)
     if not as_json:
         say_text(attention_table(outcome))
     show_result(outcome, files=files, as_json=as_json)
@@ -209,6 +227,7 @@ def _run(
     plan: "StudyPlan",
     *,
     out: Path,
+    name: str | None,
     work: Path,
     jobs: int,
     minutes: float | None,
@@ -222,6 +241,7 @@ def _run(
         study = run_study(
             plan,
             out=out,
+            name=name,
             work=work,
             jobs=jobs,
             minutes=minutes,

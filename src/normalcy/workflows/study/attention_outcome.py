@@ -12,9 +12,8 @@ from normalcy.workflows.study.attention import OWN
 from normalcy.workflows.study.files import figure, p_value, write_outcome
 
 
-def write_attention(folder: Path, outcome: Mapping[str, Any]) -> dict[str, Path]:
-    """Writes `<method>-attention-<data>.json`, `.md` and `.svg`; returns them by suffix."""
-    stem = f"{outcome['method']}-attention-{outcome['dataset']}"
+def write_attention(folder: Path, stem: str, outcome: Mapping[str, Any]) -> dict[str, Path]:
+    """Writes `<stem>.json`, `.md` and `.svg`; returns them by suffix."""
     texts = {"md": attention_table(outcome), "svg": attention_picture(outcome)}
     return write_outcome(folder, stem, outcome, texts=texts)
 

@@ -1,12 +1,13 @@
 """A study's files, numbers in its tables, and the way a cell's process ends."""
 
+import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from normalcy.allocator import keep_freed_memory
-from normalcy.errors import NormalcyError
+from normalcy.errors import NormalcyError, OutputError
 from normalcy.run_folder import write_json, write_text, writing_to
 
 
@@ -21,6 +22,30 @@ def write_outcome(
         for suffix, text in texts.items():
             write_text(files[suffix], text)
     return files
+
+
+def require_room(folder: Path, stem: str, *, study: Mapping[str, Any]) -> None:
+    """A study may replace itself, and no other.
+
+    Args:
+        folder: Where it will be written.
+        stem: Of its files.
+        study: What tells it from others, by the names that its JSON has; of rows and scenes their names.
+
+    Raises:
+        OutputError: There is another of that name.
+    """
+    path = folder / f"{stem}.json"
+    try:
+        there = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    for name, own in study.items():
+        known = there.get(name)
+        known = list(known) if isinstance(known, dict) and isinstance(own, list) else known
+        if known != own:
+            hint = "Choose another --name or --out"
+            raise OutputError(f"holds another study: its {name} is {known}, not {own}", where=path, hint=hint)
 
 
 def with_overrides(outcome: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ from normalcy.scoring.pipeline import clip_scores
 from normalcy.scoring.window import ClipWindow
 from normalcy.video.frame import Frame
 from normalcy.workflows.study.cells import Cell, cells_of
+from normalcy.workflows.study.files import require_room
 from normalcy.workflows.study.outcome import outcome_of
 from normalcy.workflows.study.plan import StudyPlan
 from normalcy.workflows.study.runner import Failure, make_cells
@@ -46,6 +47,7 @@ def run_study(
     plan: StudyPlan,
     *,
     out: Path,
+    name: str | None = None,
     work: Path = WORK,
     jobs: int = 1,
     minutes: float | None = None,
@@ -58,18 +60,26 @@ def run_study(
     Args:
         plan: The study.
         out: Where JSON, table and picture go.
+        name: Of these files; `<method>-<study>-<dataset>` without.
         work: Keeps a folder for each cell.
         jobs: Cells that are made at once.
         minutes: No cell is begun after so many; what is missing then is made by the next call.
         command: What asked for it, for the record.
         on_made: Called after each cell.
         progress: Called with what is being done, how much is done and how much there is.
+
+    Raises:
+        OutputError: There is another study of that name.
     """
+    name = name or f"{plan.method}-{plan.kind}-{plan.data['name']}"
     cells = cells_of(plan, work)
+    known: dict[str, Any] = {"study": plan.kind, "method": plan.method, "dataset": plan.data["name"]}
+    known |= {"preset": cells[0].config.preset, "overrides": list(plan.overrides), "rows": list(plan.rows)}
+    require_room(out, name, study=known)
     failures = make_cells(cells, jobs=jobs, minutes=minutes, on_made=on_made, progress=progress)
     timed = _clip_milliseconds(cells) if plan.kind == "frames" else {}
     outcome = outcome_of(plan, cells, failures, clip_milliseconds=timed, command=command)
-    return Study(outcome, write_study(out, outcome), failures)
+    return Study(outcome, write_study(out, name, outcome), failures)
 
 
 def _clip_milliseconds(cells: Sequence[Cell]) -> dict[str, float]:

@@ -72,10 +72,9 @@ def _failed_ways(run: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def write_transfer(folder: Path, outcome: Mapping[str, Any]) -> dict[str, Path]:
-    """Writes `<method>-transfer.json` and `.md`; returns them by name."""
-    texts = {"md": transfer_table(outcome)}
-    return write_outcome(folder, f"{outcome['method']}-transfer", outcome, texts=texts)
+def write_transfer(folder: Path, stem: str, outcome: Mapping[str, Any]) -> dict[str, Path]:
+    """Writes `<stem>.json` and `.md`; returns them by suffix."""
+    return write_outcome(folder, stem, outcome, texts={"md": transfer_table(outcome)})
 
 
 def transfer_table(outcome: Mapping[str, Any]) -> str:

@@ -12,9 +12,8 @@ from normalcy.workflows.study.files import figure, p_value, with_overrides, writ
 _PARTS_SHOWN = 6
 
 
-def write_study(folder: Path, outcome: Mapping[str, Any]) -> dict[str, Path]:
-    """Writes `<method>-<study>-<dataset>.json`, `.md` and `.svg`; returns them by name."""
-    stem = f"{outcome['method']}-{outcome['study']}-{outcome['dataset']}"
+def write_study(folder: Path, stem: str, outcome: Mapping[str, Any]) -> dict[str, Path]:
+    """Writes `<stem>.json`, `.md` and `.svg`; returns them by suffix."""
     texts = {"md": study_table(outcome), "svg": study_picture(outcome)}
     return write_outcome(folder, stem, outcome, texts=texts)
 
