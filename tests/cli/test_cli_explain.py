@@ -59,6 +59,22 @@ def test_a_file_that_is_not_there(normalcy, flow_run, tmp_path):
     found = normalcy("explain", flow_run, "missing.mp4", "--out", tmp_path / "why")
     assert found.code == 3
     assert "no such file or folder" in found.error
+    assert not (tmp_path / "why").exists()
+
+
+def test_the_annotated_video_comes_with_it(normalcy, flow_run, scene, tmp_path):
+    out = tmp_path / "why"
+    found = normalcy("explain", flow_run, scene / "test" / "x.mp4", "--out", out, "--video")
+    assert found.code == 0, found.err
+    assert (out / "explanation.mp4").stat().st_size > 1000
+    assert "explanation.mp4" in found.out
+
+
+def test_what_is_left_out_is_said(normalcy, flow_run, scene, tmp_path, monkeypatch):
+    monkeypatch.setattr("normalcy.workflows.explain.MOST_EVENTS", 0)
+    words = ["explain", flow_run, scene / "test" / "x.mp4", "--out", tmp_path / "why"]
+    assert "0 events explained; 1 more are not" in normalcy(*words).out
+    assert json.loads(normalcy(*words, "--json").out)["left_out"] == 1
 
 
 def test_a_folder_without_normal_videos(normalcy, flow_run, scene, tmp_path):

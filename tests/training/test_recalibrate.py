@@ -65,6 +65,7 @@ def test_only_what_is_usual_changes(rooms, tmp_path):
     assert anew.header.map_scale[1] > bundle.header.map_scale[1]
     assert all(torch.equal(anew.weights[name], each) for name, each in bundle.weights.items())
     assert anew.header.fit.amendments == ("calibrated on 180 frames of folder busy",)
+    assert (anew.header.fit.held_out_frames, anew.header.fit.held_out_videos) == (180, ("0", "1"))
     anew.save(tmp_path / "bundle")
     assert Bundle.load(tmp_path / "bundle").header == anew.header
 

@@ -76,6 +76,7 @@ def test_every_method_explains_its_alarms(name, footage, tmp_path):
     bundle = bundle_of(name, footage)
     explained = explain_video(bundle, str(footage), normal=footage.parent)
     assert explained.events
+    (tmp_path / "why").mkdir()
     files = write_explanation(explained, RunFolder(tmp_path / "why"))
     page = files["page"].read_text()
     for each in explained.events:
@@ -86,7 +87,7 @@ def test_every_method_explains_its_alarms(name, footage, tmp_path):
         assert each.nearest.video == "scene"
         assert {part.name for part in each.parts}
     assert not re.search(r">\s*[-+]?nan", page)
-    attends = name == "ocr-gan-video"
+    attends = name in ("ocr-gan-video", "cnn-lstm")
     assert all(bool(each.attention) == attends for each in explained.events)
     assert ("What attention did" in page) == attends
 
@@ -149,6 +150,18 @@ def test_attention_runs_below_the_annotated_video(footage, tmp_path):
         sizes.append(frames[0].image_HWC.shape)
     assert sizes[0][1] == sizes[1][1]
     assert sizes[0][0] > sizes[1][0] + 100
+
+
+def test_attention_of_a_camera_is_of_the_frames_up_to_the_highest(footage):
+    explained = explain_video(bundle_of("cnn-lstm", footage), str(footage))
+    for each in explained.events:
+        (attention,) = each.attention
+        assert attention.name == "classifier.attention"
+        frames = attention.mean_TT.shape[0]  # of a sequence of six, fewer at the beginning
+        assert 2 <= frames <= 6
+        assert attention.mean_TT.sum(axis=1) == pytest.approx(np.ones(frames), abs=1e-5)
+        assert attention.consistency_RC.size == 1
+    assert not explained.attention  # over the whole video it is not watched
 
 
 def test_a_folder_of_pictures(footage, tmp_path):

@@ -1,5 +1,6 @@
 """`normalcy explain`: why a detector alarmed on a video, as a page that people read."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -36,21 +37,26 @@ def explain(
     from normalcy.workflows.explain import explain_video, write_explanation
     from normalcy.workflows.score import video_stem
 
+    bundle = Bundle.load(bundle_path)
     run = RunFolder(folder or Path("runs") / f"explain-{video_stem(video)}")
     annotated = run.path / "explanation.mp4" if video_too else None
-    with progress_bar() as progress:
+    with progress_bar() as progress, ExitStack() as stack:
+        if annotated:
+            stack.enter_context(run.claimed())
         explained = explain_video(
-            Bundle.load(bundle_path),
+            bundle,
             video,
             normal=normal,
             options=ReadOptions(fps=fps),
             annotated=annotated,
             progress=progress,
         )
-    files = write_explanation(explained, run) | ({"video": annotated} if annotated else {})
+        if not annotated:  # Nothing is claimed where there is nothing to say.
+            stack.enter_context(run.claimed())
+        files = write_explanation(explained, run) | ({"video": annotated} if annotated else {})
     if not as_json:
-        say(f"[bold]{plural(len(explained.events), 'event')}[/] explained")
+        more = f"; {explained.left_out} more are not, for there are too many" if explained.left_out else ""
+        say(f"[bold]{plural(len(explained.events), 'event')}[/] explained{more}")
         for each in explained.events:
             say_text(f"{each.event.start_seconds:.1f} to {each.event.end_seconds:.1f} s  {each.sentence}")
-    record = {"video": explained.name, "events": [each.record() for each in explained.events]}
-    show_result(record, files=files, as_json=as_json)
+    show_result(explained.record(), files=files, as_json=as_json)

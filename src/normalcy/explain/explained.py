@@ -84,3 +84,12 @@ class ExplainedVideo:
     left_out: int
     map_range: tuple[float, float]
     attention: Sequence[AttentionOverTime] = ()
+
+    def record(self) -> dict[str, Any]:
+        """As plain data."""
+        return {
+            "video": self.name,
+            "method": self.method,
+            "events": [each.record() for each in self.events],
+            "left_out": self.left_out,
+        }

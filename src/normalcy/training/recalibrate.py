@@ -113,7 +113,14 @@ def _calibrated(
             "frames_per_second": result.frames_per_second,
             "map_scale": result.map_scale,
             "usual_parts": result.usual_parts,
-            "fit": header.fit.model_copy(update={"amendments": amendments}),
+            "fit": header.fit.model_copy(
+                update={
+                    "amendments": amendments,
+                    "held_out_frames": _frames(spans),
+                    "held_out_videos": tuple(dict.fromkeys(span.name for span in spans)),
+                    "held_out_turns": 1,
+                }
+            ),
         }
     )
     weights = {name: tensor.detach().cpu() for name, tensor in method.state_dict().items()}

@@ -11,7 +11,7 @@ from normalcy.datasets.base import LabelledVideo
 from normalcy.errors import InputError
 from normalcy.explain.attention.journey import AttentionJourney, journey
 from normalcy.explain.attention.over_time import AttentionOverTime, attention_over_time
-from normalcy.explain.attention.watch import attentions_of, watch_attention
+from normalcy.explain.attention.watch import Attended, attentions_of, watch_attention, watching
 from normalcy.explain.attention_strip import StripsBelow
 from normalcy.explain.explained import ExplainedEvent, ExplainedVideo
 from normalcy.explain.nearest import nearest_frame, widened
@@ -36,6 +36,7 @@ from normalcy.report.explanation import write_explanation_page
 from normalcy.run_folder import RunFolder, write_json
 from normalcy.scoring.bundle import Bundle
 from normalcy.scoring.model import TorchModel
+from normalcy.scoring.pipeline import clip_scores
 from normalcy.scoring.record import ScoredVideo
 from normalcy.scoring.types import Clip, Event
 from normalcy.scoring.window import ClipWindow
@@ -46,6 +47,7 @@ from normalcy.workflows.score import counted, expected_frames, score_video, scor
 
 MOST_EVENTS = 20
 _PLACES = 64
+_RUN_IN_SECONDS = 30.0  # that a camera is shown before the frame whose attention is watched
 _MOST_CLIPS = 600  # that attention is watched in, over a whole video
 
 
@@ -135,17 +137,10 @@ def _attends(method: Method) -> bool:
 
 
 def write_explanation(explained: ExplainedVideo, run: RunFolder) -> dict[str, Path]:
-    """Writes `explanation.html` and `explanation.json`; returns them by name."""
+    """Writes `explanation.html` and `explanation.json` into a folder that is claimed; returns them by name."""
     page, data = run.path / "explanation.html", run.path / "explanation.json"
-    record = {
-        "video": explained.name,
-        "method": explained.method,
-        "events": [each.record() for each in explained.events],
-        "left_out": explained.left_out,
-    }
-    with run.claimed():
-        write_explanation_page(page, explained)
-        write_json(data, record)
+    write_explanation_page(page, explained)
+    write_json(data, explained.record())
     return {"page": page, "explanation": data}
 
 
@@ -226,15 +221,38 @@ class _Explainer:
         return None
 
     def _attention(self, at: int) -> list[AttentionJourney]:
-        """Of the clip that scores the frame, where the method scores clips and attends across time."""
-        if not _attends(self.method):
+        """Of the clip, or of the frames before, that the frame's score is of; empty where nothing attends."""
+        if not attentions_of(self.method):
             return []
+        watched = self._watched_clip(at) if _attends(self.method) else self._watched_camera(at)
+        return [
+            journey(each)
+            for each in watched
+            if each.name.startswith(self.method.main_attention) and each.before_BTDP.shape[1] > 1
+        ]
+
+    def _watched_clip(self, at: int) -> list[Attended]:
         clip = self._clip(at)
         if clip is None:
             return []
         clip_BTCHW = self.method.clip.in_range(torch.from_numpy(clip.clip_TCHW[None]))
-        watched = watch_attention(self.method, clip_BTCHW)
-        return [journey(each) for each in watched if each.name.startswith(self.method.main_attention)]
+        return watch_attention(self.method, clip_BTCHW)
+
+    def _watched_camera(self, at: int) -> list[Attended]:
+        """What attention did last when a camera had come to the frame, having begun a while before."""
+        settings, index = self.bundle.header.scoring, int(self.scored.index_T[at])
+        model, camera = TorchModel(self.method), self.method.camera(self.scored.name)
+        window = ClipWindow(model.spec, hop_frames=settings.hop_frames)
+        start = max(0.0, float(self.scored.pts_seconds_T[at]) - _RUN_IN_SECONDS)
+        options = scoring_options(self.options, model.spec, frames_per_second=self.rate, preview=False)
+        with watching(self.method) as found:
+            with open_video(self.source, replace(options, start_seconds=start)) as frames:
+                for frame in frames:
+                    if clip := window.push(frame):
+                        clip_scores(model.infer([clip.clip_TCHW])[0], clip=clip, camera=camera)
+                        if frame.index >= index:
+                            break
+            return list(found.values())
 
     def _clip(self, at: int) -> Clip | None:
         """The first clip that ends at the frame or after it, as long as it holds the frame."""

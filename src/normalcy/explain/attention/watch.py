@@ -57,27 +57,26 @@ def watch_attention(method: Method, clip_BTCHW: Tensor) -> list[Attended]:
     Raises:
         ConfigError: The method has no attention across time.
     """
-    attentions = attentions_of(method)
-    if not attentions:
+    if not attentions_of(method):
         raise ConfigError(f"{type(method).__name__} has no attention across time", hint="ocr-gan-video has")
-    found: dict[str, Attended] = {}
-    with torch.inference_mode(), _watched(attentions, found):
+    with torch.inference_mode(), watching(method) as found:
         method(clip_BTCHW)
-    return [found[name] for name in attentions if name in found]
+    return list(found.values())
 
 
 @contextmanager
-def _watched(attentions: dict[str, nn.Module], found: dict[str, Attended]) -> Iterator[None]:
-    """Keeps the last that each attention did."""
+def watching(method: Method) -> Iterator[dict[str, Attended]]:
+    """What each attention did last, by its name, while the context lasts; for methods that score with a camera."""
+    found: dict[str, Attended] = {}
     hooks = []
-    for name, attention in attentions.items():
+    for name, attention in attentions_of(method).items():
 
         def keep(module: nn.Module, given: tuple[Any, ...], out: Any, *, name: str = name) -> None:
             found[name] = _attended(name, module, given[0], out)
 
         hooks.append(attention.register_forward_hook(keep))
     try:
-        yield
+        yield found
     finally:
         for hook in hooks:
             hook.remove()
