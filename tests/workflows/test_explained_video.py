@@ -1,6 +1,7 @@
 """Explanations of every method's alarms, on a scene of five seconds."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -195,3 +196,25 @@ def test_normal_videos_that_cannot_be_read_are_left_out(footage, tmp_path):
     assert all(each.nearest is None for each in explained.events)
     with pytest.raises(DatasetIncomplete, match="holds no videos"):
         explain_video(bundle, str(footage), normal=tmp_path / "nowhere")
+
+
+def test_the_nearest_look_of_a_memory_is_shown_where_its_video_is_at_hand(tiny_memory_run, tiny_root):
+    bundle = Bundle.load(tiny_memory_run.bundle)
+    threshold = {"scoring": bundle.header.scoring.model_copy(update={"threshold": 0.5})}
+    bundle = replace(bundle, header=bundle.header.model_copy(update=threshold))
+    runner = str(tiny_root / "test" / "runner.mp4")
+    shown = explain_video(bundle, runner, normal=tiny_root / "train")
+    looks = [each.nearest_look for each in shown.events if each.nearest_look]
+    assert looks
+    for look in looks:
+        assert look.video in ("a", "b", "c")
+        assert 0 <= look.seconds < 3
+        with open_video(
+            tiny_root / "train" / f"{look.video}.mp4", ReadOptions(preview_height_px=240)
+        ) as video:
+            frames = {round(frame.pts_seconds, 2): frame.preview_HWC for frame in video}
+        assert np.abs(look.image_HWC.astype(int) - frames[round(look.seconds, 2)]).mean() < 2
+    assert "nearest look in the memory" in explanation_page(shown)
+    bare = explain_video(bundle, runner)
+    assert all(each.nearest_look is None or each.nearest_look.image_HWC is None for each in bare.events)
+    assert "The normal look nearest to it in the memory" in explanation_page(bare)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from normalcy.explain.attention.journey import AttentionJourney
 from normalcy.explain.attention.over_time import AttentionOverTime
-from normalcy.explain.nearest import NormalExample
+from normalcy.explain.nearest import NearestLook, NormalExample
 from normalcy.explain.reasons import PartReading, Place
 from normalcy.scoring.types import Event
 
@@ -30,7 +30,7 @@ class ExplainedEvent:
         image_HWC: That frame, uint8.
         map_HW: Its anomaly map.
         nearest: The normal frame that is most alike there; None where none was given.
-        nearest_look: Video and second of the nearest normal look that a memory names; None where it names none.
+        nearest_look: The nearest normal look that a memory names; None where it names none.
         attention: What attention did with the clip that ends there; empty where the method has none.
     """
 
@@ -42,7 +42,7 @@ class ExplainedEvent:
     image_HWC: npt.NDArray[np.uint8]
     map_HW: npt.NDArray[np.float32]
     nearest: NormalExample | None
-    nearest_look: tuple[str, float] | None
+    nearest_look: NearestLook | None
     attention: Sequence[AttentionJourney]
 
     def record(self) -> dict[str, Any]:
@@ -56,7 +56,9 @@ class ExplainedEvent:
             "outline": self.place.outline if self.place else None,
             "terms": [reading._asdict() for reading in self.parts],
             "nearest_frame": {"video": nearest.video, "seconds": nearest.seconds} if nearest else None,
-            "nearest_look": {"video": look[0], "seconds": look[1]} if look else None,
+            "nearest_look": {"video": look.video, "seconds": look.seconds, "x": look.x, "y": look.y}
+            if look
+            else None,
             "attention": {
                 each.name: {**each.overall._asdict(), "score": each.score} for each in self.attention
             },

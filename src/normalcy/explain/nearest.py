@@ -36,6 +36,24 @@ class NormalExample:
     difference: float
 
 
+@dataclass(frozen=True, eq=False)
+class NearestLook:
+    """The remembered look that is nearest to what is odd.
+
+    Attributes:
+        video: Name of the normal video it was seen in.
+        seconds: When.
+        x, y: Where, as parts of the picture's width and height.
+        image_HWC: That frame, uint8, RGB; None where the video is not at hand.
+    """
+
+    video: str
+    seconds: float
+    x: float
+    y: float
+    image_HWC: UInt8Array | None = None
+
+
 def widened(box: Box) -> Box:
     """The box with some of what is around it, within the picture."""
     wide, high = _AROUND * (box.right - box.left), _AROUND * (box.bottom - box.top)

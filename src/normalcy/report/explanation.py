@@ -14,7 +14,7 @@ from normalcy.explain.attention.journey import AttentionJourney
 from normalcy.explain.attention_strip import AttentionStrip
 from normalcy.explain.explained import ExplainedEvent, ExplainedVideo
 from normalcy.explain.heatmap import as_rgb, colourise, overlay
-from normalcy.explain.nearest import around
+from normalcy.explain.nearest import NearestLook, around
 from normalcy.explain.reasons import WHOLE_PICTURE, Box, PartReading, Place
 from normalcy.report.page import page_template, page_text
 from normalcy.report.pictures import jpeg_uri, ramp_uri
@@ -61,7 +61,7 @@ def _event(number: int, each: ExplainedEvent, explained: ExplainedVideo) -> dict
     low, high = explained.map_range
     image_HWC = as_rgb(each.image_HWC)
     shown_HWC = overlay(image_HWC, each.map_HW, low=low, high=high)
-    event, box = each.event, each.place.box if each.place else None
+    event, box, look = each.event, each.place.box if each.place else None, each.nearest_look
     return {
         "number": number,
         "sentence": each.sentence,
@@ -69,12 +69,13 @@ def _event(number: int, each: ExplainedEvent, explained: ExplainedVideo) -> dict
         "peak": _clock(each.seconds),
         "frame": jpeg_uri(_boxed(image_HWC, box)),
         "heat": jpeg_uri(_outlined(shown_HWC, each.place)),
-        "here": jpeg_uri(_cropped(image_HWC, box)) if box and each.nearest else None,
+        "here": jpeg_uri(_cropped(image_HWC, box)) if box and (each.nearest or look) else None,
         "normal": jpeg_uri(_cropped(as_rgb(each.nearest.image_HWC), box or WHOLE_PICTURE))
         if each.nearest
         else None,
         "normal_from": f"{each.nearest.video}, {_clock(each.nearest.seconds)}" if each.nearest else "",
-        "look_from": f"{each.nearest_look[0]}, {_clock(each.nearest_look[1])}" if each.nearest_look else "",
+        "look_from": f"{look.video}, {_clock(look.seconds)}" if look else "",
+        "look": _look_picture(look, box),
         "terms": [_term(reading) for reading in each.parts],
         "limits": any(reading.excess is not None for reading in each.parts),
         "attention": [_journey(journey, image_HWC) for journey in each.attention],
@@ -176,6 +177,21 @@ def _cropped(image_HWC: UInt8Array, box: Box) -> UInt8Array:
     part = around(image_HWC, box)
     size = (max(1, round(part.shape[1] * _CROP_PX / part.shape[0])), _CROP_PX)
     return np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def _look_picture(look: NearestLook | None, box: Box | None) -> str | None:
+    if look is None or look.image_HWC is None:
+        return None
+    return jpeg_uri(_cropped(as_rgb(look.image_HWC), _around(look, box)))
+
+
+def _around(look: NearestLook, box: Box | None) -> Box:
+    """A box of the same size around the look, moved into the picture."""
+    box = box or WHOLE_PICTURE
+    wide, high = box.right - box.left, box.bottom - box.top
+    left = min(max(look.x - wide / 2, 0.0), 1 - wide)
+    top = min(max(look.y - high / 2, 0.0), 1 - high)
+    return Box(left, top, left + wide, top + high)
 
 
 def _clock(seconds: float) -> str:

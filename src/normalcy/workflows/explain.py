@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from normalcy.datasets.base import LabelledVideo
@@ -14,7 +15,7 @@ from normalcy.explain.attention.over_time import AttentionOverTime, attention_ov
 from normalcy.explain.attention.watch import Attended, attentions_of, watch_attention, watching
 from normalcy.explain.attention_strip import StripsBelow
 from normalcy.explain.explained import ExplainedEvent, ExplainedVideo
-from normalcy.explain.nearest import nearest_frame, widened
+from normalcy.explain.nearest import NearestLook, nearest_frame, widened
 from normalcy.explain.normal_frames import NormalFrame, normal_frames, normal_videos
 from normalcy.explain.reasons import (
     WHOLE_PICTURE,
@@ -43,7 +44,16 @@ from normalcy.scoring.window import ClipWindow
 from normalcy.video.reader import ReadOptions, open_video
 from normalcy.video.sources import find_source
 from normalcy.workflows.memory import strangest_places
-from normalcy.workflows.score import counted, expected_frames, score_video, scoring_options, video_stem
+from normalcy.workflows.score import (
+    PANEL_HEIGHT_PX,
+    counted,
+    expected_frames,
+    score_video,
+    scoring_options,
+    video_stem,
+)
+
+UInt8Array = npt.NDArray[np.uint8]
 
 MOST_EVENTS = 20
 _PLACES = 64
@@ -155,6 +165,7 @@ class _Explainer:
     scored: ScoredVideo
     options: ReadOptions
     examples: Sequence[NormalFrame] = ()
+    normal: Sequence[Path] = ()
 
     @property
     def rate(self) -> float:
@@ -163,6 +174,7 @@ class _Explainer:
 
     def take_normal(self, videos: list[Path]) -> None:
         """Reads frames of normal video to hold events against."""
+        self.normal = videos
         if videos:
             frames = normal_frames(videos, size_px=self.model.spec.size_px, picture_fps=self.rate)
             self.examples = list(frames)
@@ -207,7 +219,7 @@ class _Explainer:
         leading = next((reading for reading in parts if reading.counts), None)
         return sentence(place.box if place else None, leading, words=definition.part_words)
 
-    def _nearest_look(self, seconds: float, box: Box) -> tuple[str, float] | None:
+    def _nearest_look(self, seconds: float, box: Box) -> NearestLook | None:
         """What a memory of looks names for the strangest place within the box."""
         if not isinstance(self.method, SceneMemory) or "appearance" not in self.method.streams:
             return None
@@ -217,8 +229,24 @@ class _Explainer:
         )
         for each in places:
             if around.left <= each.x <= around.right and around.top <= each.y <= around.bottom:
-                return each.video, each.seconds
+                image_HWC = self._normal_frame(each.video, each.seconds)
+                return NearestLook(each.video, each.seconds, each.normal_x, each.normal_y, image_HWC)
         return None
+
+    def _normal_frame(self, video: str, seconds: float) -> UInt8Array | None:
+        """The frame of a normal video that a memory names, where that video is among those that were given."""
+        path = next((each for each in self.normal if each.stem == PurePosixPath(video).name), None)
+        if path is None:
+            return None
+        size_px, rate = self.model.spec.size_px, self.rate if path.is_dir() else None
+        options = ReadOptions(
+            size_px=size_px, preview_height_px=PANEL_HEIGHT_PX, fps=rate, start_seconds=seconds
+        )
+        try:
+            with open_video(path, options) as frames:
+                return next((frame.preview_HWC for frame in frames), None)
+        except InputError:
+            return None
 
     def _attention(self, at: int) -> list[AttentionJourney]:
         """Of the clip, or of the frames before, that the frame's score is of; empty where nothing attends."""
