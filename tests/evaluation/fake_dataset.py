@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from normalcy.datasets.base import CheckReport, DatasetInfo, LabelledVideo
+from normalcy.datasets.base import CheckReport, DatasetInfo, LabelledVideo, TrueRegions
 from normalcy.errors import DatasetIncomplete
 from normalcy.methods.contract import ClipSpec
 from normalcy.scoring.types import ClipScores
@@ -49,6 +49,20 @@ class FakeDataset:
 
     def check(self):
         return CheckReport(self.info, self.root)
+
+
+@dataclass
+class FakeRegions(FakeDataset):
+    """One that also knows a box for each abnormal frame."""
+
+    box: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
+
+    def abnormal_regions(self, video):
+        nothing, box = np.zeros((0, 4), np.float32), np.array([self.box], np.float32)
+        return (
+            TrueRegions(box if abnormal else nothing, (3,) if abnormal else ())
+            for abnormal in self.labels[video.name]
+        )
 
 
 def label(frames: int = FRAMES, abnormal: Sequence[int] = ABNORMAL, *, shift: int = 0) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from fake_dataset import ABNORMAL, FRAMES, FakeDataset, Oracle, box_masks, label, write_levels
+from fake_dataset import ABNORMAL, FRAMES, FakeDataset, FakeRegions, Oracle, box_masks, label, write_levels
 
 from normalcy.errors import (
     DamagedVideoWarning,
@@ -82,6 +82,22 @@ def test_a_map_that_lights_up_elsewhere_is_no_find(pictures):
     scored = score(FakeDataset(pictures, {"a": pictures}, {"a": label()}, {"a": masks}))
     lit_and_normal = 10 * 8 * 12 / (FRAMES * 16 * 24 - 10 * 8 * 12)
     assert scored.pixels.auc() == pytest.approx((1 - lit_and_normal) / 2)
+
+
+@pytest.mark.parametrize(("box", "found"), [((0.0, 0.0, 1.0, 1.0), 1), ((0.0, 0.0, 0.3, 0.3), 0)])
+def test_regions_that_the_dataset_knows_go_before_its_masks(pictures, box, found):
+    """The map lights up in the lower right quarter, where the masks are."""
+    known = {"a": label()}, {"a": box_masks(label())}
+    assert score(FakeDataset(pictures, {"a": pictures}, *known)).pixels.region_aucs() == (1, 1)
+    dataset = FakeRegions(pictures, {"a": pictures}, *known, box=box)
+    assert score(dataset).pixels.region_aucs() == (found, found)
+
+
+def test_missing_frames_do_not_shift_the_regions(holed):
+    known = {"a": label()}, {"a": box_masks(label())}
+    with pytest.warns(DamagedVideoWarning):
+        scored = score(FakeRegions(holed, {"a": holed}, *known))
+    assert scored.pixels.region_aucs() == (1, 1)
 
 
 def test_missing_frames_do_not_shift_the_masks(holed):

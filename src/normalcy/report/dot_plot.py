@@ -1,8 +1,10 @@
 """Figures of several seeds below each other: a dot for each, a bar from the mean by one standard deviation."""
 
+import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 
+from normalcy.explain.ticks import tick_step
 from normalcy.report import svg
 
 _ROW_PX, _TOP_PX, _LEFT_PX, _WIDTH_PX, _AXIS_PX = 26, 14, 290, 760, 40
@@ -51,9 +53,10 @@ def dot_plot(rows: Mapping[str, Sequence[float]], *, axis: str, label: str, rule
 
 def _axis(words: str, low: float, high: float, *, x: Callable[[float], float], bottom: float) -> list[str]:
     """Lines from top to bottom with their values, and what they are values of."""
-    drawn, digits = [], 2 if high - low >= 0.1 else 3
-    for step in range(_TICKS):
-        at = low + (high - low) * step / (_TICKS - 1)
+    drawn, step = [], tick_step(high - low, at_most=_TICKS)
+    digits = max(0, -math.floor(math.log10(step)))
+    for place in range(math.ceil(low / step), math.floor(high / step) + 1):
+        at = place * step
         drawn.append(svg.path([(x(at), _TOP_PX), (x(at), bottom)], class_="rule"))
         drawn.append(svg.text(f"{at:.{digits}f}", x=x(at), y=bottom + 16, text_anchor="middle"))
     return [*drawn, svg.text(words, x=x((low + high) / 2), y=bottom + 34, text_anchor="middle")]

@@ -1,7 +1,6 @@
 """A bundle for another scene without a fit: calibrated anew on normal video of it, a little of which it may learn."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -15,8 +14,8 @@ from normalcy.progress import Progress
 from normalcy.scoring.bundle import Bundle
 from normalcy.scoring.kept_looks import KeepingModel, KeptLooks
 from normalcy.scoring.model import TorchModel
+from normalcy.training.amended import amended_bundle
 from normalcy.training.calibrate import calibrate, normal_parts
-from normalcy.training.card import model_card
 from normalcy.training.config import DataConfig
 from normalcy.training.data import Footage, all_normal_footage
 from normalcy.training.memory import learn
@@ -107,25 +106,22 @@ def _calibrated(
         seconds = sum(len(span) / span.frames_per_second for span in spans)
         method.observe_parts(parts, seconds=seconds)
     result = calibrate([(model, spans)], settings=header.scoring, progress=progress)
-    amendments = (*header.fit.amendments, *lines)
-    header = header.model_copy(
-        update={
+    return amended_bundle(
+        bundle,
+        method,
+        lines,
+        header={
             "frames_per_second": result.frames_per_second,
             "map_scale": result.map_scale,
             "usual_parts": result.usual_parts,
-            "fit": header.fit.model_copy(
-                update={
-                    "amendments": amendments,
-                    "held_out_frames": _frames(spans),
-                    "held_out_videos": tuple(dict.fromkeys(span.name for span in spans)),
-                    "held_out_turns": 1,
-                }
-            ),
-        }
+        },
+        fit={
+            "held_out_frames": _frames(spans),
+            "held_out_videos": tuple(dict.fromkeys(span.name for span in spans)),
+            "held_out_turns": 1,
+        },
+        calibration=result.calibration,
     )
-    weights = {name: tensor.detach().cpu() for name, tensor in method.state_dict().items()}
-    card = model_card(header, result.calibration, fuses_parts=method.fuses_parts)
-    return replace(bundle, header=header, calibration=result.calibration, weights=weights, card=card)
 
 
 def _frames(spans: Spans) -> int:

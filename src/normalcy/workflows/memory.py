@@ -26,7 +26,7 @@ from normalcy.scoring.bundle import Bundle
 from normalcy.scoring.model import TorchModel
 from normalcy.scoring.types import Clip, ClipScores
 from normalcy.scoring.window import ClipWindow
-from normalcy.training.card import model_card
+from normalcy.training.amended import amended_bundle
 from normalcy.video.frame import Frame
 from normalcy.video.reader import ReadOptions, VideoReader, open_video
 from normalcy.workflows.judge import run_of
@@ -211,7 +211,7 @@ def amend(
         method.settle()
         line = _line(source, options, times, region, told_at or datetime.now(UTC))
         folder = bundle_path / "bundle" if (bundle_path / "bundle").is_dir() else bundle_path
-        _with_memory(bundle, method, line).save(folder)
+        amended_bundle(bundle, method, [line]).save(folder)
     return Amended(frames / rate, before, _example_count(method), folder)
 
 
@@ -281,16 +281,6 @@ def _known_as(source: str, method: SceneMemory) -> str:
 def _example_count(method: SceneMemory) -> int:
     appearance = _appearance(method)
     return len(appearance.examples.example_NF) if appearance else 0
-
-
-def _with_memory(bundle: Bundle, method: SceneMemory, line: str) -> Bundle:
-    fit = bundle.header.fit
-    header = bundle.header.model_copy(
-        update={"fit": fit.model_copy(update={"amendments": (*fit.amendments, line)})}
-    )
-    weights = {name: tensor.detach().cpu() for name, tensor in method.state_dict().items()}
-    card = model_card(header, bundle.calibration, fuses_parts=method.fuses_parts)
-    return replace(bundle, header=header, weights=weights, card=card)
 
 
 def _line(source: str, options: ReadOptions, times: float, region: Region, told_at: datetime) -> str:

@@ -24,7 +24,6 @@ from normalcy.workflows.study.plan import StudyPlan
 from normalcy.workflows.study.runner import Failure, make_cells
 from normalcy.workflows.study.written import write_study
 
-WORK = Path("runs/studies")
 _WARM, _TIMED = 3, 20
 
 
@@ -48,7 +47,7 @@ def run_study(
     *,
     out: Path,
     name: str | None = None,
-    work: Path = WORK,
+    work: Path,
     jobs: int = 1,
     minutes: float | None = None,
     command: str = "",
