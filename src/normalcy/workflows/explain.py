@@ -1,6 +1,6 @@
 """Why a detector alarmed on a video: an explanation of each event, as a page and as data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -17,16 +17,8 @@ from normalcy.explain.attention_strip import StripsBelow
 from normalcy.explain.explained import ExplainedEvent, ExplainedVideo
 from normalcy.explain.nearest import NearestLook, nearest_frame, widened
 from normalcy.explain.normal_frames import NormalFrame, normal_frames, normal_videos
-from normalcy.explain.reasons import (
-    WHOLE_PICTURE,
-    Box,
-    PartReading,
-    Place,
-    place_of,
-    read_parts,
-    sentence,
-)
-from normalcy.methods import method_definition
+from normalcy.explain.reasoner import Reasoner
+from normalcy.explain.reasons import WHOLE_PICTURE, Box
 from normalcy.methods.base import Method
 from normalcy.methods.scene_memory.method import SceneMemory
 from normalcy.progress import Progress
@@ -184,15 +176,14 @@ class _Explainer:
         at = self._highest(event)
         seconds = float(self.scored.pts_seconds_T[at])
         case = self._case(event, at)
-        place = place_of(case.map_HW)
-        box = place.box if place else WHOLE_PICTURE
-        parts = read_parts(case.parts, self.bundle.header.usual_parts, terms=self.method.score_terms)
+        found = Reasoner.of(self.bundle, self.method).reason(case.map_HW, case.parts)
+        box = found.place.box if found.place else WHOLE_PICTURE
         return ExplainedEvent(
             event=event,
-            sentence=self._sentence(case, place, parts),
-            place=place,
+            sentence=found.sentence,
+            place=found.place,
             seconds=seconds,
-            parts=parts,
+            parts=found.parts,
             image_HWC=case.image_HWC,
             map_HW=case.map_HW,
             nearest=nearest_frame(case.image_HWC, box, self.examples),
@@ -211,13 +202,6 @@ class _Explainer:
         pick = CasePick("alarm", self.scored.name, at, seconds, event.peak_score)
         hop = self.bundle.header.scoring.hop_frames
         return picture_case(self.model, video, self.scored, pick, hop_frames=hop)
-
-    def _sentence(self, case: Case, place: Place | None, parts: Sequence[PartReading]) -> str:
-        definition = method_definition(self.bundle.header.method)
-        if definition.training == "classify":
-            return _class_words(case.parts, self.bundle.header.model["normal_class"])
-        leading = next((reading for reading in parts if reading.counts), None)
-        return sentence(place.box if place else None, leading, words=definition.part_words)
 
     def _nearest_look(self, seconds: float, box: Box) -> NearestLook | None:
         """What a memory of looks names for the strangest place within the box."""
@@ -294,9 +278,3 @@ class _Explainer:
                 if clip and frame.index >= index:
                     return clip if any(stamp.index == index for stamp in clip.stamps) else None
         return None
-
-
-def _class_words(parts: Mapping[str, float], normal_class: str) -> str:
-    abnormal = {name: value for name, value in parts.items() if name != normal_class}
-    name = max(abnormal, key=abnormal.__getitem__)
-    return f"This looks like {name}, with a probability of {100 * abnormal[name]:.0f} %."
