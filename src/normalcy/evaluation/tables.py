@@ -150,11 +150,12 @@ def _row(result: Result, names: Sequence[str]) -> list[str]:
     return [f"`{result.method}`{preset}{floor}", *cells, str(len(result.seeds))]
 
 
-def cell(value: Spread | None) -> str:
+def cell(value: Spread | None, digits: int = 3) -> str:
     """Mean and, over several seeds, deviation; a dash for what was not measured."""
     if value is None or value.mean is None:
         return _NOT_MEASURED
-    return f"{value.mean:.3f}" if value.sd is None else f"{value.mean:.3f} ± {value.sd:.3f}"
+    mean = f"{value.mean:.{digits}f}"
+    return mean if value.sd is None else f"{mean} ± {value.sd:.{digits}f}"
 
 
 def _foot(names: Sequence[str], source: str, *, ordered: bool) -> str:

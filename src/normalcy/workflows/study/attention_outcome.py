@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from normalcy.evaluation.results import Spread
-from normalcy.evaluation.tables import cell, markdown_table
+from normalcy.evaluation.tables import markdown_table
 from normalcy.explain.attention.comparison import LEAST_EFFECT, SIGNIFICANT
 from normalcy.report.dot_plot import dot_plot
 from normalcy.workflows.study.attention import OWN
-from normalcy.workflows.study.files import figure, p_value, write_outcome
+from normalcy.workflows.study.files import figure, p_value, told, write_outcome
 
 
 def write_attention(folder: Path, stem: str, outcome: Mapping[str, Any]) -> dict[str, Path]:
@@ -53,10 +52,10 @@ def attention_picture(outcome: Mapping[str, Any]) -> str:
 def _line(row: Mapping[str, Any], seeds: Sequence[Mapping[str, Any]]) -> list[str]:
     return [
         row["name"].replace("_", " "),
-        cell(Spread(**row["first"])),
-        cell(Spread(**row["second"])),
+        told(row["first"]),
+        told(row["second"]),
         figure(row["difference"]["mean"], 4),
-        _pair(row["effect"]),
+        told(row["effect"], 2),
         figure(row["superiority"]["mean"], 2),
         *(", ".join(p_value(each[test]) for each in seeds) for test in ("p_by_video", "p")),
         seeds[0]["verdict"] if len(seeds) == 1 else _verdict(row, len(seeds)),
@@ -81,7 +80,7 @@ def _aucs(outcome: Mapping[str, Any]) -> list[str]:
     }
     own = outcome["clip_auc"]
     scores |= {name if name == OWN else f"{name} alone": value for name, value in own.items()}
-    rows = [[name, cell(Spread(**value))] for name, value in scores.items()]
+    rows = [[name, told(value)] for name, value in scores.items()]
     return ["### What tells abnormal clips from normal ones", "", markdown_table(["", "AUC by clip"], rows)]
 
 
@@ -97,8 +96,3 @@ def _note(fits: int) -> str:
 
 def _seeds(seeds: Sequence[int]) -> str:
     return f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {', '.join(map(str, seeds))}"
-
-
-def _pair(found: Mapping[str, float | None]) -> str:
-    mean = figure(found["mean"], 2)
-    return mean if found["sd"] is None else f"{mean} ± {found['sd']:.2f}"

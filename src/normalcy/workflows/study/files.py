@@ -8,6 +8,8 @@ from typing import Any
 
 from normalcy.allocator import keep_freed_memory
 from normalcy.errors import NormalcyError, OutputError
+from normalcy.evaluation.results import Spread
+from normalcy.evaluation.tables import cell
 from normalcy.run_folder import write_json, write_text, writing_to
 
 
@@ -57,6 +59,11 @@ def with_overrides(outcome: Mapping[str, Any]) -> str:
 def figure(value: float | None, digits: int = 3) -> str:
     """A cell of a table; a dash for what was not measured."""
     return "-" if value is None else f"{value:.{digits}f}"
+
+
+def told(found: Mapping[str, float | None] | None, digits: int = 3) -> str:
+    """Likewise, of a mean and its deviation as JSON holds them."""
+    return cell(Spread(mean=found["mean"], sd=found["sd"]) if found else None, digits)
 
 
 def p_value(value: float | None) -> str:

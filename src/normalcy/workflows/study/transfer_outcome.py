@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from normalcy.evaluation.results import Spread, spread
-from normalcy.evaluation.tables import cell, markdown_table
+from normalcy.evaluation.results import spread
+from normalcy.evaluation.tables import markdown_table
 from normalcy.workflows.study.cells import Cell
-from normalcy.workflows.study.files import figure, with_overrides, write_outcome
+from normalcy.workflows.study.files import figure, told, with_overrides, write_outcome
 from normalcy.workflows.study.runner import Failure
 from normalcy.workflows.study.transfer import WAYS, TransferPlan
 
@@ -124,7 +124,7 @@ def _line(pair: Mapping[str, Any], ways: Sequence[str]) -> list[str]:
     found = [pair["ways"].get(way) for way in ways]
     return [
         pair["to"] if pair["from"] == pair["to"] else f"{pair['from']}, {pair['to']}",
-        *(cell(Spread(**way[METRIC])) if way else "-" for way in found),
+        *(told(way[METRIC]) if way else "-" for way in found),
         *(_alarms(way) if way else "-" for way in found),
     ]
 

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from normalcy.evaluation.results import Spread
-from normalcy.evaluation.tables import cell, markdown_table
+from normalcy.evaluation.tables import markdown_table
 from normalcy.report.dot_plot import dot_plot
-from normalcy.workflows.study.files import figure, p_value, with_overrides, write_outcome
+from normalcy.workflows.study.files import figure, p_value, told, with_overrides, write_outcome
 
 _PARTS_SHOWN = 6
 
@@ -37,12 +36,12 @@ def study_table(outcome: Mapping[str, Any]) -> str:
     head += [*(["ms a clip"] if timed else []), "fit, s", "seeds"]
     lines = []
     for name, row in rows.items():
-        line = [name, _mean(row["metrics"].get(metric)), *_difference(row.get("difference"))]
-        line += [_mean(row["parts"].get(part)) for part in parts]
+        line = [name, told(row["metrics"].get(metric)), *_difference(row.get("difference"))]
+        line += [told(row["parts"].get(part)) for part in parts]
         if outcome["study"] == "frames":
             line += [figure(row["context_seconds"], 2)]
         line += [figure(row.get("clip_milliseconds"), 1)] if timed else []
-        lines.append([*line, _mean(row["fit_seconds"], 0), _seeds(row)])
+        lines.append([*line, figure(row["fit_seconds"]["mean"], 0), _seeds(row)])
     return f"{markdown_table(head, lines)}\n\n{_note(outcome)}\n"
 
 
@@ -75,14 +74,6 @@ def _difference(found: Mapping[str, Any] | None) -> list[str]:
     if found["p"] is None:
         return [f"{found['mean']:+.3f}", "the same at every seed", "-"]
     return [f"{found['mean']:+.3f}", f"{found['low']:+.3f} to {found['high']:+.3f}", p_value(found["p_holm"])]
-
-
-def _mean(found: Mapping[str, float | None] | None, digits: int = 3) -> str:
-    if not found or found["mean"] is None:
-        return "-"
-    if digits == 3:
-        return cell(Spread(mean=found["mean"], sd=found["sd"]))
-    return f"{found['mean']:.{digits}f}"
 
 
 def _seeds(row: Mapping[str, Any]) -> str:
