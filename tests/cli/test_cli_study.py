@@ -334,6 +334,13 @@ def test_one_bundle_alone_has_its_own_verdicts(normalcy, scene, attending_runs, 
         for row in outcome["runs"][0]["attention"][name]["statistics"]:
             assert row["verdict"] in table
     assert "±" not in table
+    # One that was fitted in another way does not take its place.
+    path = tmp_path / "out" / "ocr-gan-video-attention-folder.json"
+    path.write_text(json.dumps(outcome | {"settings_sha256": "of another"}))
+    other = normalcy("study", "attention", attending_runs[0], *place)
+    assert (other.code, "holds another study: its settings_sha256" in other.error) == (4, True)
+    assert normalcy("study", "attention", attending_runs[0], *place, "--name", "mine").code == 0
+    assert (tmp_path / "out" / "mine.svg").is_file()
 
 
 def test_bundles_that_do_not_go_together(normalcy, scene, attending_runs, stae_run, tmp_path):

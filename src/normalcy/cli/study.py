@@ -181,6 +181,7 @@ def attention(
     from normalcy.datasets import open_dataset
     from normalcy.environment import command_line
     from normalcy.scoring.bundle import Bundle
+    from normalcy.workflows.judge import settings_sha256
     from normalcy.workflows.study.attention import study_attention
     from normalcy.workflows.study.attention_outcome import attention_table, write_attention
     from normalcy.workflows.study.files import require_room
@@ -188,7 +189,7 @@ def attention(
     bundles = [Bundle.load(path) for path in bundle_paths]
     name = name or f"{bundles[0].header.method}-attention-{data}"
     known = {"study": "attention", "method": bundles[0].header.method, "dataset": data}
-    require_room(out, name, study=known | {"preset": bundles[0].header.fit.preset})
+    require_room(out, name, study=known | {"settings_sha256": settings_sha256(bundles[0].header)})
     with progress_bar() as progress:
         outcome = study_attention(
             bundles,

@@ -26,6 +26,7 @@ from normalcy.scoring.bundle import Bundle
 from normalcy.scoring.types import Clip
 from normalcy.scoring.window import ClipWindow
 from normalcy.video.reader import open_video
+from normalcy.workflows.judge import settings_sha256
 
 _BATCH = 8
 OWN = "own score"
@@ -70,6 +71,7 @@ def study_attention(
         "method": first.method,
         "dataset": dataset.info.name,
         "preset": first.fit.preset,
+        "settings_sha256": settings_sha256(first),
         "seeds": [each.header.fit.seed for each in bundles],
         "clips": runs[0]["clips"],
         "clip_auc": {

@@ -43,7 +43,7 @@ def require_room(folder: Path, stem: str, *, study: Mapping[str, Any]) -> None:
     except (OSError, ValueError):
         return
     for name, own in study.items():
-        known = there.get(name)
+        known = there.get(name, own)  # Files of older versions do not have every name.
         known = list(known) if isinstance(known, dict) and isinstance(own, list) else known
         if known != own:
             hint = "Choose another --name or --out"
