@@ -23,6 +23,7 @@ from speed_work import Context, Optimisers
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from normalcy.layers.displacement import DisplacementScore
 from normalcy.layers.frame_score import box_blur
 from normalcy.layers.shapes import use_channels_last
 from normalcy.methods.contract import Scores
@@ -164,7 +165,9 @@ def score(net: NaiveFutureFrame, clip_BTCHW: Tensor) -> Scores:
     parts = {
         "intensity": intensity_B1,
         "gradient": gradient_difference(fake_B1CHW[:, 0], real_B1CHW[:, 0])[:, None],
-        "motion": extras.displacement(error_B1HW, real_B1CHW, fake_B1CHW),
+        "motion": DisplacementScore(box_px=extras.motion.box_px, enlarge=extras.motion.enlarge)(
+            error_B1HW, real_B1CHW, fake_B1CHW
+        ),
         "intensity_box": cast(Tensor, extras.box_score(error_B1HW, real_B1CHW, fake_B1CHW)),
     }
     score_B1 = (

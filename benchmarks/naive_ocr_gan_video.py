@@ -23,6 +23,7 @@ from torch.utils.checkpoint import checkpoint
 
 from normalcy.layers.coarse_grid import to_grid
 from normalcy.layers.conv_lstm import ConvLSTM
+from normalcy.layers.displacement import DisplacementScore
 from normalcy.layers.dual_stream_unet import DualStreamUNet, LevelMix, StreamUNet
 from normalcy.layers.temporal_attention import TemporalAttention
 from normalcy.layers.temporal_fusion import AttentionPath, TemporalFusion
@@ -256,7 +257,12 @@ def _map(method: OcrGanVideo, name: str, rebuilt: Rebuilt, clip_BTCHW: Tensor) -
             real, fake = (
                 (x_BTCHW[:, method.judged_frames] + 1) / 2 for x_BTCHW in (clip_BTCHW, rebuilt.video)
             )
-            return method.displacement_score.map(real, fake).mean(dim=1, keepdim=True)
+            term = method.displacement
+            return (
+                DisplacementScore(box_px=term.box_px, enlarge=term.enlarge)
+                .map(real, fake)
+                .mean(dim=1, keepdim=True)
+            )
         case "reconstruction_high":
             error = method.generator.split(error)[0]
         case "reconstruction_low":

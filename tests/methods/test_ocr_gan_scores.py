@@ -10,6 +10,7 @@ from ocr_gan_clips import HEIGHT, HIDDEN, JUDGED, WIDTH, awake, changed_at, rand
 
 from normalcy.explain.attention.watch import watch_attention
 from normalcy.layers.attention_score import attention_score_of
+from normalcy.layers.displacement import DisplacementScore
 
 PARTS = [
     "reconstruction",
@@ -204,7 +205,8 @@ def test_displacement_is_the_mean_over_all_predicted_frames():
         real, fake = (
             (each[:, method.judged_frames] + 1) / 2 for each in (clip, method.generator(clip).video)
         )
-        each_BTHW = method.displacement_score.map(real, fake)
+        term = method.displacement
+        each_BTHW = DisplacementScore(box_px=term.box_px, enlarge=term.enlarge).map(real, fake)
         maps[moved] = each_BTHW
         expected = each_BTHW.mean(dim=1, keepdim=True).amax(dim=(2, 3))
         torch.testing.assert_close(method(clip).parts["displacement"], expected)

@@ -3,6 +3,7 @@
 Letters: H height, W width; flow channels are x and y displacement in pixels.
 """
 
+import threading
 from typing import Literal, get_args
 
 import cv2
@@ -24,3 +25,55 @@ def flow_between(
     # `None` as start: the estimator keeps nothing between calls, so order and batching cannot matter.
     flow: npt.NDArray[np.float32] = estimator.calc(first_HW, second_HW, None)  # type: ignore[call-overload]
     return flow
+
+
+def displacement_map(
+    predicted_HW: npt.NDArray[np.uint8], real_HW: npt.NDArray[np.uint8], *, box_px: int, enlarge: int = 1
+) -> npt.NDArray[np.float32]:
+    """Magnitude of the flow from the predicted to the real picture in their pixels, averaged over boxes: (H, W).
+
+    Args:
+        predicted_HW: Grey picture.
+        real_HW: The same size.
+        box_px: Side of the box.
+        enlarge: Pictures are made so many times larger first: dense inverse search is coarse on small ones.
+    """
+    height, width = real_HW.shape
+    first_HW, second_HW = (_enlarged(each, enlarge) for each in (predicted_HW, real_HW))
+    flow_HW2 = flow_between(_medium(), first_HW, second_HW)
+    magnitude_HW = np.hypot(flow_HW2[..., 0], flow_HW2[..., 1]) / enlarge
+    blurred_HW = cv2.blur(magnitude_HW, (box_px * enlarge, box_px * enlarge))
+    if enlarge > 1:
+        blurred_HW = cv2.resize(blurred_HW, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(blurred_HW, np.float32)
+
+
+def box_blurred(map_HW: npt.NDArray[np.float32], *, box_px: int) -> npt.NDArray[np.float32]:
+    """Mean over a square box around every pixel, cut off at the picture's edge; an even side is one more.
+
+    >>> box_blurred(np.float32([[3, 0, 0]]), box_px=3)
+    array([[1.5, 1. , 0. ]], dtype=float32)
+    """
+    side = box_px + 1 - box_px % 2
+    sums_HW, count_HW = (
+        cv2.boxFilter(each, -1, (side, side), normalize=False, borderType=cv2.BORDER_CONSTANT)
+        for each in (map_HW, np.ones_like(map_HW))
+    )
+    return np.asarray(sums_HW / count_HW, np.float32)
+
+
+_of_thread = threading.local()
+
+
+def _medium() -> cv2.DISOpticalFlow:
+    """The estimator of this thread."""
+    if not hasattr(_of_thread, "medium"):
+        _of_thread.medium = dis_flow("medium")
+    estimator: cv2.DISOpticalFlow = _of_thread.medium
+    return estimator
+
+
+def _enlarged(image_HW: npt.NDArray[np.uint8], times: int) -> npt.NDArray[np.uint8]:
+    if times == 1:
+        return image_HW
+    return np.asarray(cv2.resize(image_HW, None, fx=times, fy=times, interpolation=cv2.INTER_CUBIC), np.uint8)

@@ -3,7 +3,7 @@
 Letters: B clips, T scored frames, P terms.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 FusionKind = Literal["weighted", "z-scores"]
 
 # One grey level in one place of 224 x 224 is a squared error of 3e-10 in the mean over 4 frames; this lies far below.
-_LEAST = 1e-12
+LEAST = 1e-12
 
 
 class ScoreFusion(nn.Module):
@@ -41,15 +41,19 @@ class ScoreFusion(nn.Module):
     def observe(self, normal_parts: Mapping[str, npt.NDArray[np.floating]]) -> None:
         """Takes mean and deviation of the logarithm of each term given from scores of normal video."""
         for name, values in normal_parts.items():
-            place, log = self.places[name], np.log(np.maximum(values, _LEAST))
+            place, log = self.places[name], np.log(np.maximum(values, LEAST))
             self.centre_P[place] = float(log.mean())
             # A term that never changes says nothing; one part in a thousand keeps its z-score finite.
             self.spread_P[place] = max(float(log.std()), 1e-3)
 
-    def forward(self, parts: Mapping[str, Tensor]) -> Tensor:
-        """The fused score."""
-        terms = [weight * self._scaled(parts[name], name) for name, weight in self.weights.items()]
-        return torch.stack(terms).sum(dim=0)
+    def forward(self, parts: Mapping[str, Tensor], *, later: Collection[str] = ()) -> Tensor:
+        """The fused score; terms named in `later` are added by whoever computes them."""
+        names = [name for name in self.weights if name not in later]
+        if not names:
+            return torch.zeros_like(next(iter(parts.values())))
+        return torch.stack([self.weights[name] * self._scaled(parts[name], name) for name in names]).sum(
+            dim=0
+        )
 
     def scale(self, name: str) -> tuple[float, float]:
         """Mean and deviation of the logarithm of a term on normal video."""
@@ -66,4 +70,4 @@ class ScoreFusion(nn.Module):
         if self.kind == "weighted":
             return part_BT
         place = self.places[name]
-        return (part_BT.clamp_min(_LEAST).log() - self.centre_P[place]) / self.spread_P[place]
+        return (part_BT.clamp_min(LEAST).log() - self.centre_P[place]) / self.spread_P[place]

@@ -12,7 +12,9 @@ import numpy.typing as npt
 from torch import Tensor, nn
 
 from normalcy.config import StrictConfig
-from normalcy.methods.contract import ClipScores, ClipSpec, FrameStamp, Scores
+from normalcy.methods.contract import Camera, ClipSpec, Look, Scores
+from normalcy.methods.flow_terms import FlowTerm
+from normalcy.methods.graph import GraphScores
 
 TrainingKind = Literal["reconstruct", "adversarial", "memory", "classify", "none"]
 
@@ -27,20 +29,21 @@ class Without:
 Settings = Mapping[str, Any]
 """Values by dotted name, such as `model.loss.flow`, as `--set` takes them, or `Without`."""
 
-Look = Mapping[str, npt.NDArray[Any]]
-"""What a method with cameras sees in a clip, whatever camera it is of: arrays by name."""
-
-
-class Camera(Protocol):
-    """What a method keeps between the frames of one source."""
-
-    def scores(self, stamps: tuple[FrameStamp, ...], look: Look) -> ClipScores:
-        """Scores of the scored frames of the next clip of that source, from what was seen in it."""
-        ...
-
-    def remember(self, stamps: tuple[FrameStamp, ...], look: Look) -> None:
-        """Takes the next clip of normal footage into the method's memory."""
-        ...
+__all__ = [
+    "Adversarial",
+    "AdversarialLosses",
+    "Camera",
+    "Classifier",
+    "Classifying",
+    "Look",
+    "Method",
+    "MethodDefinition",
+    "Preset",
+    "Remembering",
+    "Settings",
+    "TrainingKind",
+    "Without",
+]
 
 
 class Method(nn.Module):
@@ -63,6 +66,14 @@ class Method(nn.Module):
     def forward(self, clip_BTCHW: Tensor) -> Scores:
         """Scores a batch of clips given in `clip.value_range`; no side effects."""
         raise NotImplementedError
+
+    def graph(self, clip_BTCHW: Tensor) -> GraphScores:
+        """What of `forward` is a graph that can be exported: all of it, but for `flow_terms`."""
+        return GraphScores(self(clip_BTCHW))
+
+    def flow_terms(self) -> tuple[FlowTerm, ...]:
+        """The terms by optical flow, as they enter the score now; they come after the graph."""
+        return ()
 
     def look(self, clips_TCHW: Sequence[npt.NDArray[np.uint8]]) -> list[Look]:
         """What is seen in each clip, uint8 (T, C, H, W), of whatever camera; only of methods that have cameras."""

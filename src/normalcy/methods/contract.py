@@ -4,15 +4,17 @@ Letters: B clips in a batch, T frames (all of the clip, or only the scored ones)
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+FloatArray = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,30 @@ class FrameStamp:
 class ClipScores:
     """Scores of one clip; T counts the scored frames only."""
 
-    score_T: npt.NDArray[np.float32]
-    map_THW: npt.NDArray[np.float32]
-    parts: dict[str, npt.NDArray[np.float32]]
+    score_T: FloatArray
+    map_THW: FloatArray
+    parts: dict[str, FloatArray]
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """Grey pictures to be compared, uint8 (N, H, W): as they are, and as they were predicted."""
+
+    real_NHW: npt.NDArray[np.uint8]
+    predicted_NHW: npt.NDArray[np.uint8]
+
+
+Look = Mapping[str, npt.NDArray[Any]]
+"""What a method with cameras sees in a clip, whatever camera it is of: arrays by name."""
+
+
+class Camera(Protocol):
+    """What a method keeps between the frames of one source."""
+
+    def scores(self, stamps: tuple[FrameStamp, ...], look: Look) -> ClipScores:
+        """Scores of the scored frames of the next clip of that source, from what was seen in it."""
+        ...
+
+    def remember(self, stamps: tuple[FrameStamp, ...], look: Look) -> None:
+        """Takes the next clip of normal footage into the method's memory."""
+        ...

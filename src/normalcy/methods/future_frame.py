@@ -38,7 +38,7 @@ from torch import Tensor
 
 from normalcy.config import StrictConfig
 from normalcy.errors import ConfigError
-from normalcy.layers.displacement import DisplacementScore
+from normalcy.layers.displacement import grey_levels
 from normalcy.layers.flow_networks import FrozenFlow, flow_network
 from normalcy.layers.frame_score import FrameScoreConfig, box_blur, build_frame_score
 from normalcy.layers.patch_discriminator import PatchDiscriminator
@@ -56,6 +56,8 @@ from normalcy.layers.score_fusion import ScoreFusion
 from normalcy.layers.unet import UNet
 from normalcy.methods.base import AdversarialLosses, Method, MethodDefinition, Preset
 from normalcy.methods.contract import ClipSpec, Scores
+from normalcy.methods.flow_terms import FlowTerm
+from normalcy.methods.graph import GraphScores, fused_later, measured
 
 Count = Annotated[int, Field(ge=1)]
 Weight = Annotated[float, Field(ge=0)]
@@ -183,7 +185,8 @@ class FutureFrame(Method):
         self._flow: list[FrozenFlow] = []
         height = config.size_px[0]
         self.box_score = build_frame_score(config.box_score, size_px=config.size_px)
-        self.displacement = DisplacementScore(
+        self.motion = FlowTerm(
+            "motion",
             box_px=max(1, round(config.displacement_box_fraction * height)),
             enlarge=config.displacement_enlarge,
         )
@@ -251,17 +254,27 @@ class FutureFrame(Method):
 
     def forward(self, clip_BTCHW: Tensor) -> Scores:
         """Scores the last frame; the map is its squared error, for pixels in [0, 1]."""
+        return measured(self.graph(clip_BTCHW), self.flow_terms())
+
+    def graph(self, clip_BTCHW: Tensor) -> GraphScores:
+        """The same without the term `motion`."""
         prediction, truth = self.predict(clip_BTCHW[:, :-1]), clip_BTCHW[:, -1]
         real_B1CHW, fake_B1CHW = ((each[:, None] + 1) / 2 for each in (truth, prediction))
         error_B1HW = (fake_B1CHW - real_B1CHW).square().mean(dim=2)
         parts = {
             "intensity": error_B1HW.mean(dim=(2, 3)),
             "gradient": gradient_difference(fake_B1CHW[:, 0], real_B1CHW[:, 0])[:, None],
-            "motion": self.displacement(error_B1HW, real_B1CHW, fake_B1CHW),
             "intensity_box": self.box_score(error_B1HW, real_B1CHW, fake_B1CHW),
         }
-        score_B1 = self.fuse(parts) if self.fuse else -psnr(prediction, truth, span=2.0)[:, None]
-        return Scores(score_B1, box_blur(error_B1HW, box_px=self.map_blur_px), parts)
+        score_B1 = (
+            self.fuse(parts, later=("motion",)) if self.fuse else -psnr(prediction, truth, span=2.0)[:, None]
+        )
+        scores = Scores(score_B1, box_blur(error_B1HW, box_px=self.map_blur_px), parts)
+        return GraphScores(scores, grey_levels(real_B1CHW), grey_levels(fake_B1CHW))
+
+    def flow_terms(self) -> tuple[FlowTerm, ...]:
+        """How far the prediction lies from the real frame, as `motion`."""
+        return (fused_later(self.motion, self.fuse) if self.fuse else self.motion,)
 
     def _flow_loss(self, last_BCHW: Tensor, prediction_BCHW: Tensor, truth_BCHW: Tensor) -> Tensor:
         (network,) = self._flow

@@ -40,6 +40,7 @@ Letters: B clips, T frames, C channels, H height, W width, h and w the size of f
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import NamedTuple, get_args
 
 import numpy as np
@@ -50,7 +51,7 @@ from torch.nn import functional as F
 
 from normalcy.layers.attention_score import attention_score_of
 from normalcy.layers.coarse_grid import to_grid
-from normalcy.layers.displacement import DisplacementScore
+from normalcy.layers.displacement import grey_levels
 from normalcy.layers.dual_stream_unet import DualStreamUNet
 from normalcy.layers.frame_score import box_blur, build_frame_score
 from normalcy.layers.frequency_split import FrequencySplit
@@ -65,6 +66,8 @@ from normalcy.layers.temporal_losses import (
 from normalcy.layers.video_discriminator import VideoDiscriminator
 from normalcy.methods.base import AdversarialLosses, Method, MethodDefinition
 from normalcy.methods.contract import ClipSpec, Scores
+from normalcy.methods.flow_terms import FlowTerm
+from normalcy.methods.graph import GraphScores, fused_later, measured
 from normalcy.methods.ocr_gan_video_settings import (
     LADDER,
     PRESETS,
@@ -225,9 +228,11 @@ class OcrGanVideo(Method):
         self.error_score = build_frame_score(config.error_score, size_px=config.size_px)
         self.feature_score = build_frame_score(config.feature_score, size_px=config.size_px)
         height = config.size_px[0]
-        self.displacement_score = DisplacementScore(
+        self.displacement = FlowTerm(
+            "displacement",
             box_px=max(1, round(config.displacement_box_fraction * height)),
             enlarge=config.displacement_enlarge,
+            averaged=True,
         )
         self.map_blur_px = max(1, round(config.map_blur_fraction * height))
         self.fuses_parts = config.score_fusion == "z-scores"
@@ -288,6 +293,11 @@ class OcrGanVideo(Method):
 
         The map is the sum of the maps of the score's terms, each in units of what it usually is on normal video.
         """
+        scores = measured(self.graph(clip_BTCHW), self.flow_terms())
+        return scores._replace(parts={name: scores.parts[name] for name in self.parts})
+
+    def graph(self, clip_BTCHW: Tensor) -> GraphScores:
+        """The same without the term `displacement`."""
         rebuilt = self.generator(
             clip_BTCHW,
             with_attention="attention" in self.parts,
@@ -296,9 +306,26 @@ class OcrGanVideo(Method):
         maps = self._maps(rebuilt, clip_BTCHW)
         real, fake = self._newest(clip_BTCHW), self._newest(rebuilt.video)
         parts = {name: self._score(name, map_B1HW, real, fake) for name, map_B1HW in maps.items()}
-        weighted = [weight / self.fuse.level(name) * maps[name] for name, weight in self.fuse.weights.items()]
-        map_B1HW = box_blur(torch.stack(weighted).sum(dim=0), box_px=self.map_blur_px)
-        return Scores(self.fuse(parts), map_B1HW, parts)
+        weighted = [
+            self.fuse.weights[name] / self.fuse.level(name) * maps[name]
+            for name in self.fuse.weights
+            if name in maps
+        ]
+        map_B1HW = torch.stack([torch.zeros_like(clip_BTCHW[:, :1, 0]), *weighted]).sum(dim=0)
+        map_B1HW = box_blur(map_B1HW, box_px=self.map_blur_px)
+        score_B1 = self.fuse(parts or {"": map_B1HW[:, :, 0, 0]}, later=("displacement",))
+        scores = Scores(score_B1, map_B1HW, parts)
+        if "displacement" not in self.parts:
+            return GraphScores(scores)
+        return GraphScores(scores, *(grey_levels(self._judged(each)) for each in (clip_BTCHW, rebuilt.video)))
+
+    def flow_terms(self) -> tuple[FlowTerm, ...]:
+        """The mean displacement of the judged frames, where it is a part."""
+        if "displacement" not in self.parts:
+            return ()
+        term = fused_later(self.displacement, self.fuse)
+        level = float(self.fuse.level(term.name))
+        return (replace(term, map_weight=term.weight / level, map_blur_px=self.map_blur_px),)
 
     def attention_weights(self, clip_BTCHW: Tensor) -> tuple[Tensor, ...]:
         """How each place of the bottleneck attends across time, high stream and low: (B, A, P, T, T) each."""
@@ -310,9 +337,6 @@ class OcrGanVideo(Method):
         errors = self._errors(rebuilt, clip_BTCHW)
         makers: dict[str, Callable[[], Tensor]] = {
             "feature": lambda: self._feature_map(rebuilt, clip_BTCHW),
-            "displacement": lambda: self.displacement_score.map(
-                self._judged(clip_BTCHW), self._judged(rebuilt.video)
-            ).mean(dim=1, keepdim=True),
             "attention": lambda: self._attention_map(rebuilt),
         }
         return {
@@ -320,6 +344,7 @@ class OcrGanVideo(Method):
             if name in makers
             else errors[name][:, self.judged_frames].mean(dim=1, keepdim=True)
             for name in self.parts
+            if name != "displacement"
         }
 
     def _score(self, name: str, map_B1HW: Tensor, real: Tensor, fake: Tensor) -> Tensor:
@@ -327,7 +352,7 @@ class OcrGanVideo(Method):
         match name:
             case "feature":
                 score_B1: Tensor = self.feature_score(map_B1HW, real, fake)
-            case "displacement" | "attention":
+            case "attention":
                 score_B1 = map_B1HW.amax(dim=(2, 3))
             case _:
                 score_B1 = self.error_score(map_B1HW, real, fake)

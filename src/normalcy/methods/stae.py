@@ -31,10 +31,13 @@ from torch import Tensor, nn
 from normalcy.config import StrictConfig
 from normalcy.layers.conv_blocks import ConvBlock, DeconvBlock, leftover, valid_size
 from normalcy.layers.conv_lstm import ConvLSTM
+from normalcy.layers.displacement import DisplacementScore, grey_levels
 from normalcy.layers.frame_score import FrameScoreConfig, build_frame_score
 from normalcy.layers.shapes import per_frame
 from normalcy.methods.base import Method, MethodDefinition, Preset
 from normalcy.methods.contract import ClipSpec, Scores
+from normalcy.methods.flow_terms import FlowTerm
+from normalcy.methods.graph import GraphScores, measured
 
 # (kernel, stride) of the two convolutions; both valid: 227 -> 55 -> 26.
 FIRST, SECOND = (11, 4), (5, 2)
@@ -218,6 +221,10 @@ class Stae(Method):
 
         The map is the squared error that is scored, in units of the training variance.
         """
+        return measured(self.graph(clip_BTCHW), self.flow_terms())
+
+    def graph(self, clip_BTCHW: Tensor) -> GraphScores:
+        """The same without comparison by optical flow."""
         own_BTHW, predicted_BTCHW = self.judged_error(clip_BTCHW)
         clip_BTCHW, map_BTHW = clip_BTCHW[:, self.judged_frames], own_BTHW
         if self.config.score_span == "clip":
@@ -226,8 +233,20 @@ class Stae(Method):
         score_BT = self.frame_score(map_BTHW, clip_BTCHW, predicted_BTCHW)
         parts = {"reconstruction": map_BTHW.mean(dim=(2, 3)), "frame_error": own_BTHW.mean(dim=(2, 3))}
         for name, choice in self.compared.items():
-            parts[name] = choice(map_BTHW, clip_BTCHW, predicted_BTCHW)
-        return Scores(score_BT, self.map_blur(map_BTHW), parts)
+            if not isinstance(choice, DisplacementScore):
+                parts[name] = choice(map_BTHW, clip_BTCHW, predicted_BTCHW)
+        scores = Scores(score_BT, self.map_blur(map_BTHW), parts)
+        if not self.flow_terms():
+            return GraphScores(scores)
+        return GraphScores(scores, grey_levels(clip_BTCHW), grey_levels(predicted_BTCHW))
+
+    def flow_terms(self) -> tuple[FlowTerm, ...]:
+        """Comparison by optical flow, where that is among the choices."""
+        return tuple(
+            FlowTerm(name, box_px=choice.box_px, enlarge=choice.enlarge)
+            for name, choice in self.compared.items()
+            if isinstance(choice, DisplacementScore)
+        )
 
 
 def mean_image_and_deviation(
