@@ -58,7 +58,7 @@ class PlainModel:
     def _look(self, clip_TCHW: UInt8Array) -> Look:
         frames = [np.ascontiguousarray(frame_CHW.transpose(1, 2, 0)) for frame_CHW in clip_TCHW]
         pairs = list(pairwise(grey(frame) for frame in frames))
-        flows = [self._method.motion.flow_of_all(*pair) for pair in pairs]
+        flows = [self._method.memory.motion.flow_of_all(*pair) for pair in pairs]
         left = [residual_energy(*pair, flow) for pair, flow in zip(pairs, flows, strict=True)]
         return {
             "flow_Thw2": np.stack(flows),
@@ -127,9 +127,9 @@ def stages(run: Path, data: str, root: Path, count: int) -> tuple[dict[str, Work
     looks = [model.infer([clip.clip_TCHW])[0] for clip in clips]
     found = {
         "decode and scale": partial(_decode, videos, spec),
-        "flow": lambda: [[method.motion.flow(*pair) for pair in clip] for clip in pairs],
+        "flow": lambda: [[method.memory.motion.flow(*pair) for pair in clip] for clip in pairs],
         "flow, whole picture": lambda: [
-            [method.motion.flow_of_all(*pair) for pair in clip] for clip in pairs
+            [method.memory.motion.flow_of_all(*pair) for pair in clip] for clip in pairs
         ],
         "residual": lambda: [
             [residual_energy(*pair, flow) for pair, flow in zip(clip, look["flow_Thw2"], strict=True)]
@@ -146,7 +146,7 @@ def stage_looks(run: Path, data: str, root: Path, count: int) -> tuple[FloatArra
     """The examples, (N, F), and the looks of the foreground of each frame that has any, each (Q, F)."""
     bundle = Bundle.load(run)
     method = _memory(bundle)
-    appearance = method.streams["appearance"]
+    appearance = method.memory.streams["appearance"]
     assert isinstance(appearance, Appearance)
     model, looks = TorchModel(method), list[FloatArray]()
     for video in test_videos(data, root, count):
@@ -157,7 +157,7 @@ def stage_looks(run: Path, data: str, root: Path, count: int) -> tuple[FloatArra
             views = [view for view in camera._views(clip.stamps, look) if view is not None]
             if views and views[-1].foreground_RC.any():
                 looks.append(appearance.examples.whiten(look["look_RCF"][views[-1].foreground_RC]))
-    return appearance.examples.example_NF.numpy(), looks
+    return appearance.examples.example_NF, looks
 
 
 def _trunks(bundle: Bundle, images: Sequence[UInt8Array]) -> dict[str, Work]:

@@ -31,11 +31,12 @@ def combination_aucs(run: Path) -> dict[str, float]:
     table = pq.read_table(run / "scores.parquet").to_pydict()
     label_T = np.array(table["label"], np.bool_)
     deviations = {
-        name: method.fusion.deviation(name, np.array(table[f"part.{name}"])) for name in method.config.streams
+        name: method.memory.fusion.deviation(name, np.array(table[f"part.{name}"]))
+        for name in method.config.streams
     }
     return {
         " + ".join(names): float(
-            roc_auc_score(label_T, method.fusion.fused({name: deviations[name] for name in names}))
+            roc_auc_score(label_T, method.memory.fusion.fused({name: deviations[name] for name in names}))
         )
         for size in range(1, len(deviations) + 1)
         for names in combinations(deviations, size)

@@ -24,7 +24,7 @@ def run(tiny_root, tiny_cache, tmp_path) -> Path:
     fit(tiny_config(tiny_root, tiny_cache, method="scene-memory", overrides=settings), run=folder)
     label_T = np.arange(40) >= 20
     deviations = {"speed": np.where(label_T, 3.0, 0.0), "dwell": np.random.default_rng(0).uniform(-1, 1, 40)}
-    fusion = Bundle.load(folder.path).method().fusion.terms
+    fusion = Bundle.load(folder.path).method().memory.fusion.terms
     columns = {"label": label_T} | {
         f"part.{name}": np.exp(fusion.scale(name)[0] + max(fusion.scale(name)[1], 0.05) * z)
         for name, z in deviations.items()

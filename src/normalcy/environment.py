@@ -15,6 +15,8 @@ _PACKAGES = {
     "torch": ("torch",),
     "numpy": ("numpy",),
     "av": ("av",),
+    "openvino": ("openvino",),
+    "onnxruntime": ("onnxruntime", "onnxruntime-gpu"),
     "opencv": ("opencv-python-headless", "opencv-python", "opencv-contrib-python"),
 }
 _FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16")
@@ -26,6 +28,12 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {
         name: version for name, packages in _PACKAGES.items() if (version := _version(packages))
     }
+
+
+def hardware_name() -> str:
+    """Processor and cores, which do not change from run to run."""
+    model, flags = parse_cpuinfo(_read(Path("/proc/cpuinfo")))
+    return ", ".join([model or platform.processor() or platform.machine(), f"{_cores()} cores", *flags])
 
 
 def hardware() -> str:

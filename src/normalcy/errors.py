@@ -18,7 +18,8 @@ NormalcyError                      exit code 1
 │   └── DiskFull
 ├── TrainingError                  5
 │   └── NonFiniteLoss                  a NaN or infinity stopped the training
-└── CalibrationError               6   not enough normal video to calibrate on
+├── CalibrationError               6   not enough normal video to calibrate on
+└── MissingPackage                 7   something that is installed only on demand
 
 NormalcyWarning(UserWarning)       what was done goes on, but the user should know
 ├── DamagedVideoWarning                part of a video could not be decoded
@@ -130,6 +131,12 @@ class CalibrationError(NormalcyError):
     """Not enough normal video to calibrate on."""
 
     exit_code = 6
+
+
+class MissingPackage(NormalcyError):
+    """Something that is needed for this alone is not installed."""
+
+    exit_code = 7
 
 
 class NormalcyWarning(UserWarning):

@@ -43,7 +43,7 @@ def bundle_of(name: str = "stae", *, seed: int = 0, card: str = "# Größe\n") -
         map_scale=(0.125, 3.5),
         fit=RECORD,
     )
-    return Bundle(header, CALIBRATION, method.state_dict(), card)
+    return Bundle(header, CALIBRATION, method.arrays(), card)
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ def frames_of(runs: range | tuple[int, ...]) -> list[Frame]:
 
 def test_held_out_video_is_remembered_in_the_end(fitted):
     _, bundle = fitted
-    seen = {origin.video for origin in memory(bundle).streams["appearance"].examples.origins}
+    seen = {origin.video for origin in memory(bundle).memory.streams["appearance"].examples.origins}
     assert set(bundle.header.fit.held_out_videos) == seen
     assert len(seen) == 3
 
@@ -94,7 +94,7 @@ def turns(configure, monkeypatch, *, short_frames: int):
 
 
 def counted(method) -> float:
-    return float(method.streams["speed"].usual.seen.count_SRCB.sum())
+    return float(method.memory.streams["speed"].usual.seen.count_SRCB.sum())
 
 
 def test_short_footage_is_held_out_in_turns(configure, monkeypatch):
@@ -126,9 +126,9 @@ def test_the_record_says_what_was_held_out_and_in_how_many_turns(fitted):
 
 def test_streams_that_are_left_out_are_not_in_the_bundle(configure, tmp_path):
     bundle = fit(configure('model.streams=["speed"]'), run=RunFolder(tmp_path / "run"))
-    assert set(memory(bundle).streams) == {"speed"}
+    assert set(memory(bundle).memory.streams) == {"speed"}
     assert not any(name.startswith("trunk.") for name in bundle.weights)
-    assert memory(bundle).fusion.terms.scale("speed")[1] > 0
+    assert memory(bundle).memory.fusion.terms.scale("speed")[1] > 0
 
 
 def test_missing_weights_cost_no_run_folder(configure, tmp_path):

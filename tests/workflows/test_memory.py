@@ -182,7 +182,7 @@ def test_a_video_is_known_by_the_end_of_its_path(path, name):
     from normalcy.workflows.memory import _known_as
 
     method = SceneMemory(SceneMemoryConfig(streams=("appearance",), trunk="torch"))
-    examples = method.streams["appearance"].examples
+    examples = method.memory.streams["appearance"].examples
     known = ("a", "gate/monday", "b")
     examples.add(np.zeros((3, examples.dims), np.float32), [Origin(each, 0, 0.0, 0, 0) for each in known])
     assert _known_as(path, method) == name

@@ -20,6 +20,14 @@ DataName = Annotated[
 DataRoot = Annotated[Path, typer.Option("--root", metavar="DIR", help="Folder of the dataset.")]
 AsJson = Annotated[bool, flag("--json", "Print results as JSON.")]
 Overwrite = Annotated[bool, flag("--overwrite", "Start again in a folder that holds a run.")]
+Backend = Annotated[
+    str,
+    typer.Option(
+        "--backend",
+        metavar="NAME",
+        help="torch, or what the bundle was exported as, such as openvino-int8; auto takes the fastest here.",
+    ),
+]
 BundlePath = Annotated[
     Path, typer.Argument(metavar="BUNDLE", help="Bundle folder, or the run folder that holds it.")
 ]

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from normalcy.cli.console import plural, progress_bar, say, say_error, show_result
-from normalcy.cli.options import AsJson, BundlePath
+from normalcy.cli.options import AsJson, Backend, BundlePath
 
 if TYPE_CHECKING:
     from normalcy.scoring.record import ScoredVideo
@@ -35,6 +35,7 @@ def score(
     fps: Annotated[
         float | None, typer.Option(metavar="RATE", help="Frames per second of a folder of pictures.")
     ] = None,
+    backend: Backend = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Score videos with a fitted bundle."""
@@ -47,7 +48,9 @@ def score(
     bundle = Bundle.load(bundle_path)
     run = RunFolder(folder)
     with progress_bar() as progress:
-        scored = score_videos(bundle, videos, run=run, options=options, annotate=annotate, progress=progress)
+        scored = score_videos(
+            bundle, videos, run=run, options=options, annotate=annotate, backend=backend, progress=progress
+        )
     for video in scored.videos if not as_json else ():
         say(_video_line(video))
         show_result({}, files=_only(scored.files, f"video {video.name}"), as_json=False)

@@ -28,7 +28,12 @@ def flow_between(
 
 
 def displacement_map(
-    predicted_HW: npt.NDArray[np.uint8], real_HW: npt.NDArray[np.uint8], *, box_px: int, enlarge: int = 1
+    predicted_HW: npt.NDArray[np.uint8],
+    real_HW: npt.NDArray[np.uint8],
+    *,
+    box_px: int,
+    enlarge: int = 1,
+    preset: DisPreset = "medium",
 ) -> npt.NDArray[np.float32]:
     """Magnitude of the flow from the predicted to the real picture in their pixels, averaged over boxes: (H, W).
 
@@ -37,10 +42,11 @@ def displacement_map(
         real_HW: The same size.
         box_px: Side of the box.
         enlarge: Pictures are made so many times larger first: dense inverse search is coarse on small ones.
+        preset: Accuracy of the flow.
     """
     height, width = real_HW.shape
     first_HW, second_HW = (_enlarged(each, enlarge) for each in (predicted_HW, real_HW))
-    flow_HW2 = flow_between(_medium(), first_HW, second_HW)
+    flow_HW2 = flow_between(_estimator(preset), first_HW, second_HW)
     magnitude_HW = np.hypot(flow_HW2[..., 0], flow_HW2[..., 1]) / enlarge
     blurred_HW = cv2.blur(magnitude_HW, (box_px * enlarge, box_px * enlarge))
     if enlarge > 1:
@@ -65,11 +71,11 @@ def box_blurred(map_HW: npt.NDArray[np.float32], *, box_px: int) -> npt.NDArray[
 _of_thread = threading.local()
 
 
-def _medium() -> cv2.DISOpticalFlow:
-    """The estimator of this thread."""
-    if not hasattr(_of_thread, "medium"):
-        _of_thread.medium = dis_flow("medium")
-    estimator: cv2.DISOpticalFlow = _of_thread.medium
+def _estimator(preset: DisPreset) -> cv2.DISOpticalFlow:
+    """That of this thread."""
+    if not hasattr(_of_thread, preset):
+        setattr(_of_thread, preset, dis_flow(preset))
+    estimator: cv2.DISOpticalFlow = getattr(_of_thread, preset)
     return estimator
 
 

@@ -6,6 +6,7 @@ Schuster and Kuldip K. Paliwal, "Bidirectional Recurrent Neural Networks", IEEE 
 Letters: B sequences, T frames, D values of a feature vector, S states of a direction.
 """
 
+import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
@@ -33,6 +34,38 @@ class MaskedBiLstm(nn.Module):
         packed = pack_padded_sequence(x_BTD, lengths_B, batch_first=True, enforce_sorted=False)
         out_BTS, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True, total_length=x_BTD.shape[1])
         return out_BTS
+
+
+class UnpackedBiLstm(nn.Module):
+    """The same function as one of these, made of what can be exported: two plain LSTMs, the second run backwards.
+
+    Args:
+        packed: Whose weights it takes.
+    """
+
+    def __init__(self, packed: MaskedBiLstm) -> None:
+        super().__init__()
+        both = packed.lstm
+        self.forwards, self.backwards = (
+            nn.LSTM(both.input_size, both.hidden_size, batch_first=True) for _ in range(2)
+        )
+        for lstm, ending in ((self.forwards, ""), (self.backwards, "_reverse")):
+            names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+            lstm.load_state_dict({name: getattr(both, name + ending).detach() for name in names})
+
+    def forward(self, x_BTD: Tensor, there_BT: Tensor) -> Tensor:
+        """Runs both directions; `there_BT` as above."""
+        places_T = torch.arange(x_BTD.shape[1], device=x_BTD.device)
+        # Each sequence turned round within its own length; what follows stays behind it.
+        turned_BT = torch.where(there_BT, there_BT.sum(dim=1, keepdim=True) - 1 - places_T, places_T)
+        behind_BTS = _gathered(self.backwards(_gathered(x_BTD, turned_BT))[0], turned_BT)
+        out_BTS = torch.cat([self.forwards(x_BTD)[0], behind_BTS], dim=-1)
+        return out_BTS * there_BT[..., None].to(out_BTS.dtype)
+
+
+def _gathered(x_BTD: Tensor, places_BT: Tensor) -> Tensor:
+    """Frames in another order."""
+    return x_BTD.gather(1, places_BT[..., None].expand(-1, -1, x_BTD.shape[-1]))
 
 
 def masked_mean(x_BTD: Tensor, there_BT: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ from normalcy.layers.folding import folded
 
 FLOAT_BLOCKS = 1
 _LARGEST_WEIGHT = 127
+_WEIGHTS = (-128, 127)  # the lowest is never reached, but formats know no other range
 _WITHIN_RANGE = 0.9999  # of the values that leave a block; the rest is clipped
 _SAMPLED = 200_000
 
@@ -119,9 +120,7 @@ class _RoundedConvolution(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         layer = self.convolution
-        weight = torch.fake_quantize_per_channel_affine(
-            layer.weight, self.steps_C, self.zero_C, 0, -_LARGEST_WEIGHT, _LARGEST_WEIGHT
-        )
+        weight = torch.fake_quantize_per_channel_affine(layer.weight, self.steps_C, self.zero_C, 0, *_WEIGHTS)
         return F.conv2d(x, weight, layer.bias, layer.stride, layer.padding, layer.dilation, layer.groups)
 
 
@@ -134,7 +133,7 @@ def _lost(convolution: nn.Conv2d, mean_C: Tensor) -> Tensor:
     """What rounding the weights takes from each output channel in the mean, for inputs of such means."""
     rounded = _RoundedConvolution(convolution)
     weight = torch.fake_quantize_per_channel_affine(
-        convolution.weight, rounded.steps_C, rounded.zero_C, 0, -_LARGEST_WEIGHT, _LARGEST_WEIGHT
+        convolution.weight, rounded.steps_C, rounded.zero_C, 0, *_WEIGHTS
     )
     lost_OI = (convolution.weight - weight).sum(dim=(2, 3))
     return lost_OI[:, 0] * mean_C if convolution.groups > 1 else lost_OI @ mean_C

@@ -47,7 +47,7 @@ class TemporalAttention(nn.Module):
             return x_BTCHW + self._spread(attend(query, key, value), x_BTCHW)
         weights_NATT = attention_weights(query, key)
         out = x_BTCHW + self._spread(weights_NATT.to(value.dtype) @ value, x_BTCHW)
-        return out, torch.unflatten(weights_NATT, 0, (len(x_BTCHW), -1)).transpose(1, 2)
+        return out, torch.unflatten(weights_NATT, 0, (x_BTCHW.shape[0], -1)).transpose(1, 2)
 
     def with_weights(self, x_BTCHW: Tensor) -> tuple[Tensor, Tensor]:
         """The same, and the weights: (B, heads, h*w, T, T), rows sum to 1."""

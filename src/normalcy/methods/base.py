@@ -15,6 +15,7 @@ from normalcy.config import StrictConfig
 from normalcy.methods.contract import Camera, ClipSpec, Look, Scores
 from normalcy.methods.flow_terms import FlowTerm
 from normalcy.methods.graph import GraphScores
+from normalcy.methods.plan import ExportPlan, clip_plan
 
 TrainingKind = Literal["reconstruct", "adversarial", "memory", "classify", "none"]
 
@@ -74,6 +75,14 @@ class Method(nn.Module):
     def flow_terms(self) -> tuple[FlowTerm, ...]:
         """The terms by optical flow, as they enter the score now; they come after the graph."""
         return ()
+
+    def export_plan(self) -> ExportPlan:
+        """The graphs that it is exported as, and what runs between them."""
+        return clip_plan(self)
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Its weights and statistics by name."""
+        return {name: tensor.detach().cpu().numpy() for name, tensor in self.state_dict().items()}
 
     def look(self, clips_TCHW: Sequence[npt.NDArray[np.uint8]]) -> list[Look]:
         """What is seen in each clip, uint8 (T, C, H, W), of whatever camera; only of methods that have cameras."""

@@ -18,9 +18,8 @@ Letters: B sequences, T frames, D values of a feature vector, E of what is read 
 H height, W width, C channels.
 """
 
-from collections import deque
+import copy
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -34,14 +33,21 @@ from torch.nn import functional as F
 from normalcy.config import StrictConfig
 from normalcy.layers.backbones import backbone_spec, build_backbone, load_backbone
 from normalcy.layers.class_losses import adjusted_logits, effective_number_weights, focal_loss
-from normalcy.layers.masked_lstm import MaskedBiLstm, masked_mean
+from normalcy.layers.masked_lstm import MaskedBiLstm, UnpackedBiLstm, masked_mean
 from normalcy.layers.sequence_attention import SequenceAttention
 from normalcy.methods.base import Look, Method, MethodDefinition, Preset
-from normalcy.methods.contract import ClipScores, ClipSpec, FrameStamp, Scores
-
-FloatArray = npt.NDArray[np.float32]
-
-_GAP_SECONDS = 10.0  # after such a gap, watching begins anew
+from normalcy.methods.contract import ClipSpec, FloatArray, Scores
+from normalcy.methods.plan import ExportPlan, GraphPlan
+from normalcy.methods.sequence_runner import (
+    BACKBONE,
+    CLASSIFIER,
+    FEATURES,
+    PICTURES,
+    PROBABILITIES,
+    THERE,
+    SequenceSettings,
+    WatchedSource,
+)
 
 
 class BackboneSettings(StrictConfig):
@@ -329,7 +335,33 @@ class CnnLstm(Method):
 
     def camera(self, source: str = "") -> "WatchedSource":
         """What lasts from clip to clip of a source."""
-        return WatchedSource(self)
+        settings = SequenceSettings(
+            self.config.classes, self.normal, self.sequence_frames, size_px=self.clip.size_px
+        )
+        return WatchedSource(settings, self._of_sequence)
+
+    def _of_sequence(self, features_TD: FloatArray) -> FloatArray:
+        """Probabilities of the classes, (K,)."""
+        features_1TD = torch.from_numpy(features_TD)[None].to(self.temperature.device)
+        there_1T = torch.ones(features_1TD.shape[:2], dtype=torch.bool)
+        with torch.inference_mode():
+            return np.asarray(self.probabilities(features_1TD, there_1T)[0].cpu().numpy(), np.float32)
+
+    def export_plan(self) -> ExportPlan:
+        """Backbone and classifier, a graph each."""
+        height, width = self.clip.size_px
+        length = self.sequence_frames
+        pictures_N3HW = torch.randint(0, 256, (2, 3, height, width), dtype=torch.uint8)
+        sequences = {
+            FEATURES: torch.rand(2, length, self.spec.width),
+            THERE: torch.arange(length) < torch.tensor([[length], [length - 1]]),
+        }
+        graphs = (
+            GraphPlan(BACKBONE, _OfPictures(self), {PICTURES: pictures_N3HW}, (FEATURES,)),
+            GraphPlan(CLASSIFIER, _OfSequences(self), sequences, (PROBABILITIES,), rounded=False),
+        )
+        settings = {"classes": list(self.classes), "normal": self.normal, "sequence_frames": length}
+        return ExportPlan("sequence", graphs, settings)
 
     def forward(self, clip_BTCHW: Tensor) -> Scores:
         """Scores each clip as if it were the first that a camera shows."""
@@ -343,45 +375,33 @@ class CnnLstm(Method):
         return Scores(score_BT, map_BTHW, parts)
 
 
-@dataclass
-class WatchedSource:
-    """The last frames of a source as the backbone saw them."""
+class _OfPictures(nn.Module):
+    """From pictures of uint8 (N, 3, H, W) to features (N, D)."""
 
-    method: CnnLstm
-    _features: deque[FloatArray] = field(default_factory=deque)
-    _seen: FrameStamp | None = None
+    def __init__(self, method: CnnLstm) -> None:
+        super().__init__()
+        self.backbone, self.spec = method.backbone, method.clip
 
-    def scores(self, stamps: tuple[FrameStamp, ...], look: Look) -> ClipScores:
-        """Probabilities of what the last frames show; frames of a clip share them.
+    def forward(self, pictures_N3HW: Tensor) -> tuple[Tensor]:
+        return (self.backbone(self.spec.in_range(pictures_N3HW)),)
 
-        It knows when, not where: the map is the score all over.
-        """
-        self._follow(stamps, look)
-        features_1TD = torch.from_numpy(np.stack(self._features))[None].to(self.method.temperature.device)
-        there_1T = torch.ones(features_1TD.shape[:2], dtype=torch.bool)
-        with torch.inference_mode():
-            p_K = self.method.probabilities(features_1TD, there_1T)[0].cpu().numpy()
-        score = np.float32(1 - p_K[self.method.normal])
-        frames, config = len(stamps), self.method.config
-        parts = {name: np.full(frames, p_K[place], np.float32) for place, name in enumerate(config.classes)}
-        map_THW = np.broadcast_to(score, (frames, *self.method.clip.size_px))
-        return ClipScores(np.full(frames, score, np.float32), map_THW, parts)
 
-    def remember(self, stamps: tuple[FrameStamp, ...], look: Look) -> None:
-        """It remembers nothing: what it knows, it was taught."""
-        raise NotImplementedError
+class _OfSequences(nn.Module):
+    """From features (B, T, D) and which of them are there (B, T) to probabilities (B, K)."""
 
-    def _follow(self, stamps: tuple[FrameStamp, ...], look: Look) -> None:
-        """Takes the frames that were not seen before; after a gap, only these."""
-        for stamp, features_D in zip(stamps, look["features_TD"], strict=True):
-            if self._seen and stamp.index <= self._seen.index:
-                continue
-            if self._seen and stamp.pts_seconds - self._seen.pts_seconds > _GAP_SECONDS:
-                self._features.clear()
-            self._features.append(features_D)
-            self._seen = stamp
-        while len(self._features) > self.method.config.sequence_frames:
-            self._features.popleft()
+    temperature: Tensor
+
+    def __init__(self, method: CnnLstm) -> None:
+        super().__init__()
+        self.classifier = copy.deepcopy(method.classifier)
+        self.classifier.lstms = nn.ModuleList(
+            UnpackedBiLstm(each) for each in method.classifier.lstms if isinstance(each, MaskedBiLstm)
+        )
+        self.register_buffer("temperature", method.temperature)
+
+    def forward(self, features_BTD: Tensor, there_BT: Tensor) -> tuple[Tensor]:
+        logits_BK: Tensor = self.classifier(features_BTD, there_BT).logits_BK
+        return ((logits_BK / self.temperature).softmax(dim=-1),)
 
 
 _TRAINING = {

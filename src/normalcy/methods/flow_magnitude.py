@@ -14,17 +14,16 @@ Letters: B clips, T frames (one is scored), C channels, H height, W width.
 
 from typing import Annotated
 
-import cv2
-import numpy as np
-import numpy.typing as npt
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from normalcy.config import StrictConfig
-from normalcy.layers.dis_flow import DisPreset, dis_flow, flow_between
+from normalcy.layers.dis_flow import DisPreset
 from normalcy.methods.base import Method, MethodDefinition, Preset
 from normalcy.methods.contract import ClipSpec, Scores
+from normalcy.methods.flow_terms import FlowTerm
+from normalcy.methods.graph import GraphScores, measured
 
 # OpenCV's coarser presets reach beyond the picture where a side is shorter, and end the process.
 Side = Annotated[int, Field(ge=32)]
@@ -52,20 +51,28 @@ class FlowMagnitude(Method):
         super().__init__()
         self.config = config
         self.clip = ClipSpec(2, config.size_px, channels=1, scored_frames=(1,))
-        self.blur_px = max(1, round(config.blur_fraction * config.size_px[0]))
+        self.motion = FlowTerm(
+            "motion",
+            box_px=max(1, round(config.blur_fraction * config.size_px[0])),
+            preset=config.flow_preset,
+            weight=1.0,
+            map_weight=1.0,
+        )
 
     def forward(self, clip_BTCHW: Tensor) -> Scores:
         """Scores the second frame of each pair; the map is the blurred magnitude."""
-        estimator = dis_flow(self.config.flow_preset)
-        pairs_BTHW = (clip_BTCHW[:, :, 0] * 255).round().to(torch.uint8).cpu().numpy()
-        maps = [self._map(flow_between(estimator, first, second)) for first, second in pairs_BTHW]
-        map_BTHW = torch.from_numpy(np.stack(maps))[:, None]
-        score_BT = map_BTHW.amax(dim=(2, 3))
-        return Scores(score_BT, map_BTHW, {"motion": score_BT})
+        return measured(self.graph(clip_BTCHW), self.flow_terms())
 
-    def _map(self, flow_HW2: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        magnitude_HW = np.hypot(flow_HW2[..., 0], flow_HW2[..., 1])
-        return np.asarray(cv2.blur(magnitude_HW, (self.blur_px, self.blur_px)), np.float32)
+    def graph(self, clip_BTCHW: Tensor) -> GraphScores:
+        """Nothing but the two pictures."""
+        pictures_BTHW = (clip_BTCHW[:, :, 0] * 255).round().to(torch.uint8)
+        none_B1HW = torch.zeros_like(clip_BTCHW[:, :1, 0])
+        scores = Scores(none_B1HW[:, :, 0, 0], none_B1HW, {})
+        return GraphScores(scores, pictures_BTHW[:, 1:], pictures_BTHW[:, :1])
+
+    def flow_terms(self) -> tuple[FlowTerm, ...]:
+        """All of the score."""
+        return (self.motion,)
 
 
 METHOD = MethodDefinition(

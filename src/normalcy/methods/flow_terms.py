@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from normalcy.layers.dis_flow import box_blurred, displacement_map
+from normalcy.layers.dis_flow import DisPreset, box_blurred, displacement_map
 from normalcy.methods.contract import ClipScores, FloatArray, Pictures
 
 
@@ -22,6 +22,7 @@ class FlowTerm:
         name: Of the part.
         box_px: Side of the box over which displacement is averaged.
         enlarge: Pictures are made so many times larger first.
+        preset: Accuracy of the flow.
         averaged: Whether the maps of all pictures make one, or each is that of a scored frame.
         weight: In the score; 0 where it is a part alone.
         logarithm: Whether the score takes the z-score of its logarithm.
@@ -34,6 +35,7 @@ class FlowTerm:
     name: str
     box_px: int
     enlarge: int = 1
+    preset: DisPreset = "medium"
     averaged: bool = False
     weight: float = 0.0
     logarithm: bool = False
@@ -47,7 +49,9 @@ class FlowTerm:
         """Displacement in pixels, averaged over boxes: (T, H, W)."""
         maps_NHW = np.stack(
             [
-                displacement_map(predicted_HW, real_HW, box_px=self.box_px, enlarge=self.enlarge)
+                displacement_map(
+                    predicted_HW, real_HW, box_px=self.box_px, enlarge=self.enlarge, preset=self.preset
+                )
                 for predicted_HW, real_HW in zip(pictures.predicted_NHW, pictures.real_NHW, strict=True)
             ]
         )

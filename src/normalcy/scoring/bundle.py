@@ -4,26 +4,33 @@ model.safetensors   weights and statistics
 method.yaml         format version, method, its configuration, scoring settings, map scale
 calibration.json    from score to false alarms per day
 card.md             what it was fitted on, when, with which versions
+export.json         once it was exported: what its files in exports/ are (`scoring.backends.record`)
 """
 
 import json
 import shutil
 import tempfile
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import Field
 
 from normalcy.config import StrictConfig, build_config, read_yaml, to_yaml
-from normalcy.errors import BundleError, ConfigError
+from normalcy.errors import BundleError, ConfigError, FallbackWarning
+from normalcy.scoring.backends.record import FOLDER, ExportRecord, digest_of, read_exports, write_exports
 from normalcy.scoring.calibration import Calibration
 from normalcy.scoring.model import TorchModel
 from normalcy.scoring.settings import ScoringSettings
 from normalcy.scoring.usual import UsualPart
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from normalcy.methods.base import Method
 
 FORMAT_VERSION = 1
@@ -102,12 +109,16 @@ class Bundle:
         calibration: From score to false alarms per day.
         weights: Tensors by name.
         card: Markdown text.
+        path: The folder it was read from.
+        exports: What it was exported as, in that folder.
     """
 
     header: BundleHeader
     calibration: Calibration
-    weights: Mapping[str, Any] = field(repr=False)
+    weights: Mapping[str, npt.NDArray[Any]] = field(repr=False)
     card: str = field(repr=False, default="")
+    path: Path | None = None
+    exports: tuple[ExportRecord, ...] = field(repr=False, default=())
 
     def method(self) -> "Method":
         """Builds the method with its weights.
@@ -130,31 +141,60 @@ class Bundle:
                 where="model.safetensors",
                 hint="Both must come from one fit; fit it again",
             )
-        method.load_state_dict(dict(self.weights))
+        import torch
+
+        # A copy: a memory that learns must not change what the bundle holds.
+        method.load_state_dict({name: torch.from_numpy(array) for name, array in self.weights.items()})
         return method
 
     def scoring_model(self, *, device: str | None = None) -> TorchModel:
-        """The method as a scoring model; on a GPU where there is one, unless a device is named."""
+        """The method in torch as a scoring model; on a GPU where there is one, unless a device is named."""
         return TorchModel(self.method(), device=device)
 
     def save(self, path: Path) -> None:
-        """Writes the folder under a temporary name and renames it, so that no reader sees half a bundle."""
-        from safetensors.torch import save
+        """Writes the folder under a temporary name and renames it, so that no reader sees half a bundle.
+
+        Exports go along as far as they are still of this method; the others are dropped with a warning.
+        """
+        from safetensors.numpy import save
 
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
         try:
             # As bytes: `save_file` hides the disk's errors, and lets nobody but the owner read the file.
-            weights = save({name: tensor.contiguous() for name, tensor in self.weights.items()})
+            weights = save(
+                {name: np.require(array, requirements="C") for name, array in self.weights.items()}
+            )
             (temporary / "model.safetensors").write_bytes(weights)
             (temporary / "method.yaml").write_text(to_yaml(self.header), encoding="utf-8")
             calibration = json.dumps(self.calibration.to_json(), indent=2)
             (temporary / "calibration.json").write_text(calibration + "\n", encoding="utf-8")
             (temporary / "card.md").write_text(self.card, encoding="utf-8")
+            self._take_exports(temporary)
             temporary.chmod(0o755)
             _replace_folder(temporary, path)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+    def _take_exports(self, folder: Path) -> None:
+        """Copies the exports that are still true."""
+        if self.path is None or not self.exports:
+            return
+        unchanged = _read_calibration(self.path) == self.calibration
+        kept = [
+            record for record in self.exports if self.is_of(record) and (unchanged or not record.recalibrated)
+        ]
+        for record in kept:
+            shutil.copytree(self.path / FOLDER / record.name, folder / FOLDER / record.name)
+        if kept:
+            write_exports(folder, kept)
+        if dropped := [record.name for record in self.exports if record not in kept]:
+            message = f"exports of what it was before are dropped: {', '.join(dropped)}; export it again"
+            warnings.warn(message, FallbackWarning, stacklevel=3)
+
+    def is_of(self, record: ExportRecord) -> bool:
+        """Whether an export was made of the settings and weights that this holds."""
+        return record.made_of == digest_of(self.header.model, self.weights, without=record.outside)
 
     @classmethod
     def load(cls, path: Path) -> "Bundle":
@@ -175,7 +215,14 @@ class Bundle:
             raise BundleError(
                 f"is not a bundle, it lacks {', '.join(missing)}", where=path, hint="`normalcy fit` makes one"
             )
-        return cls(_read_header(path), _read_calibration(path), _read_weights(path), _read_card(path))
+        return cls(
+            _read_header(path),
+            _read_calibration(path),
+            _read_weights(path),
+            _read_card(path),
+            path,
+            read_exports(path),
+        )
 
 
 def _read_header(path: Path) -> BundleHeader:
@@ -202,7 +249,7 @@ def _read_calibration(path: Path) -> Calibration:
 
 def _read_weights(path: Path) -> dict[str, Any]:
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors.numpy import load_file
 
     try:
         return load_file(path / "model.safetensors")
@@ -230,7 +277,7 @@ def _replace_folder(new: Path, path: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def _misfits(expected: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+def _misfits(expected: Mapping[str, "Tensor"], found: Mapping[str, npt.NDArray[Any]]) -> list[str]:
     """What is wrong with the names and shapes of weights, a line each."""
     lines = [f"{name} is missing" for name in expected if name not in found]
     lines += [f"{name} is unknown" for name in found if name not in expected]

@@ -33,6 +33,6 @@ def amended_bundle(
     record = record.model_copy(update={**(fit or {}), "amendments": (*record.amendments, *lines)})
     whole = bundle.header.model_copy(update={**(header or {}), "fit": record})
     calibration = calibration or bundle.calibration
-    weights = {name: tensor.detach().cpu() for name, tensor in method.state_dict().items()}
+    weights = method.arrays()
     card = model_card(whole, calibration, fuses_parts=method.fuses_parts)
     return replace(bundle, header=whole, calibration=calibration, weights=weights, card=card)

@@ -294,5 +294,5 @@ def _bundle(config: FitConfig, method: Method, result: CalibrationResult, record
         fit=record,
     )
     card = model_card(header, result.calibration, fuses_parts=method.fuses_parts)
-    weights = {name: tensor.detach().cpu() for name, tensor in method.state_dict().items()}
+    weights = method.arrays()
     return Bundle(header, result.calibration, weights, card)

@@ -105,7 +105,7 @@ def learn(
         kept: As in `remember`.
         progress: As in `remember`.
     """
-    method.open_scenes([(span.frames_TCHW, span.pts_seconds_T) for span in spans])
+    method.memory.open_scenes([(span.frames_TCHW, span.pts_seconds_T) for span in spans])
     times_RC = np.full(method.config.grid_RC, times, np.float32)
     model = _keeping(method, kept)
     for camera, clip, look in _seen(method, spans, model, settings, progress):

@@ -205,7 +205,7 @@ class _Explainer:
 
     def _nearest_look(self, seconds: float, box: Box) -> NearestLook | None:
         """What a memory of looks names for the strangest place within the box."""
-        if not isinstance(self.method, SceneMemory) or "appearance" not in self.method.streams:
+        if not isinstance(self.method, SceneMemory) or "appearance" not in self.method.memory.streams:
             return None
         around = widened(box)
         places = strangest_places(

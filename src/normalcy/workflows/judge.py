@@ -29,6 +29,7 @@ from normalcy.progress import Progress
 from normalcy.report.from_evaluation import report_data
 from normalcy.report.page import write_report
 from normalcy.run_folder import RunFolder, write_json, writing_to
+from normalcy.scoring.backends.choice import TORCH, open_backend
 from normalcy.scoring.bundle import Bundle, BundleHeader
 from normalcy.scoring.kept_looks import KeepingModel, KeptLooks
 from normalcy.scoring.model import ScoringModel
@@ -85,6 +86,7 @@ def judge_run(
     videos: bool = False,
     publish: Path | None = None,
     class_options: ClassOptions | None = None,
+    backend: str = TORCH,
     progress: Progress | None = None,
 ) -> JudgedRun:
     """Evaluates a bundle and writes everything about it.
@@ -99,17 +101,22 @@ def judge_run(
         videos: Write an annotated video of each test video.
         publish: Results folder to enter this seed's numbers into.
         class_options: How classes are judged, where the bundle tells them apart.
+        backend: What scores frames; figures are published of torch alone.
         progress: Called with what is being done, how much is done and how much there is.
     """
-    bundle = Bundle.load(bundle_path)
+    opened = open_backend(Bundle.load(bundle_path), backend)
+    bundle = opened.bundle
+    if publish and opened.name != TORCH:
+        hint = "Leave --backend out, or --publish"
+        raise OutputError(f"figures are published of torch, not of {opened.name}", where=publish, hint=hint)
     dataset = at_its_fold(bundle, open_dataset(data, root))
     # Pictures and videos look at what was judged once more.
-    model = KeepingModel(bundle.scoring_model(), KeptLooks()) if report or videos else bundle.scoring_model()
+    model = KeepingModel(opened.model, KeptLooks()) if report or videos else opened.model
     run = RunFolder(folder or run_of(bundle_path))
     with run.claimed():
         classes = _judge_classes(bundle, dataset, class_options or ClassOptions(), progress)
         evaluation = evaluate(bundle, dataset, model=model, progress=progress)
-        record = metrics_record(bundle, data, evaluation, command)
+        record = metrics_record(bundle, data, evaluation, command) | {"backend": opened.name}
         if classes:
             record["classes"] = classes.record()
         files = _write_tables(run, evaluation, record)

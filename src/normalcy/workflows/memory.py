@@ -132,8 +132,8 @@ def remembered(bundle: Bundle) -> Remembered:
     appearance = _appearance(method)
     videos = Counter(origin.video for origin in appearance.examples.origins) if appearance else Counter[str]()
     return Remembered(
-        method.scenes.count,
-        tuple(name for name, _ in method.watched()),
+        method.memory.scenes.count,
+        tuple(name for name, _ in method.memory.watched()),
         dict(sorted(videos.items())),
         bundle.header.fit.amendments,
     )
@@ -261,7 +261,7 @@ def _memory_of(bundle: Bundle) -> SceneMemory:
 
 
 def _appearance(method: SceneMemory) -> Appearance | None:
-    stream = dict(method.streams.items()).get("appearance")
+    stream = method.memory.streams.get("appearance")
     assert stream is None or isinstance(stream, Appearance)
     return stream
 

@@ -16,6 +16,7 @@ from normalcy.explain.heatmap import MapScale
 from normalcy.methods.contract import ClipSpec
 from normalcy.progress import Progress
 from normalcy.run_folder import RunFolder, write_json
+from normalcy.scoring.backends.choice import TORCH, open_backend
 from normalcy.scoring.bundle import Bundle
 from normalcy.scoring.model import ScoringModel
 from normalcy.scoring.pipeline import SourceScorer
@@ -33,8 +34,12 @@ LONGEST_STEM = 100
 
 @dataclass
 class ScoredVideos:
-    """What scoring some videos came to; videos that could not be read are in `failures`."""
+    """What scoring some videos came to; videos that could not be read are in `failures`.
 
+    `backend` is what scored them.
+    """
+
+    backend: str = TORCH
     videos: list[ScoredVideo] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     files: dict[str, Path] = field(default_factory=dict)
@@ -42,6 +47,7 @@ class ScoredVideos:
     def summary(self) -> dict[str, Any]:
         """As plain data."""
         return {
+            "backend": self.backend,
             "videos": {
                 video.name: {
                     "frames": len(video.index_T),
@@ -60,6 +66,7 @@ def score_videos(
     run: RunFolder,
     options: ReadOptions,
     annotate: bool = True,
+    backend: str = TORCH,
     progress: Progress | None = None,
 ) -> ScoredVideos:
     """Scores each source; one that cannot be read costs only itself. The tables are written after every video.
@@ -70,14 +77,16 @@ def score_videos(
         run: Where to write.
         options: Span and time-outs of reading; size and colour are the method's.
         annotate: Write annotated videos.
+        backend: What scores, as `scoring.backends.choice.open_backend` takes it.
         progress: Called with what is being done, how much is done, and how much there is: 0 where nobody knows.
 
     Raises:
         RunFolderBusy: Another process writes there.
         DiskFull: No room is left; the videos that were scored before are in the tables.
     """
-    model = bundle.scoring_model()
-    result = ScoredVideos()
+    opened = open_backend(bundle, backend)
+    bundle, model = opened.bundle, opened.model
+    result = ScoredVideos(backend=opened.name)
     with run.claimed():
         for source in sources:
             path = _video_path(run, source, result.files.values()) if annotate else None

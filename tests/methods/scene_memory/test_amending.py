@@ -52,7 +52,7 @@ def peak(method: SceneMemory, film) -> float:
 
 
 def examples_of(method: SceneMemory):
-    return method.streams["appearance"].examples
+    return method.memory.streams["appearance"].examples
 
 
 def counts(method: SceneMemory) -> dict[str, np.ndarray]:
@@ -98,7 +98,7 @@ def test_only_the_region_counts():
     left = amended(RUN, times=50, where=np.s_[:, :6])
     for origin in examples_of(left).origins:
         assert origin.video != "told" or origin.column < 6
-    velocity = left.streams["velocity"].count_SKRC - known().streams["velocity"].count_SKRC
+    velocity = left.memory.streams["velocity"].count_SKRC - known().memory.streams["velocity"].count_SKRC
     assert velocity[..., :6].sum() > 0
     assert velocity[..., 6:].sum() == 0
 
@@ -108,14 +108,14 @@ def test_amending_once_is_remembering(stream):
     remembers, amends = copy.deepcopy(stream), copy.deepcopy(stream)
     remembers.remember(going(12, 3), None)
     amends.amend(going(12, 3), None, ONCE)
-    for name, tensor in remembers.state_dict().items():
-        np.testing.assert_array_equal(amends.state_dict()[name], tensor)
+    for name, array in remembers.arrays().items():
+        np.testing.assert_array_equal(amends.arrays()[name], array)
 
 
 def test_the_strangest_places_are_apart_and_say_which_normal_look_they_are_nearest_to():
-    appearance = known().streams["appearance"]
-    look_RCF = np.tile(examples_of(known()).mean_D.numpy(), (ROWS, COLUMNS, 1))
-    spread_F = np.linalg.norm(examples_of(known()).whitening_DF.numpy(), axis=1)
+    appearance = known().memory.streams["appearance"]
+    look_RCF = np.tile(examples_of(known()).mean_D, (ROWS, COLUMNS, 1))
+    spread_F = np.linalg.norm(examples_of(known()).whitening_DF, axis=1)
     look_RCF[2, 3] += 400 / spread_F.max()
     look_RCF[5, 9] += 50 / spread_F.max()
     seen = view(look_RCF=look_RCF, strange_HW=everywhere(20))

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 from scene_memory_views import COLUMNS, CONFIG, ROWS, everywhere, view
 
-from normalcy.layers.efficientnet_lite import WIDTH
+from normalcy.methods.scene_memory.settings import TRUNK_WIDTH
 from normalcy.methods.scene_memory.streams.appearance import Appearance
 
 
 def looks(*, seed: int = 0, away: float = 0.0) -> np.ndarray:
     """A look for each cell, around 0 or that far away."""
-    return np.random.default_rng(seed).normal(away, 1, (ROWS, COLUMNS, WIDTH)).astype(np.float32)
+    return np.random.default_rng(seed).normal(away, 1, (ROWS, COLUMNS, TRUNK_WIDTH)).astype(np.float32)
 
 
 def block() -> np.ndarray:
@@ -82,7 +82,7 @@ def test_frames_without_a_look_are_not_remembered():
     stream = Appearance(CONFIG)
     stream.remember(view(strange_HW=everywhere(50)), stream.begin())
     stream.remember(view(look_RCF=looks()), stream.begin())
-    untouched = stream.examples.example_NF.clone()
+    untouched = stream.examples.example_NF.copy()
     stream.settle()
     assert (stream.examples.example_NF == untouched).all()
 

@@ -71,7 +71,7 @@ def test_fewer_directions_are_those_in_which_footage_varies_most():
     examples = Examples(WIDTH, dims=2, count=1000)
     examples.learn(made)
     assert examples.whiten(looks_ND).shape == (400, 2)
-    weights_D = examples.whitening_DF.abs().sum(dim=1).numpy()
+    weights_D = np.abs(examples.whitening_DF).sum(axis=1)
     assert set(np.argsort(weights_D)[-2:]) == {0, 2}
 
 
@@ -115,13 +115,13 @@ def test_clusters_leave_no_normal_look_far_away():
 
 def test_an_example_is_no_distance_from_itself():
     examples = learned(limit=20)
-    assert examples.distance(examples.example_NF.numpy()).max() < 0.01
+    assert examples.distance(examples.example_NF).max() < 0.01
 
 
 def test_distance_is_to_the_nearest_example_over_the_root_of_the_directions():
     examples = learned(limit=20, dims=4)
     query_QF = examples.whiten(looks(50, seed=3) + 1)
-    apart_QN = np.linalg.norm(query_QF[:, None] - examples.example_NF.numpy()[None], axis=-1)
+    apart_QN = np.linalg.norm(query_QF[:, None] - examples.example_NF[None], axis=-1)
     np.testing.assert_allclose(examples.distance(query_QF), apart_QN.min(axis=1) / 2, atol=1e-3)
 
 
@@ -204,7 +204,7 @@ def test_memory_stays_bounded_and_what_was_told_last_stays():
 def test_what_gives_way_adds_least_to_earlier_examples():
     examples = learned(limit=2)
     examples.forget(np.array([True, False]))
-    base_1F = examples.example_NF.numpy()
+    base_1F = examples.example_NF
     told = np.concatenate([base_1F + 10, base_1F + 20, base_1F + 21.2, base_1F + 40])
     assert examples.add_new(told, origins(4, "told")) == 4
     frames = [origin.frame for origin in examples.origins if origin.video == "told"]
@@ -228,7 +228,7 @@ def test_what_was_learned_from_looks_is_forgotten_and_nothing_else():
 
 def test_of_examples_from_the_same_time_and_place_those_go_that_may_be_a_centre_of_such_looks():
     examples = learned(limit=20)
-    base_1F = examples.example_NF.numpy()[:1]
+    base_1F = examples.example_NF[:1]
     from_there_N = np.zeros(20, np.bool_)
     assert examples.forget_seen(base_1F + 1.0, from_there_N=from_there_N) == 0
     from_there_N[0] = True
@@ -240,7 +240,7 @@ def test_of_examples_from_the_same_time_and_place_those_go_that_may_be_a_centre_
 
 def test_one_example_stays_whatever_is_forgotten():
     examples = learned(limit=20)
-    everything_NF = examples.example_NF.numpy()
+    everything_NF = examples.example_NF
     assert examples.forget_seen(everything_NF, from_there_N=np.ones(20, np.bool_)) == 19
     assert len(examples.example_NF) == len(examples.origins) == 1
 
@@ -253,7 +253,7 @@ def test_examples_that_were_changed_are_those_that_are_searched():
     query_QF = examples.whiten(looks(5, seed=9))
 
     def true_distances(of: Examples) -> np.ndarray:
-        apart_QN = np.linalg.norm(query_QF[:, None] - of.example_NF.numpy()[None], axis=-1)
+        apart_QN = np.linalg.norm(query_QF[:, None] - of.example_NF[None], axis=-1)
         return apart_QN.min(axis=1) / np.sqrt(WIDTH)
 
     def holds(of: Examples) -> None:
@@ -268,9 +268,9 @@ def test_examples_that_were_changed_are_those_that_are_searched():
     holds(copied)
     loaded = copy.deepcopy(other)
     holds(loaded)
-    changed = {name: tensor.clone() for name, tensor in other.state_dict().items()}
+    changed = {name: array.copy() for name, array in other.arrays().items()}
     changed["example_NF"] += 3
-    loaded.load_state_dict(changed)
+    loaded.load(changed)
     holds(loaded)
     copied.learn(candidates(40, seed=4))
     holds(copied)

@@ -55,7 +55,7 @@ def test_one_that_speaks_is_not_hidden_by_others_that_do_not():
 def test_little_held_out_video_cannot_tell_how_rare_something_is(seconds):
     """Beyond one in as many as there were pieces of evidence, surprise grows as its logarithm."""
     fusion = StreamFusion({"velocity": 0.4, "shape": 2.0})
-    fusion.held_out_seconds.fill_(seconds)
+    fusion.held_out_seconds.fill(seconds)
     for name, renews_seconds in (("velocity", 0.4), ("shape", 2.0)):
         known = math.log1p(seconds / renews_seconds)
         assert score(fusion, **{name: (known + 10) / LOGISTIC}) == pytest.approx(

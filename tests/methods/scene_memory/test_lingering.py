@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-import torch
 from scene_memory_views import COLUMNS, CONFIG, ROWS, everywhere, picture, view
 
 from normalcy.methods.scene_memory.streams.dwell import Dwell
@@ -150,7 +149,7 @@ def test_stillness_is_a_multiple_of_what_is_usual_at_the_place():
     stream = Stillness(CONFIG, scenes=1)
     stream.seen.count_SRCB[..., 8] = 1e6  # of 48 bins up to six seconds: one to one and an eighth
     stream.settle()
-    assert torch.allclose(stream.usual_SRC, torch.tensor(1.125), atol=0.01)
+    np.testing.assert_allclose(stream.usual_SRC, 1.125, atol=0.01)
     state = stream.begin()
     last = [stream.judge(each, state)[3, 3] for each in lying(4.5)][-1]
     assert last == pytest.approx(4, rel=0.02)

@@ -6,7 +6,6 @@ import sys
 
 import numpy as np
 import pytest
-import torch
 from scene_memory_views import COLUMNS, CONFIG, ROWS, fitted, scored, view, walk
 
 from normalcy.errors import ConfigError
@@ -89,10 +88,10 @@ def test_unsure_boxes_are_left_out(file):
 
 
 def test_the_file_is_part_of_the_weights(detector, file):
-    assert bytes(detector.file_U.numpy()) == file.read_bytes()
+    assert detector.file_U.tobytes() == file.read_bytes()
     other = Detector(ObjectSettings())
-    other.register_buffer("file_U", torch.zeros(len(detector.file_U), dtype=torch.uint8))
-    other.load_state_dict(detector.state_dict())
+    other.make_room({"file_U": detector.file_U.shape})
+    other.load(detector.arrays())
     for each in (other, copy.deepcopy(detector)):
         np.testing.assert_array_equal(each.boxes(picture((24, 40))), detector.boxes(picture((24, 40))))
 
@@ -170,8 +169,8 @@ def test_without_objects_nothing_is_strange_and_between_looks_the_map_stays():
 
 def test_an_object_is_told_once_where_it_stands_and_can_be_taken_back():
     stream = learned()
-    counts = stream.size.seen.count_SRCB.sum(dim=(0, 2, 3))
-    assert counts.nonzero().ravel().tolist() == [5]
+    counts = stream.size.seen.count_SRCB.sum(axis=(0, 2, 3))
+    assert np.flatnonzero(counts).tolist() == [5]
     assert counts[5] == 200
     seen = view(boxes_N4=boxes((16, 32, 32, 48)), velocity_RC2=moving(20))
     stream.amend(seen, stream.begin(), np.full((ROWS, COLUMNS), -200, np.float32))
@@ -196,8 +195,8 @@ def configured(file) -> SceneMemoryConfig:
 
 def test_the_stream_is_watched_only_where_it_is_named():
     assert "objects" not in STREAMS
-    assert "objects" not in fitted().streams
-    assert fitted().detector is None
+    assert "objects" not in fitted().memory.streams
+    assert fitted().memory.detector is None
 
 
 def test_the_method_watches_objects_and_comes_back_from_its_weights_alone(file):

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 from scene_memory_views import COLUMNS, CONFIG, ROWS, going, view
 
 from normalcy.methods.scene_memory.streams.speed import Speed
@@ -47,7 +46,7 @@ def test_what_stands_still_is_not_counted_among_the_speeds():
     stream.remember(view(), None)
     assert stream.usual.seen.count_SRCB.sum() == 0
     stream.remember(going(5, where=np.s_[3, 4]), None)
-    assert stream.usual.seen.count_SRCB.nonzero()[:, 1].tolist() == [3]
+    assert stream.usual.seen.count_SRCB.nonzero()[1].tolist() == [3]
 
 
 def test_a_row_in_which_nothing_is_fast_is_not_believed_beyond_a_tenth_of_the_fastest():
@@ -68,7 +67,7 @@ def test_each_scene_has_a_usual_speed_of_its_own():
 
 def learned_velocity(*views, times: float = 1e5) -> Velocity:
     stream = Velocity(CONFIG, scenes=2)
-    stream.pace_R.fill_(10)
+    stream.pace_R.fill(10)
     for each in views:
         stream.remember(each, None)
     stream.count_SKRC *= times
@@ -128,9 +127,9 @@ def test_a_place_where_nobody_passed_is_judged_by_its_row():
 def test_speeds_are_told_apart_in_paces_of_the_row():
     """20 pixels a second are twice the pace above, and half of it below."""
     stream = Velocity(CONFIG, scenes=1)
-    stream.pace_R.copy_(torch.linspace(10, 45, ROWS))
+    stream.pace_R[:] = np.linspace(10, 45, ROWS)
     stream.remember(going(20), None)
-    kinds_of_rows = [set(stream.count_SKRC[0, :, row].nonzero()[:, 0].tolist()) for row in range(ROWS)]
+    kinds_of_rows = [set(stream.count_SKRC[0, :, row].nonzero()[0].tolist()) for row in range(ROWS)]
     assert [len(kinds) for kinds in kinds_of_rows] == [1] * ROWS
     assert kinds_of_rows[0] != kinds_of_rows[-1]
 
@@ -146,6 +145,6 @@ def test_what_is_remembered_after_judging_counts_once_settled():
     before = middle(stream.judge(going(-12), None))
     for _ in range(3):
         stream.remember(going(-12), None)
-    stream.count_SKRC.clamp_(max=3)
+    np.minimum(stream.count_SKRC, 3, out=stream.count_SKRC)
     stream.settle()
     assert middle(stream.judge(going(-12), None)) < before - 1

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-import torch
 from scene_memory_views import CONFIG, THUMB_HEIGHT, THUMB_WIDTH, picture
 
 from normalcy.methods.scene_memory.scenes import Background, Scenes
@@ -11,7 +10,7 @@ PLACE = np.s_[4:9, 6:11]
 
 def background(*, trusts_first: bool = True) -> Background:
     scenes = Scenes(CONFIG)
-    scenes.background_SHW3.copy_(torch.from_numpy(GROUND.astype(np.float32))[None])
+    scenes.background_SHW3[0] = GROUND
     return Background(scenes, 0, trusts_first=trusts_first)
 
 
@@ -98,7 +97,7 @@ def test_the_background_follows_at_the_same_pace_at_any_frame_rate():
 
 def test_two_cameras_of_a_scene_have_backgrounds_of_their_own():
     scenes = Scenes(CONFIG)
-    scenes.background_SHW3.copy_(torch.from_numpy(GROUND.astype(np.float32))[None])
+    scenes.background_SHW3[0] = GROUND
     one, other = Background(scenes, 0), Background(scenes, 0)
     for _ in range(50):
         one.compare(with_object(), seconds=10.0)
@@ -152,7 +151,7 @@ def test_what_is_found_at_the_start_is_new_where_nobody_says_that_it_was_there_f
 def two_scenes() -> Scenes:
     scenes = Scenes(CONFIG, count=2)
     other = picture(THUMB_HEIGHT, THUMB_WIDTH, seed=5)
-    scenes.background_SHW3.copy_(torch.from_numpy(np.stack([GROUND, other]).astype(np.float32)))
+    scenes.background_SHW3[:] = GROUND, other
     return scenes
 
 

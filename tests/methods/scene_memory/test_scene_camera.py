@@ -10,7 +10,7 @@ from normalcy.methods.scene_memory.method import SceneMemory
 
 
 def clip_scores(camera: Camera, film: list[np.ndarray], at: tuple[FrameStamp, ...]) -> ClipScores:
-    (look,) = camera.method.look([np.stack([film[stamp.index] for stamp in at])])
+    (look,) = camera.memory.look([np.stack([film[stamp.index] for stamp in at])])
     return camera.scores(at, look)
 
 
@@ -123,7 +123,7 @@ def test_a_clock_that_stands_still_or_jumps_back_leaves_scores_finite(jump):
 
 
 def test_what_a_camera_remembers_says_which_video_it_is_of():
-    origins = fitted().streams["appearance"].examples.origins
+    origins = fitted().memory.streams["appearance"].examples.origins
     assert {origin.video for origin in origins} <= {"walk 0", "walk 1"}
     for origin in origins:
         assert origin.frame % 2 == 0  # looks are taken of the last frame of a clip
@@ -169,7 +169,7 @@ def two_scenes() -> SceneMemory:
     method = SceneMemory(CONFIG.model_copy(update={"streams": ("speed", "dwell")})).eval()
     films = [walk(17, ground=ground) for ground in (0, 9)]
     method.survey([(np.stack(film), np.arange(17) / 10) for film in films])
-    assert method.scenes.count == 2
+    assert method.memory.scenes.count == 2
     method.settle()
     return method
 

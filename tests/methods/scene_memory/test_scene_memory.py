@@ -26,7 +26,7 @@ from normalcy.methods.scene_memory.motion import Motion
 def fused(method: SceneMemory, **values: float) -> float:
     every = dict.fromkeys(CONFIG.streams, 1.0) | values
     maps = {name: np.full((ROWS, COLUMNS), value, np.float32) for name, value in every.items()}
-    score, map_RC = method.fuse(every, maps)
+    score, map_RC = method.memory.fuse(every, maps)
     np.testing.assert_allclose(map_RC, score, rtol=1e-4)
     return score
 
@@ -77,25 +77,24 @@ def test_opencv_has_its_threads_back_after_looking(monkeypatch):
 
 def test_a_new_scene_begins_with_what_was_counted_row_by_row():
     method = restored(fitted())
-    speeds = method.get_buffer("streams.speed.usual.seen.count_SRCB")
-    dwell = method.get_buffer("streams.dwell.seen.count_SRCB")
-    with torch.no_grad():
-        dwell.zero_()
-        dwell[0, 2, 1, 3] = 4.0 * dwell.shape[2]  # a bench
+    speeds = method.memory.arrays()["streams.speed.usual.seen.count_SRCB"]
+    dwell = method.memory.arrays()["streams.dwell.seen.count_SRCB"]
+    dwell.fill(0)
+    dwell[0, 2, 1, 3] = 4.0 * dwell.shape[2]  # a bench
     still_HWC = picture(*method.config.size_px, seed=9).astype(np.uint8)
     film = np.repeat(still_HWC.transpose(2, 0, 1)[None], 20, axis=0)
     seconds_T = np.arange(20) / 10
-    known = method.scenes.count
-    assert method.open_scenes([(film, seconds_T)]) == 1
-    assert method.scenes.count == known + 1
-    new = method.get_buffer("streams.dwell.seen.count_SRCB")[-1]
-    expected = torch.zeros_like(new)
+    known = method.memory.scenes.count
+    assert method.memory.open_scenes([(film, seconds_T)]) == 1
+    assert method.memory.scenes.count == known + 1
+    new = method.memory.arrays()["streams.dwell.seen.count_SRCB"][-1]
+    expected = np.zeros_like(new)
     expected[2, :, 3] = 4.0
-    torch.testing.assert_close(new, expected)
-    torch.testing.assert_close(
-        method.get_buffer("streams.speed.usual.seen.count_SRCB")[-1], speeds.sum(dim=0)
+    np.testing.assert_allclose(new, expected)
+    np.testing.assert_allclose(
+        method.memory.arrays()["streams.speed.usual.seen.count_SRCB"][-1], speeds.sum(axis=0)
     )
-    assert method.open_scenes([(film, seconds_T)]) == 0  # by now it is known
+    assert method.memory.open_scenes([(film, seconds_T)]) == 0  # by now it is known
 
 
 def test_without_appearance_no_look_is_taken():
@@ -109,7 +108,7 @@ def test_without_appearance_no_look_is_taken():
 @pytest.mark.parametrize("name", CONFIG.streams)
 def test_the_score_rises_with_each_part(name):
     method = fitted()
-    centre, spread = method.fusion.terms.scale(name)
+    centre, spread = method.memory.fusion.terms.scale(name)
     scores = [fused(method, **{name: np.exp(centre + spread * z)}) for z in (0, 1, 3, 10)]
     assert (np.diff(scores) > 0).all()
 
@@ -148,9 +147,9 @@ def test_footage_of_two_scenes_makes_room_for_both_in_every_stream():
     method = SceneMemory(CONFIG)
     times = np.arange(9) / 10
     method.survey([(np.stack(walk(9, ground=ground)), times) for ground in (0, 8)])
-    assert method.scenes.count == 2
-    assert len(method.streams["dwell"].usual_SRC) == 2
-    assert len(method.streams["velocity"].count_SKRC) == 2
+    assert method.memory.scenes.count == 2
+    assert len(method.memory.streams["dwell"].usual_SRC) == 2
+    assert len(method.memory.streams["velocity"].count_SKRC) == 2
     for ground, scene in ((0, 0), (8, 1)):
         camera = method.camera()
         scored(method, walk(3, ground=ground), camera=camera)
@@ -159,19 +158,20 @@ def test_footage_of_two_scenes_makes_room_for_both_in_every_stream():
 
 def test_a_survey_gives_velocity_the_pace_of_the_rows():
     method = fitted()
-    assert torch.equal(method.streams["velocity"].pace_R, method.motion.pace_R)
-    assert not torch.equal(method.motion.pace_R, SceneMemory(CONFIG).motion.pace_R)
+    motion = method.memory.motion
+    np.testing.assert_array_equal(method.memory.streams["velocity"].pace_R, motion.pace_R)
+    assert not np.array_equal(motion.pace_R, SceneMemory(CONFIG).memory.motion.pace_R)
 
 
 def test_a_method_comes_back_from_its_weights_with_other_numbers_of_scenes_and_examples():
     method = SceneMemory(CONFIG)
     times = np.arange(9) / 10
     method.survey([(np.stack(walk(9, ground=ground)), times) for ground in (0, 8, 9)])
-    examples = method.streams["appearance"].examples
+    examples = method.memory.streams["appearance"].examples
     examples.add(torch.randn(6, 8).numpy(), [Origin("somewhere", n, 0.0, 0, n) for n in range(6)])
     other = restored(method)
-    assert other.scenes.count == 3
-    assert other.streams["appearance"].examples.origins == examples.origins
+    assert other.memory.scenes.count == 3
+    assert other.memory.streams["appearance"].examples.origins == examples.origins
     for name, tensor in method.state_dict().items():
         assert torch.equal(other.state_dict()[name], tensor)
 
@@ -185,15 +185,15 @@ def test_a_method_that_came_back_scores_as_before():
 
 def test_what_was_added_and_forgotten_stays_so_once_it_comes_back():
     method = copy.deepcopy(fitted())
-    examples = method.streams["appearance"].examples
+    examples = method.memory.streams["appearance"].examples
     strange_1F = np.full((1, 8), 40, np.float32)
     examples.add(strange_1F, [Origin("told", 3, 0.3, 1, 2)])
-    back = restored(method).streams["appearance"].examples
+    back = restored(method).memory.streams["appearance"].examples
     assert back.distance(strange_1F)[0] < 0.05
     assert back.nearest(strange_1F) == [Origin("told", 3, 0.3, 1, 2)]
     back.forget(np.array([origin.video != "told" for origin in back.origins]))
-    method.streams["appearance"].examples = back
-    again = restored(method).streams["appearance"].examples
+    method.memory.streams["appearance"].examples = back
+    again = restored(method).memory.streams["appearance"].examples
     assert again.distance(strange_1F)[0] > 5
     assert "told" not in {origin.video for origin in again.origins}
 
@@ -216,25 +216,24 @@ def test_a_copy_scores_alike_and_remembers_for_itself():
     copied = copy.deepcopy(method)
     for one, other in zip(scored(method, walk(5)), scored(copied, walk(5)), strict=True):
         np.testing.assert_array_equal(one.score_T, other.score_T)
-    before = method.streams["velocity"].count_SKRC.clone()
+    before = method.memory.streams["velocity"].count_SKRC.copy()
     (look,) = copied.look(clips(1))
     copied.camera().remember(stamps(0), look)
-    assert torch.equal(method.streams["velocity"].count_SKRC, before)
-    assert not torch.equal(copied.streams["velocity"].count_SKRC, before)
+    assert np.array_equal(method.memory.streams["velocity"].count_SKRC, before)
+    assert not np.array_equal(copied.memory.streams["velocity"].count_SKRC, before)
 
 
 def drawn(*, seed: int) -> np.ndarray:
     """The examples of a method that was built with a seed; there are more candidates than examples."""
     torch.manual_seed(seed)
     method = SceneMemory(CONFIG).eval()
-    method._seed = torch.initial_seed() % 2**32
-    appearance, draw = method.streams["appearance"], np.random.default_rng(0)
+    appearance, draw = method.memory.streams["appearance"], np.random.default_rng(0)
     width = appearance.examples.mean_D.shape[0]
     for _ in range(6):
         look_RCF = draw.normal(0, 1, (ROWS, COLUMNS, width)).astype(np.float32)
         appearance.remember(view(look_RCF=look_RCF, strange_HW=everywhere(50)), appearance.begin())
     appearance.settle()
-    return appearance.examples.example_NF.numpy()
+    return appearance.examples.example_NF
 
 
 def test_what_is_drawn_by_chance_depends_on_the_seed_alone():
@@ -243,13 +242,13 @@ def test_what_is_drawn_by_chance_depends_on_the_seed_alone():
 
 
 def test_a_copy_that_loads_other_weights_judges_by_them():
-    velocity = fitted().streams["velocity"]
+    velocity = fitted().memory.streams["velocity"]
     copied = copy.deepcopy(velocity)
     seen = going(30, 0)
     copied.judge(seen, copied.begin())
     other = copy.deepcopy(velocity)
-    other.count_SKRC.zero_()
-    copied.load_state_dict(other.state_dict())
+    other.count_SKRC.fill(0)
+    copied.load(other.arrays())
     other.settle()
     np.testing.assert_array_equal(copied.judge(seen, None), other.judge(seen, None))
     assert not np.array_equal(copied.judge(seen, None), velocity.judge(seen, None))

@@ -1,7 +1,6 @@
 import cv2
 import numpy as np
 import pytest
-import torch
 from scene_memory_views import CONFIG, picture
 
 from normalcy.methods.scene_memory.motion import Motion, Part, changed_part, is_grainy, steadied
@@ -62,7 +61,7 @@ def test_what_creeps_below_the_threshold_does_not_move():
 def test_windows_are_larger_where_the_pace_is_faster():
     """What moves is three columns beside the centre of the window: radius 1 in the first row, 3 in the last."""
     motion = Motion(CONFIG)
-    motion.pace_R.copy_(torch.linspace(2, 18, 8))
+    motion.pace_R[:] = np.linspace(2, 18, 8)
     flow_hw2 = still()
     flow_hw2[:, 25] = 9, 0
     found = motion.movement(flow_hw2, 0.1)
@@ -73,7 +72,7 @@ def test_windows_are_larger_where_the_pace_is_faster():
 def surveyed(velocity_hw2: np.ndarray, *, seconds: float = 0.1, times: int = 6) -> np.ndarray:
     motion = Motion(CONFIG)
     motion.survey((velocity_hw2 * np.float32(seconds), seconds) for _ in range(times))
-    return motion.pace_R.numpy()
+    return motion.pace_R
 
 
 @pytest.mark.parametrize("seconds", [0.1, 0.4])
@@ -105,14 +104,14 @@ def test_where_all_that_moves_is_in_one_row_its_pace_is_everybodys():
 @pytest.mark.parametrize("speed", [0.0, 2.5])
 def test_without_motion_the_pace_is_the_default(speed):
     velocity_hw2 = still() + np.float32([speed, 0])
-    np.testing.assert_array_equal(surveyed(velocity_hw2), Motion(CONFIG).pace_R.numpy())
+    np.testing.assert_array_equal(surveyed(velocity_hw2), Motion(CONFIG).pace_R)
     assert (surveyed(velocity_hw2) > 0).all()
 
 
 def test_a_few_speeds_make_no_pace():
     """Four flows of twelve columns are fewer than fifty speeds."""
     velocity_hw2 = still() + np.float32([30, 0])
-    np.testing.assert_array_equal(surveyed(velocity_hw2, times=4), Motion(CONFIG).pace_R.numpy())
+    np.testing.assert_array_equal(surveyed(velocity_hw2, times=4), Motion(CONFIG).pace_R)
     np.testing.assert_allclose(surveyed(velocity_hw2, times=5), 30, rtol=1e-4)
 
 

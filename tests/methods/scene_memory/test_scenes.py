@@ -68,7 +68,7 @@ def test_a_pixel_that_flickers_strays_more_and_none_strays_less_than_three_level
     film = footage(A, frames=40)
     swing = np.random.default_rng(1).normal(0, 20, (40, 4, 4, 3))
     film[:, 2:6, 2:6] = np.clip(film[:, 2:6, 2:6] + swing, 0, 255).astype(np.uint8)
-    deviation_HW = surveyed(film).deviation_SHW[0].numpy()
+    deviation_HW = surveyed(film).deviation_SHW[0]
     assert deviation_HW[2:6, 2:6].mean() == pytest.approx(23, abs=8)  # the largest of three channels
     deviation_HW[2:6, 2:6] = 3
     np.testing.assert_array_equal(deviation_HW, 3)

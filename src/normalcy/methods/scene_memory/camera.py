@@ -11,8 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from normalcy.methods.base import Look
-from normalcy.methods.contract import ClipScores, FrameStamp
+from normalcy.methods.contract import ClipScores, FrameStamp, Look
 from normalcy.methods.scene_memory.motion import steadied
 from normalcy.methods.scene_memory.scenes import FOREGROUND, Background, foreground_cells
 from normalcy.methods.scene_memory.smoothing import Smoother
@@ -20,7 +19,7 @@ from normalcy.methods.scene_memory.streams.appearance import Appearance, Neighbo
 from normalcy.methods.scene_memory.view import View
 
 if TYPE_CHECKING:
-    from normalcy.methods.scene_memory.method import SceneMemory
+    from normalcy.methods.scene_memory.memory import Memory
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -37,12 +36,12 @@ class Camera:
     """State of one camera: its scene, its background, and what each stream keeps.
 
     Attributes:
-        method: Whose memory it is judged by; many cameras share it.
+        memory: What it is judged by; many cameras share it.
         source: Which video, for the record of what is remembered.
         trusts_first: Whether what the first frame shows has been there for long, such as a parked car.
     """
 
-    method: "SceneMemory"
+    memory: "Memory"
     source: str = ""
     trusts_first: bool = True
     _background: Background | None = None
@@ -67,7 +66,7 @@ class Camera:
         return self._clip_scores([verdict or self._last for verdict in verdicts])
 
     def _clip_scores(self, verdicts: Sequence[_Verdict]) -> ClipScores:
-        height, width = self.method.config.size_px
+        height, width = self.memory.config.size_px
         maps = [cv2.resize(each.map_RC, (width, height), interpolation=cv2.INTER_LINEAR) for each in verdicts]
         parts = {
             name: np.array([each.parts[name] for each in verdicts], np.float32) for name in verdicts[0].parts
@@ -78,7 +77,7 @@ class Camera:
         """Takes a clip of normal footage into the memory."""
         for view in self._views(stamps, look):
             if view is not None:
-                for name, stream in self.method.watched():
+                for name, stream in self.memory.watched():
                     stream.remember(view, self._states[name])
 
     def amend(
@@ -95,12 +94,12 @@ class Camera:
         for view in self._views(stamps, look):
             if view is not None:
                 counted_RC = times_RC if view.where[2] >= start_seconds else np.zeros_like(times_RC)
-                for name, stream in self.method.watched():
+                for name, stream in self.memory.watched():
                     stream.amend(view, self._states[name], counted_RC)
 
     def nearest(self, stamps: tuple[FrameStamp, ...], look: Look, *, count: int) -> list[Neighbour]:
         """What the strangest places of a clip's last frame look most like, where looks are watched."""
-        appearance = dict(self.method.streams.items()).get("appearance")
+        appearance = self.memory.streams.get("appearance")
         found: list[Neighbour] = []
         for view in self._views(stamps, look):
             if view is not None and isinstance(appearance, Appearance):
@@ -109,12 +108,12 @@ class Camera:
 
     def _views(self, stamps: tuple[FrameStamp, ...], look: Look) -> Iterator[View | None]:
         """Views of the scored frames, None where one was seen already."""
-        for t, place in enumerate(self.method.clip.scored):
+        for t, place in enumerate(self.memory.clip.scored):
             stamp, before = stamps[place], stamps[place - 1]
             if self._seen and stamp.index <= self._seen.index:
                 yield None
                 continue
-            usual = self.method.config.spacing_seconds
+            usual = self.memory.config.spacing_seconds
             apart, since = (_elapsed(other, stamp, usual=usual) for other in (before, self._seen or before))
             self._seen = stamp
             if since > _GAP_SECONDS:
@@ -128,13 +127,13 @@ class Camera:
         """What streams get to see: `apart` lie between the two frames of the flow, `seconds` since the last view."""
         thumb_HW3 = look["thumb_THW3"][t]
         if self._background is None or self._background.has_left(thumb_HW3, seconds=seconds):
-            scene = self.method.scenes.nearest(thumb_HW3)
-            self._background = Background(self.method.scenes, scene, trusts_first=self.trusts_first)
-            self._states = {name: stream.begin() for name, stream in self.method.watched()}
-            self._smoothers = {name: stream.smoother() for name, stream in self.method.watched()}
+            scene = self.memory.scenes.nearest(thumb_HW3)
+            self._background = Background(self.memory.scenes, scene, trusts_first=self.trusts_first)
+            self._states = {name: stream.begin() for name, stream in self.memory.watched()}
+            self._smoothers = {name: stream.smoother() for name, stream in self.memory.watched()}
         compared = self._background.compare(thumb_HW3, seconds=seconds)
         flow_hw2 = steadied(look["flow_Thw2"][t], compared.strange_HW < FOREGROUND)
-        movement = self.method.motion.movement(flow_hw2, apart)
+        movement = self.memory.motion.movement(flow_hw2, apart)
         return View(
             scene=self._background.scene,
             seconds=seconds,
@@ -142,7 +141,7 @@ class Camera:
             thumb_HW3=compared.image_HW3,
             strange_HW=compared.strange_HW,
             new_HW=compared.new_HW,
-            foreground_RC=foreground_cells(compared.strange_HW, self.method.config.grid_RC),
+            foreground_RC=foreground_cells(compared.strange_HW, self.memory.config.grid_RC),
             residual_RC2=look["residual_TRC2"][t] if "residual_TRC2" in look else None,
             deviation_HW=self._background.deviation_HW,
             look_RCF=look.get("look_RCF") if last else None,
@@ -152,11 +151,11 @@ class Camera:
         )
 
     def _maps(self, view: View) -> dict[str, FloatArray]:
-        return {name: stream.judge(view, self._states[name]) for name, stream in self.method.watched()}
+        return {name: stream.judge(view, self._states[name]) for name, stream in self.memory.watched()}
 
     def _judge(self, maps: dict[str, FloatArray], seconds: float) -> _Verdict:
         parts = {name: self._smoothers[name](float(map_RC.max()), seconds) for name, map_RC in maps.items()}
-        return _Verdict(*self.method.fuse(parts, maps), parts)
+        return _Verdict(*self.memory.fuse(parts, maps), parts)
 
 
 _LEAST_SECONDS = 0.02

@@ -16,10 +16,9 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor, nn
 
 from normalcy.errors import BundleError, ConfigError
+from normalcy.methods.scene_memory.arrays import Arrays
 from normalcy.methods.scene_memory.settings import ObjectSettings
 
 FloatArray = npt.NDArray[np.float32]
@@ -29,23 +28,22 @@ STRIDES_PX = (8, 16, 32)
 _GROUND = 114  # grey level around a picture of other proportions
 
 
-class Detector(nn.Module):
+class Detector(Arrays):
     """Boxes of the objects in a picture. The file is part of the weights, so that a bundle is whole without it."""
 
-    file_U: Tensor
+    grows = True
+    file_U: UInt8Array
 
     def __init__(self, settings: ObjectSettings) -> None:
-        super().__init__()
         self.settings = settings
-        self.register_buffer("file_U", torch.zeros(1, dtype=torch.uint8))
+        self.file_U = np.zeros(1, np.uint8)
         self._run: Callable[[FloatArray], FloatArray] | None = None
         self._size_px = (0, 0)
-        self.register_load_state_dict_post_hook(lambda module, _: module._forget_run())  # type: ignore[no-untyped-call]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Detector":
         """A copy that opens the file for itself."""
         copied = Detector(self.settings)
-        copied.file_U = self.file_U.clone()
+        copied.file_U = self.file_U.copy()
         return copied
 
     def take(self, file: Path) -> None:
@@ -58,8 +56,8 @@ class Detector(nn.Module):
             content = file.read_bytes()
         except OSError as error:
             raise ConfigError(f"cannot be read: {error.strerror}", where=file) from error
-        self.file_U = torch.frombuffer(bytearray(content or b"\0"), dtype=torch.uint8)
-        self._forget_run()
+        self.file_U = np.frombuffer(content or b"\0", np.uint8).copy()
+        self.loaded()
         try:
             self.boxes(np.zeros((64, 64, 3), np.uint8))
         except BundleError as error:
@@ -68,7 +66,7 @@ class Detector(nn.Module):
     def boxes(self, image_HW3: UInt8Array) -> FloatArray:
         """Left, top, right and bottom edge of each object, in pixels of the picture: (N, 4)."""
         if self._run is None:
-            self._run, self._size_px = _opened(self.file_U.numpy())
+            self._run, self._size_px = _opened(self.file_U)
         height, width = self._size_px
         scale = min(height / image_HW3.shape[0], width / image_HW3.shape[1])
         predicted_AD = self._run(_padded(image_HW3, scale, self._size_px))
@@ -85,7 +83,8 @@ class Detector(nn.Module):
         )
         return np.asarray(edges_N4[np.array(kept, np.int64).reshape(-1)], np.float32)
 
-    def _forget_run(self) -> None:
+    def loaded(self) -> None:
+        """Another file is opened when it is first asked."""
         self._run = None
 
 

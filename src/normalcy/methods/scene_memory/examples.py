@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from sklearn.cluster import MiniBatchKMeans
-from torch import Tensor, nn
+
+from normalcy.methods.scene_memory.arrays import Arrays
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
+UInt8Array = npt.NDArray[np.uint8]
 
 _LEAST_VARIANCE = 1e-3  # of the mean
 _TINY = 1e-6
@@ -72,7 +72,7 @@ class Candidates:
         return list(self._origins)
 
 
-class Examples(nn.Module):
+class Examples(Arrays):
     """Examples, and how far a look is from the nearest: 1 where it is as far as normal looks get.
 
     Args:
@@ -81,25 +81,21 @@ class Examples(nn.Module):
         count: N at most.
     """
 
-    mean_D: Tensor
-    whitening_DF: Tensor
-    example_NF: Tensor
-    origin_N5: Tensor
-    videos_U: Tensor
+    grows = True
+    mean_D: FloatArray
+    whitening_DF: FloatArray
+    example_NF: FloatArray
+    origin_N5: npt.NDArray[np.float64]
+    videos_U: UInt8Array
 
     def __init__(self, width: int, *, dims: int, count: int) -> None:
-        super().__init__()
         self.dims, self.limit = dims, count
-        self.register_buffer("mean_D", torch.zeros(width))
-        self.register_buffer("whitening_DF", torch.eye(width, dims))
-        self.register_buffer("example_NF", torch.zeros(1, dims))
-        self.register_buffer("origin_N5", torch.zeros(1, 5, dtype=torch.float64))
-        self.register_buffer("videos_U", _as_bytes([""]))
-        self._made: tuple[Tensor, FloatArray] | None = None
-        self.register_load_state_dict_post_hook(lambda module, _: module._forget_made())  # type: ignore[no-untyped-call]
-
-    def _forget_made(self) -> None:
-        self._made = None
+        self.mean_D = np.zeros(width, np.float32)
+        self.whitening_DF = np.eye(width, dims, dtype=np.float32)
+        self.example_NF = np.zeros((1, dims), np.float32)
+        self.origin_N5 = np.zeros((1, 5), np.float64)
+        self.videos_U = _as_bytes([""])
+        self._made: tuple[FloatArray, FloatArray] | None = None
 
     def learn(self, candidates: Candidates, *, seed: int = 0) -> None:
         """Whitens, and keeps the centre of each cluster, with where the candidate nearest to it comes from."""
@@ -110,16 +106,16 @@ class Examples(nn.Module):
         # A direction in which normal footage never varies must not weigh without end.
         kept = np.argsort(variance_D)[::-1][: self.dims]
         scale_F = np.sqrt(np.maximum(variance_D[kept], 0) + _LEAST_VARIANCE * variance_D.mean() + _TINY)
-        self.mean_D = torch.from_numpy(mean_D)
-        self.whitening_DF = torch.from_numpy((axes_DD[:, kept] / scale_F).astype(np.float32))
+        self.mean_D = mean_D
+        self.whitening_DF = (axes_DD[:, kept] / scale_F).astype(np.float32)
         whitened_NF = self.whiten(looks_ND)
         example_NF, chosen = _representatives(whitened_NF, self.limit, seed)
-        self.example_NF = torch.from_numpy(example_NF)
+        self.example_NF = example_NF
         self._set_origins([candidates.origins[place] for place in chosen])
 
     def whiten(self, looks_QD: FloatArray) -> FloatArray:
         """Looks in which normal footage varies alike in all directions, (Q, F)."""
-        return np.asarray((looks_QD - self.mean_D.numpy()) @ self.whitening_DF.numpy(), np.float32)
+        return np.asarray((looks_QD - self.mean_D) @ self.whitening_DF, np.float32)
 
     def distance(self, whitened_QF: FloatArray) -> FloatArray:
         """Distance to the nearest example, over the root of the number of directions, (Q,)."""
@@ -130,26 +126,26 @@ class Examples(nn.Module):
     def nearest(self, whitened_QF: FloatArray) -> list[Origin]:
         """Where the nearest example of each look comes from."""
         names = _from_bytes(self.videos_U)
-        rows = self.origin_N5.numpy()[self._squares(whitened_QF).argmin(axis=1)]
+        rows = self.origin_N5[self._squares(whitened_QF).argmin(axis=1)]
         return [Origin(names[int(v)], int(f), float(t), int(r), int(c)) for v, f, t, r, c in rows]
 
     @property
     def origins(self) -> list[Origin]:
         """Where each example comes from."""
         names = _from_bytes(self.videos_U)
-        rows = self.origin_N5.numpy()
+        rows = self.origin_N5
         return [Origin(names[int(v)], int(f), float(t), int(r), int(c)) for v, f, t, r, c in rows]
 
     def add(self, whitened_NF: FloatArray, origins: Sequence[Origin]) -> None:
         """More examples, such as an operator's "this is normal"."""
         before = self.origins
-        self.example_NF = torch.cat([self.example_NF, torch.from_numpy(whitened_NF)])
+        self.example_NF = np.concatenate([self.example_NF, whitened_NF])
         self._set_origins([*before, *origins])
 
     def forget(self, keep_N: npt.NDArray[np.bool_]) -> None:
         """Drops the examples that are not to be kept; one must stay."""
         kept = [origin for origin, keep in zip(self.origins, keep_N, strict=True) if keep]
-        self.example_NF = self.example_NF[torch.from_numpy(keep_N)]
+        self.example_NF = self.example_NF[keep_N]
         self._set_origins(kept)
 
     def add_new(self, whitened_QF: FloatArray, origins: Sequence[Origin]) -> int:
@@ -188,7 +184,7 @@ class Examples(nn.Module):
         if count <= 2 * self.limit:
             return
         earlier_NN = np.tri(count, k=-1, dtype=np.bool_)
-        squares_NN = np.where(earlier_NN, self._squares(self.example_NF.numpy()), np.float32(np.inf))
+        squares_NN = np.where(earlier_NN, self._squares(self.example_NF), np.float32(np.inf))
         keep_N = np.ones(count, np.bool_)
         keep_N[np.argsort(squares_NN.min(axis=1), kind="stable")[: count - 2 * self.limit]] = False
         self.forget(keep_N)
@@ -201,7 +197,7 @@ class Examples(nn.Module):
     def _relative(self, whitened_QF: FloatArray) -> FloatArray:
         """The same less what all of a look's have in common, its own square: by one matrix product, (Q, N)."""
         if self._made is None or self._made[0] is not self.example_NF:
-            example_NF = self.example_NF.numpy()
+            example_NF = self.example_NF
             square_N1 = np.einsum("nf,nf->n", example_NF, example_NF)[:, None]
             self._made = self.example_NF, np.ascontiguousarray(np.hstack([-2 * example_NF, square_N1]).T)
         ones_Q1 = np.ones((len(whitened_QF), 1), np.float32)
@@ -211,7 +207,7 @@ class Examples(nn.Module):
         names = sorted({origin.video for origin in origins})
         number = {name: place for place, name in enumerate(names)}
         rows = [(number[o.video], o.frame, o.seconds, o.row, o.column) for o in origins]
-        self.origin_N5 = torch.tensor(rows, dtype=torch.float64)
+        self.origin_N5 = np.array(rows, np.float64)
         self.videos_U = _as_bytes(names)
 
 
@@ -219,6 +215,8 @@ def _representatives(whitened_NF: FloatArray, count: int, seed: int) -> tuple[Fl
     """The centre of each cluster, and the place of the look nearest to it."""
     if len(whitened_NF) <= count:
         return whitened_NF, np.arange(len(whitened_NF))
+    from sklearn.cluster import MiniBatchKMeans
+
     clusters = MiniBatchKMeans(
         count, init="random", batch_size=4096, n_init=1, max_iter=10, random_state=seed
     ).fit(whitened_NF)
@@ -228,10 +226,10 @@ def _representatives(whitened_NF: FloatArray, count: int, seed: int) -> tuple[Fl
     return clusters.cluster_centers_[labels].astype(np.float32), order[first]
 
 
-def _as_bytes(names: Sequence[str]) -> Tensor:
-    return torch.tensor(list(json.dumps(list(names)).encode()), dtype=torch.uint8)
+def _as_bytes(names: Sequence[str]) -> UInt8Array:
+    return np.array(list(json.dumps(list(names)).encode()), np.uint8)
 
 
-def _from_bytes(tensor: Tensor) -> list[str]:
-    names: list[str] = json.loads(bytes(tensor.tolist()).decode())
+def _from_bytes(content_U: UInt8Array) -> list[str]:
+    names: list[str] = json.loads(content_U.tobytes().decode())
     return names

@@ -10,15 +10,13 @@
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor, nn
 
-from normalcy.layers.score_fusion import ScoreFusion
+from normalcy.methods.scene_memory.arrays import Arrays
 
 FloatArray = npt.NDArray[np.float32]
 NameT = TypeVar("NameT", bound=str)
@@ -27,6 +25,7 @@ WITNESSES = (("speed", "appearance"), ("dwell", "stillness"))
 """How fast it goes and what it looks like; that something stays, and that it does not move."""
 
 _LEAST = 0.3  # of the usual: less is as good as nothing
+_LEAST_OBSERVED_SPREAD = 1e-3
 _LEAST_SPREAD = 0.05  # of the logarithm: a stream that said nothing on held-out video has none of its own
 _LOGISTIC = math.pi / math.sqrt(3)  # from deviations to the scale of the logistic distribution
 _UNSURPRISING = np.float32(
@@ -36,27 +35,53 @@ _POWER = 3
 _NO_LIMIT = 1e9  # seconds: before any held-out video was seen
 
 
-class StreamFusion(nn.Module):
+class Terms(Arrays):
+    """What the logarithm of each of P terms is on held-out normal video.
+
+    Args:
+        names: In an order that never changes: statistics are kept in it.
+    """
+
+    centre_P: FloatArray
+    spread_P: FloatArray
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._places = {name: place for place, name in enumerate(names)}
+        self.centre_P = np.zeros(len(self._places), np.float32)
+        self.spread_P = np.ones(len(self._places), np.float32)
+
+    def observe(self, parts: Mapping[str, npt.NDArray[np.floating]]) -> None:
+        """Takes mean and deviation of the terms given, each above 0."""
+        for name, values in parts.items():
+            place, log = self._places[name], np.log(values)
+            self.centre_P[place] = float(log.mean())
+            # A term that never changes says nothing; this keeps its deviations finite.
+            self.spread_P[place] = max(float(log.std()), _LEAST_OBSERVED_SPREAD)
+
+    def scale(self, name: str) -> tuple[float, float]:
+        """Mean and deviation of a term."""
+        place = self._places[name]
+        return float(self.centre_P[place]), float(self.spread_P[place])
+
+
+class StreamFusion(Arrays):
     """Fuses the values of streams.
 
     Args:
         renews_seconds: By stream, the time after which it tells of something else.
     """
 
-    held_out_seconds: Tensor
+    held_out_seconds: FloatArray
 
     def __init__(self, renews_seconds: Mapping[str, float]) -> None:
-        super().__init__()
         self.renews_seconds = dict(renews_seconds)
-        self.terms = ScoreFusion(
-            "z-scores", weights=dict.fromkeys(renews_seconds, 1.0), terms=tuple(renews_seconds)
-        )
-        self.register_buffer("held_out_seconds", torch.tensor(_NO_LIMIT))
+        self.terms = Terms(renews_seconds)
+        self.held_out_seconds = np.array(_NO_LIMIT, np.float32)
 
     def observe(self, parts: Mapping[str, npt.NDArray[np.floating]], *, seconds: float) -> None:
         """Takes mean and deviation of each stream on so many seconds of held-out normal video."""
         self.terms.observe({name: np.maximum(part, _LEAST) for name, part in parts.items()})
-        self.held_out_seconds.fill_(seconds)
+        self.held_out_seconds[...] = seconds
 
     def deviation(self, stream: str, value: npt.ArrayLike) -> FloatArray:
         """The logarithm of a value of a stream, in deviations of held-out normal video from its mean."""

@@ -10,9 +10,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor, nn
 
+from normalcy.methods.scene_memory.arrays import Arrays
 from normalcy.methods.scene_memory.settings import CELL_PX, SceneMemoryConfig
 
 FloatArray = npt.NDArray[np.float32]
@@ -134,19 +133,18 @@ def steadied(flow_hw2: FloatArray, background_HW: npt.NDArray[np.bool_]) -> Floa
     return flow_hw2 - sway_2 if np.hypot(*sway_2) > _SWAY_PX else flow_hw2
 
 
-class Motion(nn.Module):
+class Motion(Arrays):
     """Flow between two frames, and its windowed mean; windows and thresholds follow the perspective.
 
     The pace of a row, in pixels a second, is what nine in ten of the speeds there stay below; people near the camera
     are larger and pass it faster, so it stands for their size as well.
     """
 
-    pace_R: Tensor
+    pace_R: FloatArray
 
     def __init__(self, config: SceneMemoryConfig) -> None:
-        super().__init__()
         self.config = config
-        self.register_buffer("pace_R", torch.full((config.grid_RC[0],), _PACE_WITHOUT_MOTION))
+        self.pace_R = np.full(config.grid_RC[0], _PACE_WITHOUT_MOTION, np.float32)
 
     def flow(self, first_HW: UInt8Array, second_HW: UInt8Array) -> FloatArray:
         """Displacement from the first grey picture to the second, in their pixels: (h, w, 2).
@@ -179,7 +177,7 @@ class Motion(nn.Module):
 
     def movement(self, flow_hw2: FloatArray, seconds: float) -> Movement:
         """Mean velocity of what moves in the window around each cell; `seconds` lie between the two frames."""
-        pace_R = self.pace_R.numpy()
+        pace_R = self.pace_R
         relative_R = pace_R / pace_R.mean()
         side_px = self.config.flow.window_fraction * self.config.size_px[0]
         radius_R = np.maximum(1, np.round(side_px * relative_R / (2 * _HALF))).astype(np.int64)
@@ -199,7 +197,7 @@ class Motion(nn.Module):
             speed_RC = np.hypot(*np.moveaxis(found.velocity_RC2, -1, 0))
             for row in range(rows):
                 speeds[row].append(speed_RC[row][speed_RC[row] > 0])
-        self.pace_R.copy_(torch.from_numpy(_paces([np.concatenate(each) for each in speeds])))
+        self.pace_R[...] = _paces([np.concatenate(each) for each in speeds])
 
 
 def _paces(speeds: list[FloatArray]) -> FloatArray:

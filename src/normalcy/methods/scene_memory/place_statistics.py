@@ -5,15 +5,15 @@ Letters: S scenes, R rows and C columns of cells, B bins.
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor, nn
+
+from normalcy.methods.scene_memory.arrays import Arrays
 
 FloatArray = npt.NDArray[np.float32]
 
 _ROW_BINS = 160
 
 
-class PlaceHistogram(nn.Module):
+class PlaceHistogram(Arrays):
     """Histograms of a value in each cell of each scene.
 
     Args:
@@ -23,14 +23,13 @@ class PlaceHistogram(nn.Module):
         bins: How many.
     """
 
-    count_SRCB: Tensor
+    count_SRCB: FloatArray
 
     def __init__(
         self, scenes: int, grid_RC: tuple[int, int], *, low: float, high: float, bins: int = 48
     ) -> None:
-        super().__init__()
         self.low, self.high, self.bins = low, high, bins
-        self.register_buffer("count_SRCB", torch.zeros(scenes, *grid_RC, bins))
+        self.count_SRCB = np.zeros((scenes, *grid_RC, bins), np.float32)
 
     def add(
         self,
@@ -54,7 +53,7 @@ class PlaceHistogram(nn.Module):
         times_N = np.float32(1) if times_RC is None else times_RC[rows, columns]
         if self.count_SRCB.shape[2] == 1:
             columns = np.zeros_like(columns)
-        count_RCB = self.count_SRCB.numpy()[scene]
+        count_RCB = self.count_SRCB[scene]
         np.add.at(count_RCB, (rows, columns, place), times_N)
         if times_RC is not None:
             np.maximum(count_RCB, 0, out=count_RCB)
@@ -65,7 +64,7 @@ class PlaceHistogram(nn.Module):
         Where little was counted it is drawn toward that of the whole scene. Neighbours in place and time that tell
         the same thing are no evidence of their own: `alike` of them count as one.
         """
-        count_SRCB = self.count_SRCB.numpy()
+        count_SRCB = self.count_SRCB
         around = _box_sum(_box_sum(count_SRCB, reach[0], axis=1), reach[1], axis=2)
         whole = np.broadcast_to(count_SRCB.sum(axis=(1, 2), keepdims=True), around.shape)
         n_SRC = around.sum(axis=-1) / alike
@@ -84,7 +83,7 @@ class PlaceHistogram(nn.Module):
         return np.asarray(self.low + (place + part)[..., 0] / self.bins * (self.high - self.low), np.float32)
 
 
-class RowUsual(nn.Module):
+class RowUsual(Arrays):
     """What normal footage stays below in each row of each scene, of a value that is above 0 where there is anything.
 
     Args:
@@ -96,7 +95,7 @@ class RowUsual(nn.Module):
         least_of_highest: No row's usual is less than that part of the highest.
     """
 
-    usual_SR: Tensor
+    usual_SR: FloatArray
 
     def __init__(
         self,
@@ -109,10 +108,9 @@ class RowUsual(nn.Module):
         alike: float,
         least_of_highest: float,
     ) -> None:
-        super().__init__()
         self.low, self.quantile, self.alike, self.least_of_highest = low, quantile, alike, least_of_highest
         self.seen = PlaceHistogram(scenes, (rows, 1), low=np.log(low), high=np.log(high), bins=_ROW_BINS)
-        self.register_buffer("usual_SR", torch.ones(scenes, rows))
+        self.usual_SR = np.ones((scenes, rows), np.float32)
 
     def add(self, value_RC: FloatArray, *, scene: int, times_RC: FloatArray | None = None) -> None:
         """Counts the values above 0, on a logarithmic scale; `times_RC` as above."""
@@ -123,11 +121,11 @@ class RowUsual(nn.Module):
         """Takes the usual from what was counted in each row and right beside it."""
         usual_SR = np.exp(self.seen.quantile(self.quantile, reach=(1, 0), alike=self.alike)[..., 0])
         least_S1 = self.least_of_highest * usual_SR.max(axis=1, keepdims=True)
-        self.usual_SR.copy_(torch.from_numpy(np.maximum(usual_SR, least_S1)))
+        self.usual_SR[...] = np.maximum(usual_SR, least_S1)
 
     def multiple(self, value_RC: FloatArray, *, scene: int) -> FloatArray:
         """The value in units of the usual."""
-        return np.asarray(value_RC / self.usual_SR.numpy()[scene][:, None], np.float32)
+        return np.asarray(value_RC / self.usual_SR[scene][:, None], np.float32)
 
 
 def _box_sum(values: FloatArray, reach: int, *, axis: int) -> FloatArray:

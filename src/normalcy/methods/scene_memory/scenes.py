@@ -12,10 +12,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor, nn
 
 from normalcy.errors import FallbackWarning
+from normalcy.methods.scene_memory.arrays import Arrays
 from normalcy.methods.scene_memory.settings import THUMB_PX, SceneMemoryConfig
 
 FloatArray = npt.NDArray[np.float32]
@@ -44,18 +43,17 @@ def thumbnail(image_HW3: UInt8Array) -> UInt8Array:
     return np.asarray(small, np.uint8)
 
 
-class Scenes(nn.Module):
+class Scenes(Arrays):
     """Backgrounds of the scenes that normal footage shows, each with how far its pixels usually stray."""
 
-    background_SHW3: Tensor
-    deviation_SHW: Tensor
+    background_SHW3: FloatArray
+    deviation_SHW: FloatArray
 
     def __init__(self, config: SceneMemoryConfig, *, count: int = 1) -> None:
-        super().__init__()
         self.config = config
         height, width = config.thumb_px
-        self.register_buffer("background_SHW3", torch.zeros(count, height, width, 3))
-        self.register_buffer("deviation_SHW", torch.full((count, height, width), _LEAST_DEVIATION))
+        self.background_SHW3 = np.zeros((count, height, width, 3), np.float32)
+        self.deviation_SHW = np.full((count, height, width), _LEAST_DEVIATION, np.float32)
 
     @property
     def count(self) -> int:
@@ -78,8 +76,8 @@ class Scenes(nn.Module):
                 groups.append([thumbs_THW3])
                 means.append(median_HW3)
         found = [_background(np.concatenate(group)) for group in groups]
-        self.background_SHW3 = torch.from_numpy(np.stack([background for background, _ in found]))
-        self.deviation_SHW = torch.from_numpy(np.stack([deviation for _, deviation in found]))
+        self.background_SHW3 = np.stack([background for background, _ in found])
+        self.deviation_SHW = np.stack([deviation for _, deviation in found])
 
     def unknown(self, videos: Sequence[npt.NDArray[np.uint8]]) -> "Scenes":
         """The scenes of footage, as in `survey`, that are like none of these; so many as there is room for.
@@ -90,8 +88,8 @@ class Scenes(nn.Module):
         found.survey(videos)
         new = [
             place
-            for place, background_HW3 in enumerate(found.background_SHW3.numpy())
-            if min(_difference(background_HW3, known) for known in self.background_SHW3.numpy())
+            for place, background_HW3 in enumerate(found.background_SHW3)
+            if min(_difference(background_HW3, known) for known in self.background_SHW3)
             > self.config.scene_difference
         ]
         room = max(0, _MOST_SCENES - self.count)
@@ -104,7 +102,7 @@ class Scenes(nn.Module):
 
     def nearest(self, thumb_HW3: UInt8Array) -> int:
         """The scene whose background is most alike."""
-        away = [_difference(thumb_HW3.astype(np.float32), known) for known in self.background_SHW3.numpy()]
+        away = [_difference(thumb_HW3.astype(np.float32), known) for known in self.background_SHW3]
         return int(np.argmin(away))
 
 
@@ -149,8 +147,8 @@ class Background:
         self._scenes, self._trusts_first = scenes, trusts_first
         self._unchecked_seconds, self._elsewhere = 0.0, 0
         self._seconds = scenes.config.dwell.background_seconds
-        self._background_HW3 = scenes.background_SHW3[scene].numpy().copy()
-        self.deviation_HW = scenes.deviation_SHW[scene].numpy()
+        self._background_HW3 = scenes.background_SHW3[scene].copy()
+        self.deviation_HW = scenes.deviation_SHW[scene]
         self._found: _Found | None = None
 
     def has_left(self, thumb_HW3: UInt8Array, *, seconds: float) -> bool:

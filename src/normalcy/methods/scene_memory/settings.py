@@ -19,6 +19,9 @@ CELL_PX = 8
 THUMB_PX = 4
 """Side of a pixel of the thumbnails on which the background is remembered, likewise."""
 
+TRUNK_WIDTH = 112
+"""Channels of a look."""
+
 Side = Annotated[int, Field(ge=64, multiple_of=CELL_PX)]
 
 
@@ -52,7 +55,7 @@ class AppearanceSettings(StrictConfig):
 
     examples: int = Field(3000, ge=1)
     candidates: int = Field(60_000, ge=1)
-    dims: int = Field(112, ge=1, le=112)
+    dims: int = Field(TRUNK_WIDTH, ge=1, le=TRUNK_WIDTH)
 
 
 class DwellSettings(StrictConfig):

@@ -10,24 +10,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from normalcy.errors import ConfigError
-from normalcy.layers.efficientnet_lite import STRIDE_PX, EfficientNetLite0Features, from_public_names
+from normalcy.layers.efficientnet_lite import STRIDE_PX, WIDTH, EfficientNetLite0Features, from_public_names
 from normalcy.layers.folding import folded
 from normalcy.layers.public_weights import LITE0_PACKAGE, UNREADABLE, packaged_lite0, read_weights
 from normalcy.layers.quantised_efficientnet import calibrate, quantised
-from normalcy.methods.scene_memory.settings import CELL_PX, TrunkBackend
+from normalcy.methods.scene_memory.picture import ENLARGE, enlarged
+from normalcy.methods.scene_memory.settings import CELL_PX, TRUNK_WIDTH, TrunkBackend
 
 FloatArray = npt.NDArray[np.float32]
 UInt8Array = npt.NDArray[np.uint8]
 
-_ENLARGE = STRIDE_PX // CELL_PX
-
+assert STRIDE_PX == ENLARGE * CELL_PX
+assert WIDTH == TRUNK_WIDTH
 
 Run = Callable[[UInt8Array], FloatArray]
 """From a picture, (H, W, 3), to its features, (R, C, D); for one thread at a time."""
@@ -78,23 +78,24 @@ class Trunk(nn.Module):
 
     def look(self, image_HW3: UInt8Array) -> FloatArray:
         """From a picture to the looks of its cells, (R, C, D)."""
-        large_HW3 = _enlarged(image_HW3)
+        large_HW3 = enlarged(image_HW3)
         if self._run is None:
-            opened = self._compiled.open or _COMPILERS[self.backend](self._prepared(), large_HW3.shape)
+            opened = self._compiled.open or _COMPILERS[self.backend](self.prepared(), large_HW3.shape)
             self._compiled.open, self._run = opened, opened()
         return self._run(large_HW3)
 
     def calibrate(self, images: Sequence[UInt8Array]) -> None:
         """From now on in 8-bit integers, whose ranges come from these pictures of the scene, each (H, W, 3)."""
         self._forget_run()
-        self.range_N.copy_(calibrate(self.network, [_as_input(_enlarged(image)) for image in images]))
+        self.range_N.copy_(calibrate(self.network, [_as_input(enlarged(image)) for image in images]))
 
     @property
     def quantised(self) -> bool:
         """Whether it computes in 8-bit integers."""
         return bool(self.range_N.any())
 
-    def _prepared(self) -> nn.Module:
+    def prepared(self) -> nn.Module:
+        """The network as it looks: rounded, or as it is."""
         return quantised(self.network, self.range_N) if self.quantised else folded(self.network)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Trunk":
@@ -172,12 +173,6 @@ def _for_openvino(network: nn.Module, shape: tuple[int, ...]) -> Open:
         return run
 
     return opened
-
-
-def _enlarged(image_HW3: UInt8Array) -> UInt8Array:
-    height, width = image_HW3.shape[:2]
-    size = (_ENLARGE * width, _ENLARGE * height)
-    return np.asarray(cv2.resize(image_HW3, size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def _as_input(image_HW3: UInt8Array) -> Tensor:

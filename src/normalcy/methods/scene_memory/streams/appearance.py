@@ -9,11 +9,10 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import numpy.typing as npt
-from torch import nn
 
-from normalcy.layers.efficientnet_lite import WIDTH
+from normalcy.methods.scene_memory.arrays import Arrays
 from normalcy.methods.scene_memory.examples import Candidates, Examples, Origin
-from normalcy.methods.scene_memory.settings import SceneMemoryConfig
+from normalcy.methods.scene_memory.settings import TRUNK_WIDTH, SceneMemoryConfig
 from normalcy.methods.scene_memory.smoothing import Average
 from normalcy.methods.scene_memory.view import View
 
@@ -50,16 +49,15 @@ class Neighbour(NamedTuple):
     origin: Origin
 
 
-class Appearance(nn.Module):
+class Appearance(Arrays):
     """Distance of the look of each cell of the foreground to the nearest remembered one."""
 
     renews_seconds = 0.4
 
     def __init__(self, config: SceneMemoryConfig, *, seed: int = 0) -> None:
-        super().__init__()
         self.config = config
         settings = config.appearance
-        self.examples = Examples(WIDTH, dims=settings.dims, count=settings.examples)
+        self.examples = Examples(TRUNK_WIDTH, dims=settings.dims, count=settings.examples)
         self._seed = seed
         self._candidates: Candidates | None = None
         self._random = np.random.default_rng(seed)

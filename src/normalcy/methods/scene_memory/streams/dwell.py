@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor, nn
 
+from normalcy.methods.scene_memory.arrays import Arrays
 from normalcy.methods.scene_memory.place_statistics import PlaceHistogram
 from normalcy.methods.scene_memory.settings import SceneMemoryConfig
 from normalcy.methods.scene_memory.smoothing import Average
@@ -36,17 +35,16 @@ class Presence:
     seconds_seen: float = 0.0
 
 
-class Dwell(nn.Module):
+class Dwell(Arrays):
     """Presence averaged over time, over what is usual at the place, scenes S."""
 
     renews_seconds = 2.0
-    usual_SRC: Tensor
+    usual_SRC: FloatArray
 
     def __init__(self, config: SceneMemoryConfig, *, scenes: int) -> None:
-        super().__init__()
         self.config = config
         self.seen = PlaceHistogram(scenes, config.grid_RC, low=0.0, high=1.0)
-        self.register_buffer("usual_SRC", torch.ones(scenes, *config.grid_RC))
+        self.usual_SRC = np.ones((scenes, *config.grid_RC), np.float32)
 
     def begin(self) -> Presence:
         """Nobody was there before."""
@@ -69,11 +67,11 @@ class Dwell(nn.Module):
     def settle(self) -> None:
         """Takes what is usual at each place and right around it."""
         usual_SRC = self.seen.quantile(_QUANTILE, reach=_REACH_CELLS, alike=_ALIKE)
-        self.usual_SRC.copy_(torch.from_numpy(np.maximum(usual_SRC, _LEAST_USUAL)))
+        self.usual_SRC[...] = np.maximum(usual_SRC, _LEAST_USUAL)
 
     def judge(self, view: View, state: Presence) -> FloatArray:
         """Presence as a multiple of the usual."""
-        return np.asarray(self._presence(view, state) / self.usual_SRC[view.scene].numpy(), np.float32)
+        return np.asarray(self._presence(view, state) / self.usual_SRC[view.scene], np.float32)
 
     def _presence(self, view: View, state: Presence) -> FloatArray:
         foreground_HW = (view.new_HW > self.config.dwell.foreground).astype(np.float32)

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from torch import nn
 
+from normalcy.methods.scene_memory.arrays import Arrays
 from normalcy.methods.scene_memory.place_statistics import RowUsual
 from normalcy.methods.scene_memory.settings import CELL_PX, SceneMemoryConfig
 from normalcy.methods.scene_memory.smoothing import Average
@@ -40,13 +40,12 @@ class _Object(NamedTuple):
     speed: float
 
 
-class Objects(nn.Module):
+class Objects(Arrays):
     """Size and speed of each object, over the usual of the row that it stands in; the larger of the two."""
 
     renews_seconds = 0.4
 
     def __init__(self, config: SceneMemoryConfig, *, scenes: int) -> None:
-        super().__init__()
         self.grid_RC = config.grid_RC
         shared = {
             "quantile": config.usual_percentile / 100,

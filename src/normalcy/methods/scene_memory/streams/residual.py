@@ -7,8 +7,8 @@ and velocity; what is left after motion compensation tells of it.
 import cv2
 import numpy as np
 import numpy.typing as npt
-from torch import nn
 
+from normalcy.methods.scene_memory.arrays import Arrays
 from normalcy.methods.scene_memory.place_statistics import RowUsual
 from normalcy.methods.scene_memory.settings import SceneMemoryConfig
 from normalcy.methods.scene_memory.smoothing import Average
@@ -24,13 +24,12 @@ _LEAST_OF_HIGHEST = 0.3
 _SETTLES_SECONDS = 0.14
 
 
-class Residual(nn.Module):
+class Residual(Arrays):
     """Energy that motion compensation leaves, over that of the gradient, over the usual of its row."""
 
     renews_seconds = 0.4
 
     def __init__(self, config: SceneMemoryConfig, *, scenes: int) -> None:
-        super().__init__()
         self.usual = RowUsual(
             scenes,
             config.grid_RC[0],

@@ -6,8 +6,8 @@ Letters: R rows and C columns of cells, H and W height and width of the thumbnai
 import cv2
 import numpy as np
 import numpy.typing as npt
-from torch import nn
 
+from normalcy.methods.scene_memory.arrays import Arrays
 from normalcy.methods.scene_memory.place_statistics import RowUsual
 from normalcy.methods.scene_memory.settings import SceneMemoryConfig
 from normalcy.methods.scene_memory.smoothing import Average
@@ -25,13 +25,12 @@ _LEAST_OF_HIGHEST = 0.3
 _SETTLES_SECONDS = 0.3
 
 
-class Shape(nn.Module):
+class Shape(Arrays):
     """Width over height of the foreground at each place, over the usual of its row."""
 
     renews_seconds = 2.0
 
     def __init__(self, config: SceneMemoryConfig, *, scenes: int) -> None:
-        super().__init__()
         self.grid_RC = config.grid_RC
         self.usual = RowUsual(
             scenes,

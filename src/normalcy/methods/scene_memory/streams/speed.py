@@ -2,8 +2,8 @@
 
 import numpy as np
 import numpy.typing as npt
-from torch import nn
 
+from normalcy.methods.scene_memory.arrays import Arrays
 from normalcy.methods.scene_memory.place_statistics import RowUsual
 from normalcy.methods.scene_memory.settings import SceneMemoryConfig
 from normalcy.methods.scene_memory.smoothing import TrimmedMean
@@ -15,13 +15,12 @@ _SLOWEST, _FASTEST = 0.5, 2000.0  # pixels a second
 _FRAMES = 4
 
 
-class Speed(nn.Module):
+class Speed(Arrays):
     """Windowed speed over the usual one of its row."""
 
     renews_seconds = 0.4
 
     def __init__(self, config: SceneMemoryConfig, *, scenes: int) -> None:
-        super().__init__()
         self.usual = RowUsual(
             scenes,
             config.grid_RC[0],

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor, nn
 
+from normalcy.methods.scene_memory.arrays import Arrays
 from normalcy.methods.scene_memory.place_statistics import PlaceHistogram
 from normalcy.methods.scene_memory.scenes import largest_channel
 from normalcy.methods.scene_memory.settings import SceneMemoryConfig
@@ -40,18 +39,17 @@ class Rest:
     seconds_seen: float = 0.0
 
 
-class Stillness(nn.Module):
+class Stillness(Arrays):
     """Seconds for which foreground has not changed, over what is usual at the place, scenes S."""
 
     renews_seconds = 2.0
-    usual_SRC: Tensor
+    usual_SRC: FloatArray
 
     def __init__(self, config: SceneMemoryConfig, *, scenes: int) -> None:
-        super().__init__()
         self.config = config
         most = config.dwell.still_seconds
         self.seen = PlaceHistogram(scenes, config.grid_RC, low=0.0, high=most)
-        self.register_buffer("usual_SRC", torch.ones(scenes, *config.grid_RC))
+        self.usual_SRC = np.ones((scenes, *config.grid_RC), np.float32)
 
     def begin(self) -> Rest:
         """Nothing is known."""
@@ -74,11 +72,11 @@ class Stillness(nn.Module):
     def settle(self) -> None:
         """Takes what is usual at each place and right around it."""
         usual_SRC = self.seen.quantile(_QUANTILE, reach=_REACH_CELLS, alike=_ALIKE)
-        self.usual_SRC.copy_(torch.from_numpy(np.maximum(usual_SRC, _LEAST_USUAL_SECONDS)))
+        self.usual_SRC[...] = np.maximum(usual_SRC, _LEAST_USUAL_SECONDS)
 
     def judge(self, view: View, state: Rest) -> FloatArray:
         """Stillness as a multiple of the usual."""
-        return np.asarray(self._stillness(view, state) / self.usual_SRC[view.scene].numpy(), np.float32)
+        return np.asarray(self._stillness(view, state) / self.usual_SRC[view.scene], np.float32)
 
     def _stillness(self, view: View, state: Rest) -> FloatArray:
         if state.image_HW3 is None or state.seconds_HW is None:

@@ -7,9 +7,8 @@ everybody walks, and who goes against the stream is strange at any speed.
 import cv2
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor, nn
 
+from normalcy.methods.scene_memory.arrays import Arrays
 from normalcy.methods.scene_memory.settings import SceneMemoryConfig
 from normalcy.methods.scene_memory.smoothing import Average
 from normalcy.methods.scene_memory.view import View
@@ -28,22 +27,24 @@ _BLUR_CELLS = 3
 _SETTLES_SECONDS = 0.14
 
 
-class Velocity(nn.Module):
+class Velocity(Arrays):
     """Negative logarithm of the chance of a velocity, kinds of velocity K, scenes S, rows R, columns C.
 
     The chance comes from counts at the place, backed by those of its row, and those by the whole scene's.
     """
 
     renews_seconds = 0.4
-    count_SKRC: Tensor
-    pace_R: Tensor
+    count_SKRC: FloatArray
+    pace_R: FloatArray
 
     def __init__(self, config: SceneMemoryConfig, *, scenes: int) -> None:
-        super().__init__()
-        self.register_buffer("count_SKRC", torch.zeros(scenes, _KINDS, *config.grid_RC))
-        self.register_buffer("pace_R", torch.ones(config.grid_RC[0]))
+        self.count_SKRC = np.zeros((scenes, _KINDS, *config.grid_RC), np.float32)
+        self.pace_R = np.ones(config.grid_RC[0], np.float32)
         self._surprise_SKRC: FloatArray | None = None
-        self.register_load_state_dict_post_hook(lambda module, _: module.settle())  # type: ignore[no-untyped-call]
+
+    def loaded(self) -> None:
+        """Other counts have other chances."""
+        self.settle()
 
     def begin(self) -> None:
         """Nothing is kept."""
@@ -61,9 +62,8 @@ class Velocity(nn.Module):
         kind_RC, moves_RC = self._kinds(view)
         rows, columns = np.nonzero(moves_RC)
         place = (view.scene, kind_RC[rows, columns], rows, columns)
-        count_SKRC = self.count_SKRC.numpy()
         times_N = np.float32(1) if times_RC is None else times_RC[rows, columns]
-        count_SKRC[place] = np.maximum(count_SKRC[place] + times_N, 0)
+        self.count_SKRC[place] = np.maximum(self.count_SKRC[place] + times_N, 0)
 
     def settle(self) -> None:
         """Chances are taken from the counts when they are first needed."""
@@ -72,7 +72,7 @@ class Velocity(nn.Module):
     def judge(self, view: View, state: None) -> FloatArray:
         """Surprise of each cell that moves, a little spread out, over that of a chance of one in e."""
         if self._surprise_SKRC is None:
-            self._surprise_SKRC = np.stack([_surprise(each) for each in self.count_SKRC.numpy()])
+            self._surprise_SKRC = np.stack([_surprise(each) for each in self.count_SKRC])
         kind_RC, moves_RC = self._kinds(view)
         surprise_RC = np.take_along_axis(self._surprise_SKRC[view.scene], kind_RC[None], 0)[0] * moves_RC
         return np.asarray(cv2.blur(surprise_RC, (_BLUR_CELLS, _BLUR_CELLS)), np.float32)
@@ -82,7 +82,7 @@ class Velocity(nn.Module):
         turn_RC = np.arctan2(y_RC, x_RC) / (2 * np.pi) * _DIRECTIONS
         direction_RC = np.floor(turn_RC + 0.5).astype(np.int64) % _DIRECTIONS
         speed_RC = np.hypot(x_RC, y_RC)
-        pace_RC = np.digitize(speed_RC / self.pace_R.numpy()[:, None], _PACES)
+        pace_RC = np.digitize(speed_RC / self.pace_R[:, None], _PACES)
         return direction_RC * (len(_PACES) + 1) + pace_RC, speed_RC > 0
 
 

@@ -1,0 +1,1 @@
+"""Exporting methods: ONNX, OpenVINO, integers, and proof that they say the same."""

@@ -1,0 +1,54 @@
+"""Held-out normal video of a bundle, once more: what exports are tuned, compared and calibrated on."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from normalcy.config import build_config, read_yaml
+from normalcy.errors import ConfigError
+from normalcy.methods import method_definition
+from normalcy.methods.contract import ClipSpec
+from normalcy.progress import Progress
+from normalcy.scoring.bundle import Bundle
+from normalcy.training.config import DataConfig
+from normalcy.training.data import Footage, all_normal_footage, load_normal_footage
+
+
+def data_of_fit(bundle_path: Path) -> DataConfig | None:
+    """What a bundle in a run folder was fitted on, as far as that is still there."""
+    run = bundle_path if (bundle_path / "bundle").is_dir() else bundle_path.resolve().parent
+    file = run / "config.yaml"
+    if not file.is_file():
+        return None
+    try:
+        data = build_config(DataConfig, read_yaml(file).get("data", {}), where=file)
+    except ConfigError:
+        return None
+    return data if data.root.is_dir() else None
+
+
+def held_out_footage(
+    bundle: Bundle, data: DataConfig, *, spec: ClipSpec, progress: Progress | None = None
+) -> tuple[Footage, ...]:
+    """The normal video that was held out of the fit; of another dataset, all of it.
+
+    Raises:
+        DatasetError: It cannot be read, or holds too little.
+    """
+    fit = bundle.header.fit
+    if data.name != fit.data:
+        return all_normal_footage(data, spec=spec, progress=progress)
+    if method_definition(bundle.header.method).training == "classify":
+        return _named(all_normal_footage(data, spec=spec, progress=progress), fit.held_out_videos)
+    return load_normal_footage(data, spec=spec, seed=fit.seed, progress=progress).held_out
+
+
+def _named(spans: Sequence[Footage], names: Sequence[str]) -> tuple[Footage, ...]:
+    return tuple(span for span in spans if span.name in names) or tuple(spans)
+
+
+def excerpt(spans: Sequence[Footage], *, spec: ClipSpec, frames: int) -> tuple[Footage, ...]:
+    """At most so many frames, the beginnings of spans in even shares; each holds a clip."""
+    usable = [span for span in spans if span.holds_clip(spec)]
+    share = max(frames // max(1, len(usable)), 2 * spec.span_frames)
+    parts = [span.part(slice(share)) for span in usable]
+    return tuple(part for part in parts if part.holds_clip(spec))[: max(1, frames // share)]

@@ -1,0 +1,195 @@
+"""Rounding a graph to 8-bit integers, as far as its scores allow.
+
+Post-training quantisation by NNCF. What comes after the last layer with weights stays as it is, for that is the score.
+Where scores suffer more than is allowed, layers go back to floating point, those first that help most.
+"""
+
+import contextlib
+import io
+import logging
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from normalcy.errors import MissingPackage
+from normalcy.methods.runtime import Arrays
+from normalcy.progress import Progress
+
+Onnx: TypeAlias = Any
+"""An `onnx.ModelProto`."""
+
+_WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+_MOST_TRIALS = 24
+
+
+@dataclass(frozen=True, eq=False)
+class Rounded:
+    """A graph in integers.
+
+    Attributes:
+        model: The graph.
+        loss: What is left of the fault, as it was judged.
+        kept: Layers that went back to floating point.
+        loss_in_full: The loss with every layer in integers.
+    """
+
+    model: Onnx
+    loss: float
+    kept: tuple[str, ...] = ()
+    loss_in_full: float = field(default=0.0)
+
+
+def rounded(
+    model: Onnx,
+    samples: Sequence[Arrays],
+    *,
+    judge: Callable[[Onnx], float],
+    limit: float,
+    progress: Progress | None = None,
+) -> Rounded:
+    """Rounds weights and what goes into layers with weights.
+
+    Args:
+        model: In 32 bits.
+        samples: Inputs of batches of 1, as normal video gives them.
+        judge: How much a graph's scores suffer, 0 not at all; called some thirty times at most.
+        limit: What is tolerated of it.
+        progress: Called with what is being done, how much is done and how much there is.
+
+    Raises:
+        MissingPackage: NNCF is not installed.
+    """
+    full = _quantised(model, samples)
+    loss = in_full = judge(full)
+    if loss <= limit:
+        return Rounded(full, loss, loss_in_full=in_full)
+    trials = _groups([node.name for node in full.graph.node if _is_rounded(node, full)])
+    losses = []
+    for number, names in enumerate(trials):
+        if progress:
+            progress("looking for the most sensitive layers", number, len(trials))
+        losses.append(judge(restored(full, model, names)))
+    found, kept = full, list[str]()
+    for place in np.argsort(losses, kind="stable"):
+        kept += trials[place]
+        found = restored(full, model, kept)
+        if (loss := judge(found)) <= limit:
+            break
+    return Rounded(found, loss, tuple(kept), in_full)
+
+
+def _groups(names: Sequence[str]) -> list[list[str]]:
+    """Neighbouring layers together, so that there are not too many to be tried."""
+    size = -(-len(names) // _MOST_TRIALS) if names else 1
+    return [list(names[first : first + size]) for first in range(0, len(names), size)]
+
+
+def _quantised(model: Onnx, samples: Sequence[Arrays]) -> Onnx:
+    if not find_spec("nncf"):
+        raise MissingPackage(
+            "rounding needs NNCF, which is not installed", hint="pip install 'normalcy[export]'"
+        )
+    with quiet_nncf() as nncf:
+        exact = nncf.IgnoredScope(names=sorted(exact_nodes(model)), validate=False)
+        return nncf.quantize(
+            model,
+            nncf.Dataset([dict(sample) for sample in samples]),
+            subset_size=len(samples),
+            ignored_scope=exact,
+        )
+
+
+@contextlib.contextmanager
+def quiet_nncf() -> Iterator[Any]:
+    """NNCF without its bars and notices."""
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        import nncf
+
+        logger = logging.getLogger("nncf")
+        level = logger.level
+        logger.setLevel(logging.ERROR)
+        try:
+            yield nncf
+        finally:
+            logger.setLevel(level)
+
+
+def exact_nodes(model: Onnx) -> Collection[str]:
+    """Nodes that are never rounded: those that no layer with weights follows, and filters that were not learned.
+
+    A layer has weights where it multiplies with a parameter; a `kernel`, as of a frequency split, is none.
+    """
+    graph = model.graph
+    weights = {each.name for each in graph.initializer}
+    learned = [
+        node
+        for node in graph.node
+        if node.op_type in _WEIGHTED and any(name in weights and "kernel" not in name for name in node.input)
+    ]
+    makers = {name: node for node in graph.node for name in node.output}
+    before: set[str] = set()
+    waiting = list(learned)
+    while waiting:
+        node = waiting.pop()
+        for name in node.input:
+            maker = makers.get(name)
+            if maker is not None and maker.name not in before:
+                before.add(maker.name)
+                waiting.append(maker)
+    rounded_names = before | {node.name for node in learned}
+    filters = {node.name for node in graph.node if node.op_type in _WEIGHTED and node not in learned}
+    return {node.name for node in graph.node if node.name not in rounded_names} | filters
+
+
+def restored(quantised: Onnx, model: Onnx, names: Collection[str]) -> Onnx:
+    """The rounded graph with some of its layers in floating point again, weights included.
+
+    Args:
+        quantised: With pairs of `QuantizeLinear` and `DequantizeLinear` before layers.
+        model: As it was before.
+        names: Of the layers.
+    """
+    import onnx
+
+    result = onnx.ModelProto()
+    result.CopyFrom(quantised)
+    plain = {node.name: node for node in model.graph.node}
+    makers = {name: node for node in result.graph.node for name in node.output}
+    known = {each.name: each for each in result.graph.initializer}
+    for node in result.graph.node:
+        if node.name not in names:
+            continue
+        before = plain[node.name]
+        for place, name in enumerate(node.input):
+            node.input[place] = _unrounded(name, makers)
+        for place, name in enumerate(before.input):
+            original = next((each for each in model.graph.initializer if each.name == name), None)
+            if original is not None:
+                node.input[place] = f"{name}.plain"
+                if f"{name}.plain" not in known:
+                    added = result.graph.initializer.add()
+                    added.CopyFrom(original)
+                    added.name = f"{name}.plain"
+                    known[added.name] = added
+    return result
+
+
+def _unrounded(name: str, makers: dict[str, Any]) -> str:
+    """What a tensor was before it was rounded."""
+    last = makers.get(name)
+    if last is None or last.op_type != "DequantizeLinear":
+        return name
+    first = makers.get(last.input[0])
+    return str(first.input[0]) if first is not None and first.op_type == "QuantizeLinear" else name
+
+
+def _is_rounded(node: Any, model: Onnx) -> bool:
+    if node.op_type not in _WEIGHTED:
+        return False
+    rounders = {
+        name for each in model.graph.node if each.op_type == "DequantizeLinear" for name in each.output
+    }
+    return any(name in rounders for name in node.input)

@@ -1,0 +1,128 @@
+"""The graphs of an export in integers: what goes through them on normal video, and how its scores suffer."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from normalcy.export.files import GraphFile, open_in_memory
+from normalcy.export.held_out import excerpt
+from normalcy.export.integers import Onnx, rounded
+from normalcy.export.parity import Scored, rank_correlation, score_footage
+from normalcy.methods.runtime import Arrays, RunGraph, Runner
+from normalcy.progress import Progress
+from normalcy.scoring.backends.exported_model import exported_model
+from normalcy.scoring.backends.record import ExportedGraph, ExportRecord
+from normalcy.scoring.bundle import Bundle
+from normalcy.scoring.model import ScoringModel
+from normalcy.training.data import Footage
+
+Judge: TypeAlias = Callable[[ScoringModel], float]
+"""Micro AUC of a scoring model on labelled video."""
+
+_SAMPLES = 120
+_JUDGED_FRAMES = 400
+
+
+class Rounding:
+    """Rounds graphs of an export, one by one.
+
+    Args:
+        record: Of the export.
+        files: Its graphs in 32 bits by name.
+        bundle: Whose.
+        spans: Held-out normal video.
+        auc: Judges on labelled video; without, scores of normal video are compared with those of the exact graphs.
+        progress: Called with what is being done, how much is done and how much there is.
+    """
+
+    def __init__(
+        self,
+        record: ExportRecord,
+        files: Mapping[str, GraphFile],
+        bundle: Bundle,
+        spans: Sequence[Footage],
+        *,
+        auc: Judge | None,
+        progress: Progress | None,
+    ) -> None:
+        self._exact = record.model_copy(
+            update={"precision": "fp32", "graphs": tuple(file.described for file in files.values())}
+        )
+        self._record = record
+        self._files, self._bundle, self._progress = dict(files), bundle, progress
+        self._auc = auc
+        self._spans = excerpt(spans, spec=record.spec, frames=_JUDGED_FRAMES)
+        self._samples_of = spans
+        self._own: Scored | None = None
+
+    def rounded(self, name: str, *, limit: float) -> GraphFile:
+        """A graph in integers, with as many layers left as the limit asks for."""
+        file = self._files[name]
+        best_auc = self._auc(self._model(None, name)) if self._auc else None
+
+        def judge(model: Onnx) -> float:
+            other = self._model(model, name)
+            if self._auc and best_auc is not None:
+                return max(0.0, best_auc - self._auc(other))
+            return 1 - rank_correlation(self._own_scores(name).raw, self._scores(other).raw)
+
+        found = rounded(file.model, self._recorded(name), judge=judge, limit=limit, progress=self._progress)
+        self._files[name] = GraphFile(file.plan, file.exporter, found.model, found.kept)
+        return self._files[name]
+
+    def _own_scores(self, name: str) -> Scored:
+        if self._own is None:
+            self._own = self._scores(self._model(None, name))
+        return self._own
+
+    def _scores(self, model: ScoringModel) -> Scored:
+        return score_footage(model, self._spans, settings=self._bundle.header.scoring)
+
+    def _model(self, replaced: Onnx | None, name: str, spy: "_Spy | None" = None) -> Runner:
+        """The method with one graph replaced, or as it is."""
+
+        def opener(graph: ExportedGraph) -> RunGraph:
+            if replaced is not None and graph.name == name:
+                return open_in_memory(self._record, graph, replaced)
+            opened = open_in_memory(self._exact, graph, self._files[graph.name].model)
+            return spy.on(opened) if spy and graph.name == name else opened
+
+        assert self._bundle.path is not None
+        return exported_model(
+            self._exact, self._bundle.path, weights=lambda: self._bundle.weights, opener=opener
+        )
+
+    def _recorded(self, name: str) -> list[Arrays]:
+        """Inputs of a graph, evenly over the footage."""
+        spy = _Spy()
+        spans = excerpt(self._samples_of, spec=self._record.spec, frames=4 * _JUDGED_FRAMES)
+        score_footage(
+            self._model(None, name, spy),
+            spans,
+            settings=self._bundle.header.scoring,
+            what="taking samples",
+            progress=self._progress,
+        )
+        places = np.linspace(0, len(spy.seen) - 1, min(_SAMPLES, len(spy.seen))).round().astype(int)
+        return [spy.seen[place] for place in np.unique(places)]
+
+
+class _Spy:
+    """Keeps what goes into a graph, each item by itself."""
+
+    def __init__(self) -> None:
+        self.seen: list[Arrays] = []
+
+    def on(self, graph: RunGraph) -> RunGraph:
+        """The graph, watched."""
+
+        def run(inputs: Arrays) -> dict[str, npt.NDArray[Any]]:
+            items = len(next(iter(inputs.values())))
+            self.seen += [
+                {name: array[b : b + 1].copy() for name, array in inputs.items()} for b in range(items)
+            ]
+            return graph(inputs)
+
+        return run

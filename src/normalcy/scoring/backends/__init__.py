@@ -1,0 +1,1 @@
+"""Exported methods as scoring models, without torch."""

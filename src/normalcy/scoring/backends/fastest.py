@@ -1,0 +1,84 @@
+"""The fastest backend of a bundle on this machine, measured once and remembered.
+
+`~/.cache/normalcy/backends.json` holds what was measured, by bundle, machine and versions.
+"""
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from normalcy.environment import hardware_name, versions
+from normalcy.scoring.bundle import Bundle
+from normalcy.scoring.model import ScoringModel
+
+CACHE = Path("~/.cache/normalcy/backends.json")
+
+_CLIPS, _ROUNDS = 4, 3
+
+
+def fastest_backend(
+    bundle: Bundle,
+    names: Sequence[str],
+    *,
+    opened: Callable[[str], ScoringModel],
+    cache: Path = CACHE,
+) -> str:
+    """The one that takes the least time for a few clips.
+
+    Args:
+        bundle: Whose backends.
+        names: Of which.
+        opened: Opens one by name.
+        cache: File of what was measured before.
+    """
+    key = _key(bundle, names)
+    known = _read(cache.expanduser())
+    if known.get(key) in names:
+        return known[key]
+    times = milliseconds({name: opened(name) for name in names})
+    best = min(times, key=lambda name: times[name])
+    _write(cache.expanduser(), known | {key: best})
+    return best
+
+
+def milliseconds(models: Mapping[str, ScoringModel]) -> dict[str, float]:
+    """Time for a clip by name, median of rounds in turn; the first round warms up and does not count."""
+    spec = next(iter(models.values())).spec
+    random = np.random.default_rng(0)
+    shape = (spec.length_frames, spec.channels, *spec.size_px)
+    clips = [random.integers(0, 256, shape, np.uint8) for _ in range(_CLIPS)]
+    taken: dict[str, list[float]] = {name: [] for name in models}
+    for _ in range(_ROUNDS + 1):
+        for name, model in models.items():
+            start = time.perf_counter()
+            model.infer(clips)
+            taken[name].append((time.perf_counter() - start) * 1000 / _CLIPS)
+    return {name: median(each[1:]) for name, each in taken.items()}
+
+
+def _key(bundle: Bundle, names: Sequence[str]) -> str:
+    made = [f"{each.name} {each.made_of} {each.made_at}" for each in bundle.exports if each.name in names]
+    about = [str(bundle.path and bundle.path.resolve()), *names, *made, hardware_name()]
+    return "; ".join([*about, *(f"{name} {version}" for name, version in versions().items())])
+
+
+def _read(path: Path) -> dict[str, str]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _write(path: Path, known: Mapping[str, str]) -> None:
+    # What cannot be remembered is measured again.
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(".part")
+        temporary.write_text(json.dumps(dict(known), indent=2) + "\n", encoding="utf-8")
+        temporary.replace(path)
