@@ -2,6 +2,8 @@
 
 runs/<name>/    config.yaml  bundle/  checkpoints/  finetuning/  logs/  metrics.json  scores.parquet  events.json
                 report.html  videos/
+
+Without pyarrow, scores are in scores.csv.
 """
 
 import errno
@@ -106,7 +108,8 @@ class RunFolder:
     def _results(self) -> tuple[Path, ...]:
         """All that a run writes but its configuration."""
         folders = (self.checkpoints, self.finetuning, self.logs, self.bundle, self.videos)
-        return (*folders, self.metrics, self.scores, self.events, self.report)
+        scores = (self.scores, self.scores.with_suffix(".csv"))
+        return (*folders, self.metrics, *scores, self.events, self.report)
 
 
 @contextmanager

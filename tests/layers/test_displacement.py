@@ -1,7 +1,10 @@
+import cv2
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
+from normalcy.layers.dis_flow import displacement_map
 from normalcy.layers.displacement import DisplacementScore
 
 
@@ -74,3 +77,16 @@ def test_a_larger_box_takes_peaks_down():
     real, predicted = picture(), picture(seed=1)
     peaks = [DisplacementScore(box_px=box).map(real, predicted).max() for box in (1, 5, 15)]
     assert peaks[0] > peaks[1] > peaks[2]
+
+
+def test_pictures_of_other_sizes_before_change_nothing():
+    def pair(height: int, width: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        small = np.random.default_rng(seed).integers(0, 255, (height // 4, width // 4), np.uint8)
+        first = cv2.resize(small, (width, height))
+        return first, np.roll(first, 2, axis=1)
+
+    shown = pair(48, 64, 0)
+    alone = displacement_map(*shown, box_px=5)
+    for number, size_px in enumerate(((240, 360), (35, 43), (96, 128))):
+        displacement_map(*pair(*size_px, number), box_px=5)
+        np.testing.assert_array_equal(displacement_map(*shown, box_px=5), alone)

@@ -86,7 +86,7 @@ def test_the_calibration_saw_the_held_out_video_and_nothing_else(tiny_run, confi
 def test_the_statistics_are_of_the_fitted_video_alone(tiny_run, footage):
     weights = Bundle.load(tiny_run.path).weights
     pixels = np.concatenate([span.frames_TCHW for span in footage.fitted]) / 255
-    np.testing.assert_allclose(weights["mean_image_CHW"].numpy(), pixels.mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(weights["mean_image_CHW"], pixels.mean(axis=0), atol=1e-6)
 
 
 def test_training_moved_the_weights(tiny_run, config):

@@ -67,8 +67,7 @@ def bundle_of(name, footage, **changes):
         ),
     }
     calibration = fit_calibration([smoothed], frames_per_second=FPS, cluster_gap_seconds=1.0)
-    weights = {key: tensor.detach().clone() for key, tensor in method.state_dict().items()}
-    return Bundle(BundleHeader(**header | changes), calibration, weights)
+    return Bundle(BundleHeader(**header | changes), calibration, method.arrays())
 
 
 @pytest.mark.filterwarnings("ignore::normalcy.errors.NormalcyWarning")

@@ -29,6 +29,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from normalcy.cli.missing import missing_package
 from normalcy.cli.progress import Report, progress_on
 from normalcy.errors import DiskFull, NormalcyError, NormalcyWarning
 
@@ -62,8 +63,7 @@ def run_command(command: Callable[[], Any], *, debug: bool = False, go_on: str =
     except OSError as error:
         return _fail(*_refusal(error), debug)
     except Exception as error:
-        message = f"{type(error).__name__}: {error} (a defect of normalcy; --debug shows where)"
-        return _fail(message, OUR_DEFECT, debug)
+        return _fail(*_defect(error), debug)
     if result == INTERRUPTED:
         # On a terminal, `^C` stands in the line.
         err.print(
@@ -206,6 +206,14 @@ def _refusal(error: OSError) -> tuple[str, int]:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"{where}no room left on the disk. Make room there, then go on", DiskFull.exit_code
     return f"{where}{error.strerror or error}", REFUSED
+
+
+def _defect(error: Exception) -> tuple[str, int]:
+    """Message and exit code for what nobody foresaw, unless it is only a package that is not there."""
+    missing = missing_package(error) if isinstance(error, ModuleNotFoundError) else None
+    if missing:
+        return str(missing), missing.exit_code
+    return f"{type(error).__name__}: {error} (a defect of normalcy; --debug shows where)", OUR_DEFECT
 
 
 def _fail(message: str, code: int, debug: bool) -> int:

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold
 
 from normalcy.datasets.classes import ClassVideo
 from normalcy.errors import DatasetIncomplete
@@ -32,6 +31,8 @@ def stratified_group_folds(
     Raises:
         DatasetIncomplete: A class has fewer groups than there are folds.
     """
+    from sklearn.model_selection import StratifiedGroupKFold  # datasets are listed without it
+
     for label in dict.fromkeys(labels):
         own = {group for each, group in zip(labels, groups, strict=True) if each == label}
         if len(own) < folds:

@@ -14,7 +14,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy.cluster.hierarchy import DisjointSet
 
 from normalcy.datasets.base import LabelledVideo
 from normalcy.datasets.cache import content_hash
@@ -66,6 +65,8 @@ def same_scene(
         cache: Folder that hashes are kept in, by what is in the video.
         progress: Called with what is being done, how much is done and how much there is.
     """
+    from scipy.cluster.hierarchy import DisjointSet  # datasets are listed without it
+
     hashes: list[npt.NDArray[np.bool_] | None] = []
     for number, video in enumerate(videos):
         if progress:

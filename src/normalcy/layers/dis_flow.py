@@ -14,7 +14,7 @@ DisPreset = Literal["ultrafast", "fast", "medium"]
 
 
 def dis_flow(preset: DisPreset) -> cv2.DISOpticalFlow:
-    """A flow estimator; it keeps buffers, so use one per thread."""
+    """A flow estimator; it keeps buffers, so use one per thread and size of pictures."""
     return cv2.DISOpticalFlow.create(get_args(DisPreset).index(preset))
 
 
@@ -22,7 +22,7 @@ def flow_between(
     estimator: cv2.DISOpticalFlow, first_HW: npt.NDArray[np.uint8], second_HW: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.float32]:
     """Displacement that carries the first grey picture to the second: float32 (H, W, 2), in pixels."""
-    # `None` as start: the estimator keeps nothing between calls, so order and batching cannot matter.
+    # `None` as start: the estimator keeps nothing between pictures of a size, so order and batching cannot matter.
     flow: npt.NDArray[np.float32] = estimator.calc(first_HW, second_HW, None)  # type: ignore[call-overload]
     return flow
 
@@ -46,7 +46,7 @@ def displacement_map(
     """
     height, width = real_HW.shape
     first_HW, second_HW = (_enlarged(each, enlarge) for each in (predicted_HW, real_HW))
-    flow_HW2 = flow_between(_estimator(preset), first_HW, second_HW)
+    flow_HW2 = flow_between(_estimator(preset, first_HW.shape), first_HW, second_HW)
     magnitude_HW = np.hypot(flow_HW2[..., 0], flow_HW2[..., 1]) / enlarge
     blurred_HW = cv2.blur(magnitude_HW, (box_px * enlarge, box_px * enlarge))
     if enlarge > 1:
@@ -71,11 +71,12 @@ def box_blurred(map_HW: npt.NDArray[np.float32], *, box_px: int) -> npt.NDArray[
 _of_thread = threading.local()
 
 
-def _estimator(preset: DisPreset) -> cv2.DISOpticalFlow:
-    """That of this thread."""
-    if not hasattr(_of_thread, preset):
-        setattr(_of_thread, preset, dis_flow(preset))
-    estimator: cv2.DISOpticalFlow = getattr(_of_thread, preset)
+def _estimator(preset: DisPreset, shape: tuple[int, ...]) -> cv2.DISOpticalFlow:
+    """That of this thread. After pictures of another size it would be another's: what it keeps then leaks into flow."""
+    kept = getattr(_of_thread, "kept", None)
+    if kept is None or kept[:2] != (preset, shape):
+        _of_thread.kept = kept = (preset, shape, dis_flow(preset))
+    estimator: cv2.DISOpticalFlow = kept[2]
     return estimator
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
 
 Float64Array = npt.NDArray[np.float64]
 
@@ -53,6 +52,8 @@ class ParetoTail:
 
 def fit_pareto(excess_N: Float64Array) -> ParetoTail | None:
     """Fits a tail by penalised maximum likelihood; None where the excesses carry none (all 0, or no optimum)."""
+    from scipy.optimize import minimize  # reading a fitted tail does without scipy
+
     mean = float(excess_N.mean())
     if not mean > 0.0:
         return None

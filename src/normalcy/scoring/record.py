@@ -3,15 +3,18 @@
 Letters: T frames.
 """
 
+import csv
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from normalcy.run_folder import whole_file
 from normalcy.scoring.pipeline import SourceScorer
 from normalcy.scoring.types import Event, FrameScore
 from normalcy.video.frame import Frame
@@ -88,36 +91,62 @@ def as_columns(
     )
 
 
-def write_scores(path: Path, videos: Sequence[ScoredVideo]) -> None:
-    """Writes one Parquet table: video, frame, pts_seconds, raw, smoothed, ..., label and a column per part."""
+def write_scores(path: Path, videos: Sequence[ScoredVideo]) -> Path:
+    """Writes one table: video, frame, pts_seconds, raw, smoothed, ..., label and a column per part.
+
+    Args:
+        path: Of the Parquet file. Where pyarrow is not installed, a CSV file beside it takes its place.
+        videos: At least one; all of one method.
+
+    Returns:
+        What was written; a table of the other kind is removed.
+    """
+    as_csv = path.with_suffix(".csv")
+    written, other, write = (
+        (path, as_csv, _write_parquet) if find_spec("pyarrow") else (as_csv, path, _write_csv)
+    )
+    with whole_file(written) as temporary:
+        write(temporary, videos)
+    other.unlink(missing_ok=True)
+    return written
+
+
+def _write_parquet(path: Path, videos: Sequence[ScoredVideo]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        pq.write_table(pa.concat_tables([_table(video) for video in videos]), temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    types = {"video": pa.string(), "label": pa.bool_()}
+    tables = [
+        pa.table({name: pa.array(values, types.get(name)) for name, values in _columns(video).items()})
+        for video in videos
+    ]
+    pq.write_table(pa.concat_tables(tables), path)
 
 
-def _table(video: ScoredVideo) -> Any:
-    import pyarrow as pa
+def _write_csv(path: Path, videos: Sequence[ScoredVideo]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(_columns(videos[0]))
+        for video in videos:
+            rows.writerows(zip(*map(_plain, _columns(video).values()), strict=True))
 
+
+def _columns(video: ScoredVideo) -> dict[str, npt.NDArray[Any] | list[Any]]:
+    """The columns of the table, by name; an unknown label is None."""
     count = len(video.index_T)
-    label = pa.nulls(count, pa.bool_()) if video.label_T is None else pa.array(video.label_T)
-    return pa.table(
-        {
-            "video": pa.array([video.name] * count, pa.string()),
-            "frame": video.index_T,
-            "pts_seconds": video.pts_seconds_T,
-            "raw": video.raw_T,
-            "smoothed": video.smoothed_T,
-            "false_alarms_per_day": video.false_alarms_per_day_T,
-            "alarmed": video.alarmed_T,
-            "own": video.own_T,
-            "label": label,
-            **{f"part.{name}": part_T for name, part_T in video.parts.items()},
-        }
-    )
+    return {
+        "video": [video.name] * count,
+        "frame": video.index_T,
+        "pts_seconds": video.pts_seconds_T,
+        "raw": video.raw_T,
+        "smoothed": video.smoothed_T,
+        "false_alarms_per_day": video.false_alarms_per_day_T,
+        "alarmed": video.alarmed_T,
+        "own": video.own_T,
+        "label": [None] * count if video.label_T is None else video.label_T,
+        **{f"part.{name}": part_T for name, part_T in video.parts.items()},
+    }
+
+
+def _plain(values: npt.NDArray[Any] | list[Any]) -> list[Any]:
+    return values if isinstance(values, list) else values.tolist()

@@ -270,9 +270,9 @@ def _require_publishable(bundle: Bundle, dataset: Dataset, evaluation: Evaluatio
 
 def _write_tables(run: RunFolder, evaluation: Evaluation, record: dict[str, Any]) -> dict[str, Path]:
     write_json(run.metrics, record)
-    write_scores(run.scores, evaluation.videos)
+    scores = write_scores(run.scores, evaluation.videos)
     write_json(run.events, [asdict(event) for video in evaluation.videos for event in video.events])
-    return {"metrics": run.metrics, "scores": run.scores, "events": run.events}
+    return {"metrics": run.metrics, "scores": scores, "events": run.events}
 
 
 def _write_videos(

@@ -111,9 +111,9 @@ def _keep(scored: ScoredVideo, path: Path | None, run: RunFolder, result: Scored
     result.videos.append(scored)
     if path:
         result.files[f"video {scored.name}"] = path
-    write_scores(run.scores, result.videos)
+    scores = write_scores(run.scores, result.videos)
     write_json(run.events, [asdict(event) for video in result.videos for event in video.events])
-    result.files |= {"scores": run.scores, "events": run.events}
+    result.files |= {"scores": scores, "events": run.events}
 
 
 class StreamEnded(Exception):

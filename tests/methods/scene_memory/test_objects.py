@@ -116,7 +116,7 @@ def test_without_what_runs_it_the_error_says_what_to_install(file, monkeypatch):
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "openvino" else find(name))
     monkeypatch.setitem(sys.modules, "openvino", None)
-    with pytest.raises(ConfigError, match=r"pip install normalcy\[openvino\]"):
+    with pytest.raises(ConfigError, match=r"pip install 'normalcy\[runtime\]'"):
         Detector(ObjectSettings()).take(file)
 
 

@@ -201,6 +201,6 @@ def test_a_file_that_holds_no_such_weights_is_an_error_that_names_it(name, tmp_p
 def test_openvino_that_is_named_and_missing_is_an_error_that_says_what_to_install(monkeypatch):
     monkeypatch.setattr("normalcy.methods.scene_memory.trunk.installed_backend", lambda: "torch")
     assert Trunk("auto").backend == "torch"
-    with pytest.raises(ConfigError, match=r"pip install normalcy\[openvino\]") as raised:
+    with pytest.raises(ConfigError, match=r"pip install 'normalcy\[runtime\]'") as raised:
         Trunk("openvino")
     assert raised.value.where == "model.trunk"

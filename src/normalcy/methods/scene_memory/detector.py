@@ -125,7 +125,7 @@ def _opened(file_U: UInt8Array) -> tuple[Callable[[FloatArray], FloatArray], tup
         BundleError: It is no such detector, or nothing is installed that runs it.
     """
     if not importlib.util.find_spec("openvino"):
-        raise BundleError("nothing is installed that runs a detector", hint="pip install normalcy[openvino]")
+        raise BundleError("nothing is installed that runs a detector", hint="pip install 'normalcy[runtime]'")
     import openvino
 
     core = openvino.Core()

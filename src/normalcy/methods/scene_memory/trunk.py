@@ -64,7 +64,7 @@ class Trunk(nn.Module):
             raise ConfigError(
                 "OpenVINO is not installed",
                 where="model.trunk",
-                hint="pip install normalcy[openvino], or leave it out",
+                hint="pip install 'normalcy[runtime]', or leave it out",
             )
         self.network = EfficientNetLite0Features().requires_grad_(False).eval()
         self.register_buffer("range_N", torch.zeros(len(self.network.blocks)))

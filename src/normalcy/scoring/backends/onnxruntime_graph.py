@@ -11,7 +11,7 @@ from normalcy.errors import BundleError, ConfigError
 from normalcy.methods.runtime import Arrays
 from normalcy.scoring.backends.record import Precision, Target
 
-INSTALL = "pip install 'normalcy[runtime]'"
+INSTALL = "pip install 'normalcy[onnxruntime]'"
 GPU_PROVIDERS = ("TensorrtExecutionProvider", "CUDAExecutionProvider")
 
 
