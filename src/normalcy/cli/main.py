@@ -8,7 +8,20 @@ from typing import Annotated, NoReturn
 import typer
 
 from normalcy import __version__
-from normalcy.cli import calibrate, data, demo, evaluate, explain, export, fit, memory, pipeline, score, study
+from normalcy.cli import (
+    bench,
+    calibrate,
+    data,
+    demo,
+    evaluate,
+    explain,
+    export,
+    fit,
+    memory,
+    pipeline,
+    score,
+    study,
+)
 from normalcy.cli.console import GO_ON, INTERRUPTED, run_command
 from normalcy.cli.options import flag
 
@@ -33,6 +46,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("score")(score.score)
 app.command("explain")(explain.explain)
 app.command("export")(export.export)
+app.command("bench")(bench.bench)
 app.command("pipeline")(pipeline.pipeline)
 app.add_typer(memory.app, name="memory")
 app.add_typer(study.app, name="study")

@@ -23,6 +23,7 @@ MOST_ITEMS = 1024
 TOLERANCE = 1e-3
 LEAST_CORRELATION = 0.99
 _LEAST_SIZE = 1e-6
+_ANY_SIZE = 2**31
 
 Exporter = Literal["torch.export", "TorchScript"]
 
@@ -97,7 +98,16 @@ def _by_export(module: nn.Module, plan: GraphPlan, path: Path) -> None:
         verbose=False,
     )
     assert program is not None
+    _fold_weights(program.model)
     program.save(path)
+
+
+def _fold_weights(model: Any) -> None:
+    """Computes what depends on weights alone, such as weights that are laid out anew: rounding looks for plain ones."""
+    from onnxscript import optimizer
+
+    optimizer.fold_constants(model, input_size_limit=_ANY_SIZE, output_size_limit=_ANY_SIZE)
+    optimizer.remove_unused_nodes(model)
 
 
 def _by_script(module: nn.Module, plan: GraphPlan, path: Path) -> None:

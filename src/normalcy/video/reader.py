@@ -54,7 +54,7 @@ def open_video(
     """
     found = find_source(source)
     return VideoReader(
-        _backend(found, options), options, source_id=_printable(redact(source_id or found.name))
+        open_backend(found, options), options, source_id=_printable(redact(source_id or found.name))
     )
 
 
@@ -203,7 +203,12 @@ def _preview_scaler(info: VideoInfo, height_px: int | None) -> Scaler | None:
     return Scaler(size_px=(height_px, width_px), grey=False)
 
 
-def _backend(source: Source, options: ReadOptions) -> Backend:
+def open_backend(source: Source, options: ReadOptions) -> Backend:
+    """What decodes a source.
+
+    Raises:
+        VideoError: Nothing can.
+    """
     if source.kind == "pictures":
         return PictureBackend(source.pictures, name=source.name, fps=options.fps)
     try:

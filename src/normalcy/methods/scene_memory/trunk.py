@@ -98,6 +98,13 @@ class Trunk(nn.Module):
         """The network as it looks: rounded, or as it is."""
         return quantised(self.network, self.range_N) if self.quantised else folded(self.network)
 
+    def run_plainly(self) -> None:
+        """From now on in PyTorch and 32 bits, layer by layer: what other ways are measured against."""
+        self._forget_run()
+        self.backend = "torch"
+        network = self.network
+        self._compiled.open = lambda: _plain_run(network)
+
     def __deepcopy__(self, memo: dict[int, Any]) -> "Trunk":
         """A copy that runs by itself what is compiled once for the same weights."""
         copied = Trunk(self.backend)
@@ -134,14 +141,17 @@ def installed_backend() -> TrunkBackend:
 
 
 def _for_torch(network: nn.Module, shape: tuple[int, ...]) -> Open:
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    run = _plain_run(network.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+    return lambda: run
 
+
+def _plain_run(network: nn.Module) -> Run:
     def run(image_HW3: UInt8Array) -> FloatArray:
         with torch.inference_mode():
             look_1DRC: Tensor = network(_as_input(image_HW3))
         return np.ascontiguousarray(look_1DRC[0].permute(1, 2, 0).numpy())
 
-    return lambda: run
+    return run
 
 
 def _for_openvino(network: nn.Module, shape: tuple[int, ...]) -> Open:

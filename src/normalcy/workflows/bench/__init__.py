@@ -1,0 +1,1 @@
+"""How fast a detector is here, stage by stage and backend by backend."""
