@@ -100,7 +100,9 @@ def say_error(message: str) -> None:
 
 def say_table(table: Table) -> None:
     """A table as wide as the terminal; one that goes into a file is not squeezed."""
-    out.print(table, width=None if out.is_terminal else _LOG_WIDTH)
+    # A console prints nothing wider than itself: one that is no terminal takes itself for 80 columns wide.
+    console = out if out.is_terminal else Console(file=out.file, width=_LOG_WIDTH, highlight=False)
+    console.print(table)
 
 
 def say_next(command: str) -> None:

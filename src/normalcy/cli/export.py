@@ -88,7 +88,7 @@ def _request(
     from normalcy.export.export import ExportRequest
 
     defaults = {"edge": ("openvino", "int8"), "cpu": ("openvino", "int8"), "gpu": ("onnx", "fp16")}
-    usual_to, usual_precision = defaults.get(target or "", ("openvino", "fp32"))
+    usual_to, usual_precision = defaults.get(target or "", ("openvino", None))
     chosen = to or usual_to
     if target == "gpu" and chosen != "onnx":
         raise ConfigError(
@@ -104,17 +104,16 @@ def _request(
 
 def _normal_data(bundle_path: Path, data: str | None, root: Path | None) -> "DataConfig | None":
     """What is named, or else what the run folder remembers."""
-    from normalcy.export.held_out import data_of_fit
+    from normalcy.export.held_out import at_hand, data_of_fit
 
     remembered = data_of_fit(bundle_path)
+    if remembered and data in (None, remembered.name):
+        return at_hand(remembered if root is None else remembered.model_copy(update={"root": root}))
     if data is None and root is None:
-        return remembered
-    name = data or (remembered.name if remembered else None)
-    if name is None:
+        return None
+    if data is None:
         raise ConfigError("names a folder and no dataset", where="--root", hint="Name it with --data")
-    if remembered and remembered.name == name:
-        return remembered.model_copy(update={"root": root or remembered.root})
-    return _data(name, root, "--root")
+    return _data(data, root, "--root")
 
 
 def _data(name: str, root: Path | None, option: str) -> "DataConfig":
@@ -135,7 +134,7 @@ def _lines(record: "ExportRecord") -> list[str]:
             lines.append(f"  left in floating point: {', '.join(graph.kept)}")
     found = record.difference
     if found is None:
-        return [*lines, "Not compared with torch: there was no video (--data, --root)."]
+        return [*lines, "Not compared with torch: there was no video; name some with --data and --root."]
     lines.append(
         f"Against torch on {found.clips} frames of normal video: scores differ by at most {found.largest:.2g} and on "
         f"average by {found.mean:.2g} of their spread; rank correlation {found.rank_correlation:.4f}."

@@ -54,6 +54,8 @@ def score(
     for video in scored.videos if not as_json else ():
         say(_video_line(video))
         show_result({}, files=_only(scored.files, f"video {video.name}"), as_json=False)
+    if scored.videos and scored.backend != "torch" and not as_json:
+        say(f"Scored by [bold]{scored.backend}[/].")
     for failure in scored.failures:
         say_error(failure)
     files = scored.files if as_json else _only(scored.files, "scores", "events")

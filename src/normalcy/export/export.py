@@ -4,7 +4,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,14 +42,14 @@ class ExportRequest:
 
     Attributes:
         backend: What shall run it.
-        precision: In what.
+        precision: In what; without, integers where a graph has nothing else, 32 bits elsewhere.
         target: What it is tuned for.
         limit: Of integers: what the scores may lose, in rank correlation on normal video, or in AUC where
             labelled video is given; beyond it, layers go back to floating point.
     """
 
     backend: FileBackend
-    precision: Precision
+    precision: Precision | None = None
     target: Target | None = None
     limit: float = 0.01
 
@@ -79,6 +79,7 @@ def export_bundle(
     assert bundle.path is not None
     method = bundle.method().eval()
     plan = method.export_plan()
+    request = replace(request, precision=request.precision or _natural(plan))
     _require_possible(plan, request, footage)
     spans = tuple(footage(bundle)) if footage else ()
     record = _record(bundle, plan, request)
@@ -96,6 +97,10 @@ def export_bundle(
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return record
+
+
+def _natural(plan: ExportPlan) -> Precision:
+    return "int8" if any(graph.in_integers for graph in plan.graphs) else "fp32"
 
 
 def _require_possible(plan: ExportPlan, request: ExportRequest, footage: object) -> None:
@@ -116,6 +121,7 @@ def _require_possible(plan: ExportPlan, request: ExportRequest, footage: object)
 
 def _record(bundle: Bundle, plan: ExportPlan, request: ExportRequest) -> ExportRecord:
     definition = method_definition(bundle.header.method)
+    assert request.precision is not None
     return ExportRecord(
         backend=request.backend,
         precision=request.precision,

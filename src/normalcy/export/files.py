@@ -11,6 +11,7 @@ from typing import Any
 from normalcy.errors import MissingPackage
 from normalcy.export.integers import Onnx
 from normalcy.export.onnx_graph import Exporter, compress_weights, to_onnx
+from normalcy.layers.openvino_import import import_openvino
 from normalcy.methods.plan import GraphPlan
 from normalcy.methods.runtime import RunGraph
 from normalcy.scoring.backends.exported_model import open_graph
@@ -75,8 +76,7 @@ def write_graph(file: GraphFile, record: ExportRecord, folder: Path) -> Exported
         if record.precision in ("fp16", "bf16"):
             compress_weights(path, record.precision)
     else:
-        import openvino
-
+        openvino = import_openvino()
         half = record.precision in ("fp16", "bf16")
         with _converted(file.model) as model:
             openvino.save_model(model, path, compress_to_fp16=half)
@@ -101,7 +101,8 @@ def open_in_memory(record: ExportRecord, graph: ExportedGraph, model: Onnx) -> R
 def _converted(model: Onnx) -> Iterator[Any]:
     """As OpenVINO has it; it reads weights from the file as long as it is open."""
     import onnx
-    import openvino
+
+    openvino = import_openvino()
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "graph.onnx"

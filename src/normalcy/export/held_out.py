@@ -1,10 +1,11 @@
 """Held-out normal video of a bundle, once more: what exports are tuned, compared and calibrated on."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 from normalcy.config import build_config, read_yaml
-from normalcy.errors import ConfigError
+from normalcy.errors import ConfigError, FallbackWarning
 from normalcy.methods import method_definition
 from normalcy.methods.contract import ClipSpec
 from normalcy.progress import Progress
@@ -14,16 +15,24 @@ from normalcy.training.data import Footage, all_normal_footage, load_normal_foot
 
 
 def data_of_fit(bundle_path: Path) -> DataConfig | None:
-    """What a bundle in a run folder was fitted on, as far as that is still there."""
+    """What a bundle in a run folder was fitted on, as its configuration has it."""
     run = bundle_path if (bundle_path / "bundle").is_dir() else bundle_path.resolve().parent
     file = run / "config.yaml"
     if not file.is_file():
         return None
     try:
-        data = build_config(DataConfig, read_yaml(file).get("data", {}), where=file)
+        return build_config(DataConfig, read_yaml(file).get("data", {}), where=file)
     except ConfigError:
         return None
-    return data if data.root.is_dir() else None
+
+
+def at_hand(data: DataConfig) -> DataConfig | None:
+    """The same where its folder is there; None, with a warning, elsewhere."""
+    if not data.root.is_dir():
+        message = f"{data.root}, which it was fitted on, is not here; name its folder with --root"
+        warnings.warn(message, FallbackWarning, stacklevel=2)
+        return None
+    return data
 
 
 def held_out_footage(

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from normalcy.errors import MissingPackage
+from normalcy.layers.openvino_import import refuse_telemetry
 from normalcy.methods.runtime import Arrays
 from normalcy.progress import Progress
 
@@ -105,6 +106,7 @@ def _quantised(model: Onnx, samples: Sequence[Arrays]) -> Onnx:
 @contextlib.contextmanager
 def quiet_nncf() -> Iterator[Any]:
     """NNCF without its bars and notices."""
+    refuse_telemetry()
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         import nncf
 

@@ -23,7 +23,9 @@ Float64Array = npt.NDArray[np.float64]
 
 MOST_RATIO = 1.5
 """Rates of alarms that differ by less are the same: a few alarms more or less in so much video."""
-_PLACES = (3, 7, 15, 31, 63, 127)
+_PLACES = (7, 15, 31, 63, 127)
+_SHARES = (0.5, 0.2, 0.1, 0.05)
+_LEEWAY = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,20 +99,37 @@ class Rates:
     Attributes:
         own: By torch.
         other: By the export.
+        reached: How many times as many frames reach each of some thresholds by one as by the other, at least 1.
     """
 
     own: Calibration
     other: Calibration
+    reached: tuple[float, ...]
 
     def agree(self) -> bool:
-        """Whether thresholds give about as many alarms by either, as far as footage shows any."""
+        """Whether thresholds mean the same by either.
+
+        As many frames reach them, at thresholds that a half to a twentieth of the frames reach; and there are about as
+        many alarms, where there are enough to be compared.
+        """
         levels = self.own.alarm_levels
-        places = [place for place in _PLACES if place < len(levels)] or [len(levels) - 1]
-        return all(self._ratio(levels[place]) <= MOST_RATIO for place in places)
+        alarms = [self._ratio(levels[place]) for place in _PLACES if place < len(levels)]
+        return all(ratio <= MOST_RATIO for ratio in (*alarms, *self.reached))
 
     def _ratio(self, threshold: float) -> float:
         rates = [each.false_alarms_per_day(threshold) for each in (self.own, self.other)]
         return max(rates) / max(min(rates), 1e-9)
+
+
+def _reached(own: Scored, other: Scored) -> tuple[float, ...]:
+    ours, theirs = np.concatenate(own.smoothed), np.concatenate(other.smoothed)
+    found = []
+    for share in _SHARES:
+        threshold = np.quantile(ours, 1 - share)
+        # Frames that a rounding error decides are those of a threshold in the midst of equal scores.
+        counts = [int((scores >= threshold).sum()) + _LEEWAY for scores in (ours, theirs)]
+        found.append(max(counts) / min(counts))
+    return tuple(found)
 
 
 def rates(own: Scored, other: Scored, *, settings: ScoringSettings, frames_per_second: float) -> Rates:
@@ -127,4 +146,4 @@ def rates(own: Scored, other: Scored, *, settings: ScoringSettings, frames_per_s
             cluster_gap_seconds=settings.merge_gap_seconds,
         )
 
-    return Rates(calibrated(own), calibrated(other))
+    return Rates(calibrated(own), calibrated(other), _reached(own, other))

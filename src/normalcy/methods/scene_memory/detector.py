@@ -8,7 +8,6 @@ sides as logarithms of cells.
 Letters: H height, W width, A predictions, K classes, N boxes, U bytes.
 """
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from normalcy.errors import BundleError, ConfigError
+from normalcy.layers.openvino_import import import_openvino, openvino_installed
 from normalcy.methods.scene_memory.arrays import Arrays
 from normalcy.methods.scene_memory.settings import ObjectSettings
 
@@ -124,10 +124,9 @@ def _opened(file_U: UInt8Array) -> tuple[Callable[[FloatArray], FloatArray], tup
     Raises:
         BundleError: It is no such detector, or nothing is installed that runs it.
     """
-    if not importlib.util.find_spec("openvino"):
+    if not openvino_installed():
         raise BundleError("nothing is installed that runs a detector", hint="pip install 'normalcy[runtime]'")
-    import openvino
-
+    openvino = import_openvino()
     core = openvino.Core()
     try:
         model = core.read_model(model=file_U.tobytes())

@@ -3,7 +3,6 @@
 Letters: C channels, H height, W width, R rows and C columns of cells, D channels of a look.
 """
 
-import importlib.util
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 from normalcy.errors import ConfigError
 from normalcy.layers.efficientnet_lite import STRIDE_PX, WIDTH, EfficientNetLite0Features, from_public_names
 from normalcy.layers.folding import folded
+from normalcy.layers.openvino_import import import_openvino, openvino_installed
 from normalcy.layers.public_weights import LITE0_PACKAGE, UNREADABLE, packaged_lite0, read_weights
 from normalcy.layers.quantised_efficientnet import calibrate, quantised
 from normalcy.methods.scene_memory.picture import ENLARGE, enlarged
@@ -137,7 +137,7 @@ class Trunk(nn.Module):
 
 def installed_backend() -> TrunkBackend:
     """OpenVINO where it is installed, PyTorch elsewhere."""
-    return "openvino" if importlib.util.find_spec("openvino") else "torch"
+    return "openvino" if openvino_installed() else "torch"
 
 
 def _for_torch(network: nn.Module, shape: tuple[int, ...]) -> Open:
@@ -155,8 +155,7 @@ def _plain_run(network: nn.Module) -> Run:
 
 
 def _for_openvino(network: nn.Module, shape: tuple[int, ...]) -> Open:
-    import openvino
-
+    openvino = import_openvino()
     height, width, channels = shape
     sample_1CHW = torch.zeros(1, channels, height, width)
     with warnings.catch_warnings():

@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from normalcy.errors import BundleError, ConfigError
+from normalcy.errors import BundleError, ConfigError, MissingPackage
 from normalcy.scoring.backends.exported_model import exported_model
 from normalcy.scoring.backends.fastest import CACHE, fastest_backend
 from normalcy.scoring.backends.record import BACKENDS, FOLDER, MADE_BY, ExportRecord
@@ -49,17 +49,18 @@ def open_backend(
         cache: File of what was the fastest here, for `auto`.
 
     Raises:
-        ConfigError: There is no such backend, or it is not installed.
+        ConfigError: There is no such backend.
+        MissingPackage: It is not installed.
         BundleError: The bundle was not exported for it, or has changed since.
     """
     name = _auto(bundle, threads, cache) if choice == AUTO else choice
     if name == TORCH:
         if not installed(TORCH):
-            raise ConfigError(
-                "torch is not installed, and nothing that this bundle was exported for is either",
-                where="--backend",
-                hint=f"`{MADE_BY}` makes files that run without torch; or pip install 'normalcy[train]'",
-            )
+            what = "torch is not installed"
+            if choice == AUTO:
+                what += ", nor anything that this bundle was exported for"
+            hint = f"pip install 'normalcy[train]'; or use what `{MADE_BY}` makes, which runs without"
+            raise MissingPackage(what, hint=hint)
         return Opened(TORCH, bundle.scoring_model(), bundle)
     record = _named(bundle, name)
     assert bundle.path is not None

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from normalcy.errors import BundleError, ConfigError
+from normalcy.errors import BundleError, ConfigError, MissingPackage
 from normalcy.methods.runtime import Arrays
 from normalcy.scoring.backends.record import Precision, Target
 
@@ -27,7 +27,8 @@ class OnnxRuntimeGraph:
         threads: At most so many; all cores without.
 
     Raises:
-        ConfigError: ONNX Runtime is not installed, or has no provider of a GPU where one is asked for.
+        MissingPackage: ONNX Runtime is not installed.
+        ConfigError: It has no provider of a GPU where one is asked for.
         BundleError: The file cannot be read.
     """
 
@@ -42,7 +43,7 @@ class OnnxRuntimeGraph:
         threads: int | None = None,
     ) -> None:
         if not importlib.util.find_spec("onnxruntime"):
-            raise ConfigError("ONNX Runtime is not installed", where="--backend onnxruntime", hint=INSTALL)
+            raise MissingPackage("ONNX Runtime is not installed", hint=INSTALL)
         import onnxruntime
 
         self._inputs, self._outputs = tuple(inputs), list(outputs)

@@ -1,6 +1,5 @@
 """Graphs on OpenVINO."""
 
-import importlib.util
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -9,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from normalcy.errors import BundleError, ConfigError
+from normalcy.errors import BundleError, MissingPackage
+from normalcy.layers.openvino_import import import_openvino, openvino_installed
 from normalcy.methods.runtime import Arrays
 from normalcy.scoring.backends.record import Precision, Target
 
@@ -28,7 +28,7 @@ class OpenVinoGraph:
         threads: At most so many; all cores without.
 
     Raises:
-        ConfigError: OpenVINO is not installed.
+        MissingPackage: OpenVINO is not installed.
         BundleError: The file cannot be read.
     """
 
@@ -42,10 +42,9 @@ class OpenVinoGraph:
         target: Target | None = None,
         threads: int | None = None,
     ) -> None:
-        if not importlib.util.find_spec("openvino"):
-            raise ConfigError("OpenVINO is not installed", where="--backend openvino", hint=INSTALL)
-        import openvino
-
+        if not openvino_installed():
+            raise MissingPackage("OpenVINO is not installed", hint=INSTALL)
+        openvino = import_openvino()
         self._inputs, self._outputs = tuple(inputs), tuple(outputs)
         core = openvino.Core()
         try:
@@ -100,9 +99,7 @@ def computed_in(precision: Precision) -> str:
 
 @cache
 def _capabilities() -> tuple[str, ...]:
-    import openvino
-
-    return tuple(openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+    return tuple(import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
 
 
 def _first_line(error: Exception) -> str:

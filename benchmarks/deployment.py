@@ -1,0 +1,225 @@
+"""What bundles lose and gain by being exported: every backend and precision against PyTorch, on a labelled benchmark.
+
+    python benchmarks/deployment.py runs/a runs/b --data ucsd-ped2 --root DIR --out results
+
+Each bundle is exported from a copy, its integers tuned on its own held-out normal video. `parity.json`: scores of test
+clips. `bench.json`: how fast each backend is, in turns with plain PyTorch (run it with nothing else running). What is
+there of other bundles stays.
+"""
+
+import argparse
+import json
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from normalcy.datasets import open_dataset
+from normalcy.datasets.cache import FrameCache
+from normalcy.environment import hardware, versions
+from normalcy.errors import ConfigError
+from normalcy.evaluation.frame_metrics import VideoScores, micro_auc
+from normalcy.export.export import ExportRequest, export_bundle
+from normalcy.export.held_out import at_hand, data_of_fit, held_out_footage
+from normalcy.export.parity import Scored, difference
+from normalcy.run_folder import write_json
+from normalcy.scoring.backends.choice import open_backend
+from normalcy.scoring.backends.record import ExportRecord, FileBackend, Precision
+from normalcy.scoring.bundle import Bundle
+from normalcy.scoring.model import ScoringModel
+from normalcy.scoring.pipeline import SourceScorer
+from normalcy.training.config import DataConfig
+from normalcy.training.data import Footage
+from normalcy.video.writer import VideoWriter
+from normalcy.workflows.bench.bench import BenchOptions, bench
+
+KINDS: tuple[tuple[FileBackend, Precision], ...] = (
+    ("openvino", "fp32"),
+    ("openvino", "fp16"),
+    ("openvino", "bf16"),
+    ("openvino", "int8"),
+    ("onnxruntime", "fp32"),
+    ("onnxruntime", "fp16"),
+    ("onnxruntime", "bf16"),
+    ("onnxruntime", "int8"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class TestVideo:
+    """A test video as a method reads it, with the truth for each frame."""
+
+    footage: Footage
+    label_T: npt.NDArray[np.bool_]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = _options(arguments)
+    command = shlex.join(["python", "benchmarks/deployment.py", *(arguments or sys.argv[1:])])
+    for run in options.bundles:
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / run.name
+            _copy(run, copy)
+            kinds = [kind for kind in KINDS if not options.only or "-".join(kind) in options.only]
+            records = list(_exports(copy, kinds))
+            if not options.no_parity:
+                found = parity(copy, records, data=options.data, root=options.root, every=options.every)
+                _enter(options.out / "parity.json", found, command=command, data=options.data)
+            if not options.no_bench:
+                found = timed(copy, options.data, options.root, rounds=options.rounds)
+                _enter(options.out / "bench.json", found, command=command, data=options.data)
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("bundles", nargs="+", type=Path)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--root", required=True, type=Path)
+    parser.add_argument("--out", type=Path, default=Path("results"))
+    parser.add_argument("--every", type=int, default=4, help="a clip at every so many frames is compared")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", nargs="*", help="such as openvino-int8")
+    parser.add_argument("--no-parity", action="store_true")
+    parser.add_argument("--no-bench", action="store_true")
+    return parser.parse_args(arguments)
+
+
+def _copy(run: Path, copy: Path) -> None:
+    """Bundle and configuration, without what was exported before."""
+    shutil.copytree(run / "bundle", copy / "bundle", ignore=shutil.ignore_patterns("export*"))
+    shutil.copy(run / "config.yaml", copy / "config.yaml")
+
+
+def _exports(run: Path, kinds: Sequence[tuple[FileBackend, Precision]]) -> Iterator[ExportRecord]:
+    """Those that the method has; others are named and left out."""
+    remembered = data_of_fit(run)
+    data = at_hand(remembered) if remembered else None
+    spec = Bundle.load(run).method().clip
+    spans: list[tuple[Footage, ...]] = []
+
+    def footage(bundle: Bundle) -> tuple[Footage, ...]:
+        if not spans:
+            assert data is not None
+            spans.append(held_out_footage(bundle, data, spec=spec))
+        return spans[0]
+
+    for backend, precision in kinds:
+        try:
+            record = export_bundle(run, ExportRequest(backend, precision), footage=footage if data else None)
+        except ConfigError as error:
+            print(f"  {backend}-{precision}: {error}")
+            continue
+        print(f"  {record.name}: {record.difference}", flush=True)
+        yield record
+
+
+def parity(
+    run: Path, records: Sequence[ExportRecord], *, data: str, root: Path, every: int
+) -> dict[str, Any]:
+    """Differences of each export from torch on test clips."""
+    bundle = Bundle.load(run)
+    videos = _test_videos(bundle, data, root)
+    own, auc_torch = _scores(open_backend(bundle).model, bundle, videos, every)
+    exports: dict[str, Any] = {}
+    for record in records:
+        other, auc = _scores(open_backend(bundle, record.name).model, bundle, videos, every)
+        found = difference(own, other)
+        exports[record.name] = {
+            **found.model_dump(exclude_none=True),
+            "auc": auc,
+            "auc_difference": auc - auc_torch,
+            "on_held_out_normal_video": record.difference.model_dump(exclude_none=True)
+            if record.difference
+            else None,
+            "recalibrated": record.recalibrated,
+            "kept_in_floating_point": [name for graph in record.graphs for name in graph.kept],
+            "exporters": sorted({graph.exporter for graph in record.graphs}),
+            "bytes": sum(graph.size_bytes for graph in record.graphs),
+        }
+        print(f"  {record.name}: AUC {auc:.4f} (torch {auc_torch:.4f}), {found}", flush=True)
+    return {**_about(bundle), "clips": len(own.raw), "auc_torch": auc_torch, "exports": exports}
+
+
+def _about(bundle: Bundle) -> dict[str, Any]:
+    fit = bundle.header.fit
+    return {"method": bundle.header.method, "preset": fit.preset, "fitted_by": fit.command}
+
+
+def _test_videos(bundle: Bundle, data: str, root: Path) -> list[TestVideo]:
+    dataset, spec = open_dataset(data, root), bundle.method().clip
+    cache = FrameCache(DataConfig(name=data, root=root).cache.expanduser())
+    found = []
+    for video in dataset.videos("test"):
+        label_T = dataset.frame_labels(video)
+        assert label_T is not None
+        entry = cache.open(video, size_px=spec.size_px, channels=spec.channels)
+        footage = Footage(video.name, entry.frames_TCHW, entry.indices_T, entry.pts_seconds_T)
+        found.append(TestVideo(footage, label_T))
+    return found
+
+
+def _scores(
+    model: ScoringModel, bundle: Bundle, videos: Sequence[TestVideo], every: int
+) -> tuple[Scored, float]:
+    """Raw scores of the frames that clips score, and their micro AUC."""
+    settings = bundle.header.scoring
+    settings = settings.model_copy(update={"hop_frames": max(every, settings.hop_frames)})
+    raw, smoothed, judged = list[float](), [], []
+    for video in videos:
+        scorer = SourceScorer(model, settings=settings, calibration=None, source_id=video.footage.name)
+        verdicts = list(scorer.run(video.footage.frames()))
+        scored = [verdict for verdict in verdicts if verdict.own]
+        raw += [verdict.raw for verdict in scored]
+        smoothed.append(np.array([verdict.smoothed for verdict in verdicts]))
+        labels = np.array([video.label_T[verdict.index] for verdict in scored])
+        judged.append(VideoScores(video.footage.name, np.array([each.raw for each in scored]), labels))
+    auc = micro_auc(judged)
+    assert auc is not None
+    return Scored(np.array(raw), tuple(smoothed)), auc
+
+
+def timed(run: Path, data: str, root: Path, *, rounds: int) -> dict[str, Any]:
+    """How fast the bundle and its exports are on a test video, as H.264."""
+    dataset = open_dataset(data, root)
+    video = dataset.videos("test")[0]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "video.mp4"
+        _encode(video.path, path, fps=video.fps or 10.0)
+        result = bench(run, path, BenchOptions(rounds=rounds), progress=None)
+    bundle = Bundle.load(run)
+    for name, own in result.backends.items():
+        print(f"  {name}: {own['batches']['1']['p50_ms']} ms, {own.get('times_as_fast')}", flush=True)
+    return {**_about(bundle), **result.record()}
+
+
+def _encode(source: Path, path: Path, *, fps: float) -> None:
+    from normalcy.video.reader import ReadOptions, open_video
+
+    with open_video(source, ReadOptions(fps=fps)) as reader, VideoWriter(path, fps=fps) as writer:
+        for frame in reader:
+            writer.write(frame.image_HWC)
+
+
+def _enter(path: Path, found: dict[str, Any], *, command: str, data: str) -> None:
+    """In the place of what is there of the same method and preset."""
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    others = [
+        each
+        for each in known.get("bundles", [])
+        if (each["method"], each["preset"]) != (found["method"], found["preset"])
+    ]
+    found = {**found, "command": command, "versions": versions(), "hardware": hardware()}
+    bundles = sorted([*others, found], key=lambda each: (each["method"], each["preset"]))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, {"dataset": data, "bundles": bundles})
+
+
+if __name__ == "__main__":
+    main()
