@@ -14,6 +14,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from normalcy.datasets.cache import FrameCache
 from normalcy.environment import hardware, versions
 from normalcy.errors import ConfigError
 from normalcy.evaluation.frame_metrics import VideoScores, micro_auc
-from normalcy.export.export import ExportRequest, export_bundle
+from normalcy.export.export import Exporter, ExportRequest
 from normalcy.export.held_out import at_hand, data_of_fit, held_out_footage
 from normalcy.export.parity import Scored, difference
 from normalcy.run_folder import write_json
@@ -47,7 +48,6 @@ KINDS: tuple[tuple[FileBackend, Precision], ...] = (
     ("openvino", "int8"),
     ("onnxruntime", "fp32"),
     ("onnxruntime", "fp16"),
-    ("onnxruntime", "bf16"),
     ("onnxruntime", "int8"),
 )
 
@@ -64,8 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
     command = shlex.join(["python", "benchmarks/deployment.py", *(arguments or sys.argv[1:])])
     for run in options.bundles:
-        with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder) / run.name
+        with _working_folder(options.work) as folder:
+            copy = folder / run.name
             _copy(run, copy)
             kinds = [kind for kind in KINDS if not options.only or "-".join(kind) in options.only]
             records = list(_exports(copy, kinds))
@@ -86,13 +86,26 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--every", type=int, default=4, help="a clip at every so many frames is compared")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", nargs="*", help="such as openvino-int8")
+    parser.add_argument("--work", type=Path, help="folder for copies and exports, used again if there")
     parser.add_argument("--no-parity", action="store_true")
     parser.add_argument("--no-bench", action="store_true")
     return parser.parse_args(arguments)
 
 
+@contextmanager
+def _working_folder(kept: Path | None) -> Iterator[Path]:
+    if kept:
+        kept.mkdir(parents=True, exist_ok=True)
+        yield kept
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
 def _copy(run: Path, copy: Path) -> None:
-    """Bundle and configuration, without what was exported before."""
+    """Bundle and configuration, without what was exported before; once, where copies are kept."""
+    if copy.exists():
+        return
     shutil.copytree(run / "bundle", copy / "bundle", ignore=shutil.ignore_patterns("export*"))
     shutil.copy(run / "config.yaml", copy / "config.yaml")
 
@@ -110,9 +123,15 @@ def _exports(run: Path, kinds: Sequence[tuple[FileBackend, Precision]]) -> Itera
             spans.append(held_out_footage(bundle, data, spec=spec))
         return spans[0]
 
+    bundle = Bundle.load(run)
+    exporter = Exporter(bundle, footage if data else None)
+    made = {record.name: record for record in bundle.exports}
     for backend, precision in kinds:
+        if (name := f"{backend}-{precision}") in made:
+            yield made[name]
+            continue
         try:
-            record = export_bundle(run, ExportRequest(backend, precision), footage=footage if data else None)
+            record = exporter.export(ExportRequest(backend, precision))
         except ConfigError as error:
             print(f"  {backend}-{precision}: {error}")
             continue

@@ -3,11 +3,11 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from normalcy.environment import versions
 from normalcy.errors import CalibrationError, ConfigError
@@ -16,7 +16,7 @@ from normalcy.export.parity import Scored, difference, rates, score_footage
 from normalcy.export.rounding import Judge, Rounding
 from normalcy.methods import method_definition
 from normalcy.methods.base import Method
-from normalcy.methods.plan import ExportPlan, GraphPlan
+from normalcy.methods.plan import ExportPlan
 from normalcy.progress import Progress
 from normalcy.scoring.backends.exported_model import exported_model
 from normalcy.scoring.backends.record import (
@@ -32,7 +32,7 @@ from normalcy.scoring.backends.record import (
 )
 from normalcy.scoring.bundle import Bundle
 from normalcy.scoring.calibration import Calibration
-from normalcy.scoring.model import TorchModel
+from normalcy.scoring.model import ScoringModel, TorchModel
 from normalcy.training.data import Footage
 
 
@@ -75,136 +75,156 @@ def export_bundle(
         ConfigError: A graph has no such precision, or integers are asked for without video.
         MissingPackage: What writes it is not installed.
     """
-    bundle = Bundle.load(path)
-    assert bundle.path is not None
-    method = bundle.method().eval()
-    plan = method.export_plan()
-    request = replace(request, precision=request.precision or _natural(plan))
-    _require_possible(plan, request, footage)
-    spans = tuple(footage(bundle)) if footage else ()
-    record = _record(bundle, plan, request)
-    folder = bundle.path / FOLDER
-    folder.mkdir(exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{record.name}-", dir=folder))
-    try:
-        made = _Making(bundle, method, plan, record, spans, auc, progress, temporary)
-        record, calibration = made.run(limit=request.limit)
-        if calibration:
-            text = json.dumps(calibration.to_json(), indent=2) + "\n"
-            (temporary / "calibration.json").write_text(text, encoding="utf-8")
-        temporary.chmod(0o755)
-        _enter(bundle.path, record, temporary)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return record
+    return Exporter(Bundle.load(path), footage, auc, progress).export(request)
 
 
-def _natural(plan: ExportPlan) -> Precision:
-    return "int8" if any(graph.in_integers for graph in plan.graphs) else "fp32"
+@dataclass(eq=False)
+class Exporter:
+    """Exports one bundle, any number of times: graphs are made, and torch scores, once.
 
-
-def _require_possible(plan: ExportPlan, request: ExportRequest, footage: object) -> None:
-    for graph in plan.graphs:
-        if graph.in_integers and request.precision != "int8":
-            raise ConfigError(
-                f"the graph {graph.name} rounds to 8-bit integers by itself, it has no {request.precision}",
-                where="--precision",
-                hint="Use int8, or fit it with model.trunk_precision=float",
-            )
-    if request.precision == "int8" and not footage and any(not each.in_integers for each in plan.graphs):
-        raise ConfigError(
-            "integers are tuned on normal video, and there is none",
-            where="--precision int8",
-            hint="Name it with --data and --root",
-        )
-
-
-def _record(bundle: Bundle, plan: ExportPlan, request: ExportRequest) -> ExportRecord:
-    definition = method_definition(bundle.header.method)
-    assert request.precision is not None
-    return ExportRecord(
-        backend=request.backend,
-        precision=request.precision,
-        target=request.target,
-        method=bundle.header.method,
-        clip=asdict(bundle.method().clip),
-        graphs=(),
-        runner=plan.runner,
-        settings=dict(plan.settings),
-        made_of=digest_of(bundle.header.model, bundle.weights, without=plan.outside),
-        outside=plan.outside,
-        part_words=dict(definition.part_words),
-        versions=versions(),
-        made_at=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
-
-
-@dataclass
-class _Making:
-    """An export on its way."""
+    Attributes:
+        bundle: As it was read.
+        footage: Gives held-out normal video; none where there is none.
+        auc: Judges on labelled video.
+        progress: Called with what is being done, how much is done and how much there is.
+    """
 
     bundle: Bundle
-    method: Method
-    plan: ExportPlan
-    record: ExportRecord
-    spans: Sequence[Footage]
-    auc: Judge | None
-    progress: Progress | None
-    folder: Path
+    footage: Callable[[Bundle], Sequence[Footage]] | None = None
+    auc: Judge | None = None
+    progress: Progress | None = None
 
-    def run(self, *, limit: float) -> tuple[ExportRecord, Calibration | None]:
-        files = {graph.name: self._written(graph) for graph in self.plan.graphs}
-        torch_model = TorchModel(self.method)
-        own = self._scored(torch_model, "scoring with torch") if self.spans else None
-        if self.record.precision == "int8" and (floats := self._to_round()):
-            rounding = Rounding(
-                self.record, files, self.bundle, self.spans, auc=self.auc, progress=self.progress
-            )
-            for graph in floats:
-                files[graph.name] = rounding.rounded(graph.name, limit=limit)
-        graphs = tuple(write_graph(file, self.record, self.folder) for file in files.values())
-        self.record = self.record.model_copy(update={"graphs": graphs})
-        if own is None:
-            return self.record, None
-        return self._compared(own, torch_model)
+    def export(self, request: ExportRequest) -> ExportRecord:
+        """Makes an export and enters it into the bundle; raises what `export_bundle` raises."""
+        precision = request.precision or self._natural
+        self._require_possible(precision)
+        assert self.bundle.path is not None
+        folder = self.bundle.path / FOLDER
+        folder.mkdir(exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=".making-", dir=folder))
+        try:
+            record = self._record(request, precision)
+            record = self._written(record, temporary, limit=request.limit)
+            record = self._compared(record, temporary) if self._spans else record
+            temporary.chmod(0o755)
+            _enter(self.bundle.path, record, temporary)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        return record
 
-    def _to_round(self) -> list[GraphPlan]:
-        return [graph for graph in self.plan.graphs if graph.rounded and not graph.in_integers]
+    @cached_property
+    def _method(self) -> Method:
+        return self.bundle.method().eval()
 
-    def _written(self, graph: GraphPlan) -> GraphFile:
+    @cached_property
+    def _plan(self) -> ExportPlan:
+        return self._method.export_plan()
+
+    @cached_property
+    def _files(self) -> Mapping[str, GraphFile]:
+        """The graphs by name, in 32 bits."""
+        found = {}
+        for graph in self._plan.graphs:
+            self._tell(f"exporting the graph {graph.name}")
+            found[graph.name] = exported_graph(graph)
+        return found
+
+    @cached_property
+    def _torch(self) -> TorchModel:
+        return TorchModel(self._method)
+
+    @cached_property
+    def _spans(self) -> tuple[Footage, ...]:
+        return tuple(self.footage(self.bundle)) if self.footage else ()
+
+    @cached_property
+    def _own(self) -> Scored:
+        return self._scored(self._torch, "scoring with torch")
+
+    @cached_property
+    def _own_auc(self) -> float | None:
+        return self.auc(self._torch) if self.auc else None
+
+    def _tell(self, what: str) -> None:
         if self.progress:
-            self.progress(f"exporting the graph {graph.name}", 0, 0)
-        return exported_graph(graph)
+            self.progress(what, 0, 0)
 
-    def _scored(self, model: Any, what: str) -> Scored:
-        return score_footage(
-            model, self.spans, settings=self.bundle.header.scoring, what=what, progress=self.progress
+    @property
+    def _natural(self) -> Precision:
+        return "int8" if any(graph.in_integers for graph in self._plan.graphs) else "fp32"
+
+    def _require_possible(self, precision: Precision) -> None:
+        graphs = self._plan.graphs
+        for graph in graphs:
+            if graph.in_integers and precision != "int8":
+                raise ConfigError(
+                    f"the graph {graph.name} rounds to 8-bit integers by itself, it has no {precision}",
+                    where="--precision",
+                    hint="Use int8, or fit it with model.trunk_precision=float",
+                )
+        if precision == "int8" and not self.footage and any(graph.to_be_rounded for graph in graphs):
+            raise ConfigError(
+                "integers are tuned on normal video, and there is none",
+                where="--precision int8",
+                hint="Name it with --data and --root",
+            )
+
+    def _record(self, request: ExportRequest, precision: Precision) -> ExportRecord:
+        header, plan = self.bundle.header, self._plan
+        return ExportRecord(
+            backend=request.backend,
+            precision=precision,
+            target=request.target,
+            method=header.method,
+            clip=asdict(self._method.clip),
+            graphs=(),
+            runner=plan.runner,
+            settings=dict(plan.settings),
+            made_of=digest_of(header.model, self.bundle.weights, without=plan.outside),
+            outside=plan.outside,
+            part_words=dict(method_definition(header.method).part_words),
+            score_terms=self._method.score_terms,
+            versions=versions(),
+            made_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
 
-    def _compared(self, own: Scored, torch_model: TorchModel) -> tuple[ExportRecord, Calibration | None]:
+    def _written(self, record: ExportRecord, folder: Path, *, limit: float) -> ExportRecord:
+        files = dict(self._files)
+        if record.precision == "int8":
+            rounding = Rounding(record, files, self.bundle, self._spans, auc=self.auc, progress=self.progress)
+            for graph in self._plan.graphs:
+                if graph.to_be_rounded:
+                    files[graph.name] = rounding.rounded(graph.name, limit=limit)
+        graphs = tuple(write_graph(file, record, folder) for file in files.values())
+        return record.model_copy(update={"graphs": graphs})
+
+    def _scored(self, model: ScoringModel, what: str) -> Scored:
+        settings = self.bundle.header.scoring
+        return score_footage(model, self._spans, settings=settings, what=what, progress=self.progress)
+
+    def _compared(self, record: ExportRecord, folder: Path) -> ExportRecord:
+        """With its difference from torch, and a calibration of its own in the folder where it needs one."""
         model = exported_model(
-            self.record,
-            self.folder,
+            record,
+            folder,
             weights=lambda: self.bundle.weights,
-            opener=lambda graph: open_written(self.record, graph, self.folder),
+            opener=lambda graph: open_written(record, graph, folder),
         )
         other = self._scored(model, "scoring with the export")
-        found = difference(own, other)
-        found, calibration = self._calibrated(found, own, other)
+        found, calibration = self._calibrated(difference(self._own, other), other)
         if self.auc:
-            aucs = {"auc_torch": self.auc(torch_model), "auc": self.auc(model)}
-            found = found.model_copy(update=aucs)
-        update = {"difference": found, "recalibrated": calibration is not None}
-        return self.record.model_copy(update=update), calibration
+            found = found.model_copy(update={"auc": self.auc(model), "auc_torch": self._own_auc})
+        if calibration:
+            text = json.dumps(calibration.to_json(), indent=2) + "\n"
+            (folder / "calibration.json").write_text(text, encoding="utf-8")
+        return record.model_copy(update={"difference": found, "recalibrated": calibration is not None})
 
-    def _calibrated(
-        self, found: Difference, own: Scored, other: Scored
-    ) -> tuple[Difference, Calibration | None]:
-        """A calibration of its own where thresholds no longer mean the same, and what is held out was never learned."""
+    def _calibrated(self, found: Difference, other: Scored) -> tuple[Difference, Calibration | None]:
+        """A calibration where thresholds no longer mean the same, and what is held out was never learned."""
         header = self.bundle.header
-        fps = sum(map(len, self.spans)) / sum(len(span) / span.frames_per_second for span in self.spans)
+        fps = sum(map(len, self._spans)) / sum(len(span) / span.frames_per_second for span in self._spans)
         try:
-            both = rates(own, other, settings=header.scoring, frames_per_second=fps)
+            both = rates(self._own, other, settings=header.scoring, frames_per_second=fps)
         except CalibrationError:
             return found, None
         same = both.agree()

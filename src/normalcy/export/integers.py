@@ -22,7 +22,9 @@ from normalcy.progress import Progress
 Onnx: TypeAlias = Any
 """An `onnx.ModelProto`."""
 
-_WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+# Products of short sequences, as in attention, cost as much to be rounded as they save.
+_EXACT = ("Gemm", "MatMul")
+_WEIGHTED = ("Conv", "ConvTranspose")
 _MOST_TRIALS = 24
 
 
@@ -79,7 +81,17 @@ def rounded(
         found = restored(full, model, kept)
         if (loss := judge(found)) <= limit:
             break
-    return Rounded(found, loss, tuple(kept), in_full)
+    return Rounded(found, loss, tuple(_layer_names(model, kept)), in_full)
+
+
+def _layer_names(model: Onnx, nodes: Collection[str]) -> Iterator[str]:
+    """Names of layers as the method has them, as far as their weights still tell."""
+    weights = {each.name for each in model.graph.initializer}
+    for node in model.graph.node:
+        if node.name in nodes:
+            named = next((name for name in node.input if name in weights and "." in name), "")
+            parts = [part for part in named.split(".") if not part.startswith(("weight", "bias"))]
+            yield ".".join(parts) or node.name
 
 
 def _groups(names: Sequence[str]) -> list[list[str]]:
@@ -120,16 +132,18 @@ def quiet_nncf() -> Iterator[Any]:
 
 
 def exact_nodes(model: Onnx) -> Collection[str]:
-    """Nodes that are never rounded: those that no layer with weights follows, and filters that were not learned.
+    """Nodes that are never rounded: those that no layer with weights follows, and filters.
 
-    A layer has weights where it multiplies with a parameter; a `kernel`, as of a frequency split, is none.
+    What makes one channel of one channel is a filter, as of a frequency split, and no layer that has learned anything.
     """
     graph = model.graph
-    weights = {each.name for each in graph.initializer}
+    weights = {
+        each.name for each in graph.initializer if tuple(each.dims[:2]) != (1, 1) and len(each.dims) > 1
+    }
     learned = [
         node
         for node in graph.node
-        if node.op_type in _WEIGHTED and any(name in weights and "kernel" not in name for name in node.input)
+        if node.op_type in _WEIGHTED and any(name in weights for name in node.input)
     ]
     makers = {name: node for node in graph.node for name in node.output}
     before: set[str] = set()
@@ -142,7 +156,8 @@ def exact_nodes(model: Onnx) -> Collection[str]:
                 before.add(maker.name)
                 waiting.append(maker)
     rounded_names = before | {node.name for node in learned}
-    filters = {node.name for node in graph.node if node.op_type in _WEIGHTED and node not in learned}
+    kinds = (*_WEIGHTED, *_EXACT)
+    filters = {node.name for node in graph.node if node.op_type in kinds and node not in learned}
     return {node.name for node in graph.node if node.name not in rounded_names} | filters
 
 

@@ -23,6 +23,10 @@ def from_grid(cells_NChw: Tensor, *, stride: int, size_px: tuple[int, int]) -> T
     """
     if stride == 1:
         return cells_NChw
+    if torch.compiler.is_exporting():
+        # Runtimes have this as one operation that needs no other layout.
+        grown_NCHW = F.interpolate(cells_NChw, scale_factor=float(stride), mode="bilinear")
+        return grown_NCHW[:, :, : size_px[0], : size_px[1]]
     rows_Hh, columns_Ww = (
         _spreading(cells, stride=stride, like=cells_NChw)[:side]
         for cells, side in zip(cells_NChw.shape[2:], size_px, strict=True)

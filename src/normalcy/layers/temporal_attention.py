@@ -42,12 +42,34 @@ class TemporalAttention(nn.Module):
 
     def forward(self, x_BTCHW: Tensor, *, with_weights: bool = False) -> Tensor | tuple[Tensor, Tensor]:
         """Attends and adds what it found; with the weights beside it where these are asked for."""
+        if torch.compiler.is_exporting() and not with_weights:
+            return x_BTCHW + self._found_by_frame(x_BTCHW)
         query, key, value = self.heads_of(x_BTCHW)
         if not with_weights:
             return x_BTCHW + self._spread(attend(query, key, value), x_BTCHW)
         weights_NATT = attention_weights(query, key)
         out = x_BTCHW + self._spread(weights_NATT.to(value.dtype) @ value, x_BTCHW)
         return out, torch.unflatten(weights_NATT, 0, (x_BTCHW.shape[0], -1)).transpose(1, 2)
+
+    def _found_by_frame(self, x_BTCHW: Tensor) -> Tensor:
+        """What attention finds, the same by another way: frames keep their layout, so that a graph turns tensors twice.
+
+        Letters: here P is the places of a grid.
+        """
+        batch, frames, _, height, width = x_BTCHW.shape
+        grid_BTChw = to_grid(x_BTCHW, stride=self.grid_stride)
+        rows, columns = grid_BTChw.shape[3:]
+        tokens_BTPD = self.norm(self.embed(grid_BTChw.flatten(3).transpose(2, 3)))
+        tokens_BTPD = tokens_BTPD + self.position(frames)[:, None]
+        split_BTPSAK = torch.unflatten(self.query_key_value(tokens_BTPD), -1, (3, self.heads, -1))
+        query, key, value = split_BTPSAK.permute(3, 0, 2, 4, 1, 5).flatten(1, 2).unbind(0)
+        attended_BPATK = torch.unflatten(attend(query, key, value), 0, (batch, rows * columns))
+        found_BTPC = self.out(attended_BPATK.permute(0, 3, 1, 2, 4).flatten(3))
+        found_BTChw = torch.unflatten(found_BTPC.transpose(2, 3), 3, (rows, columns))
+        if self.grid_stride == 1:
+            return found_BTChw
+        grown = from_grid(found_BTChw.flatten(0, 1), stride=self.grid_stride, size_px=(height, width))
+        return torch.unflatten(grown, 0, (batch, frames))
 
     def with_weights(self, x_BTCHW: Tensor) -> tuple[Tensor, Tensor]:
         """The same, and the weights: (B, heads, h*w, T, T), rows sum to 1."""

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from normalcy.layers.dis_flow import DisPreset, box_blurred, displacement_map
+from normalcy.layers.flow_threads import flow_threads, one_thread_a_flow
 from normalcy.methods.contract import ClipScores, FloatArray, Pictures
 
 
@@ -47,15 +49,21 @@ class FlowTerm:
 
     def map(self, pictures: Pictures) -> FloatArray:
         """Displacement in pixels, averaged over boxes: (T, H, W)."""
-        maps_NHW = np.stack(
-            [
-                displacement_map(
-                    predicted_HW, real_HW, box_px=self.box_px, enlarge=self.enlarge, preset=self.preset
-                )
-                for predicted_HW, real_HW in zip(pictures.predicted_NHW, pictures.real_NHW, strict=True)
-            ]
-        )
+        pairs = len(pictures.real_NHW)
+        if pairs == 1:
+            maps_NHW = self._displacement(pictures.predicted_NHW[0], pictures.real_NHW[0])[None]
+        else:
+            with one_thread_a_flow(pairs=pairs):
+                found = flow_threads().map(self._displacement, pictures.predicted_NHW, pictures.real_NHW)
+                maps_NHW = np.stack(list(found))
         return maps_NHW.mean(axis=0, keepdims=True) if self.averaged else maps_NHW
+
+    def _displacement(
+        self, predicted_HW: npt.NDArray[np.uint8], real_HW: npt.NDArray[np.uint8]
+    ) -> FloatArray:
+        return displacement_map(
+            predicted_HW, real_HW, box_px=self.box_px, enlarge=self.enlarge, preset=self.preset
+        )
 
     def in_score(self, part_T: FloatArray) -> FloatArray:
         """What it adds to the score."""

@@ -284,8 +284,9 @@ class OcrGanVideo(Method):
 
     def validation_losses(self, clip_BTCHW: Tensor) -> dict[str, Tensor]:
         """Mean squared error of the frames that are trained on, whole and by band."""
-        errors = self._errors(self.generator(clip_BTCHW), clip_BTCHW)
-        means = {name: error_BTHW[:, self.trained_frames].mean() for name, error_BTHW in errors.items()}
+        video_BTCHW = self.generator(clip_BTCHW).video
+        errors = self._errors(video_BTCHW[:, self.trained_frames], clip_BTCHW[:, self.trained_frames])
+        means = {name: error_BTHW.mean() for name, error_BTHW in errors.items()}
         return {"loss": means.pop("reconstruction"), **means}
 
     def forward(self, clip_BTCHW: Tensor) -> Scores:
@@ -334,15 +335,13 @@ class OcrGanVideo(Method):
 
     def _maps(self, rebuilt: Rebuilt, clip_BTCHW: Tensor) -> dict[str, Tensor]:
         """Map of each term of the score, of the size of the frames: (B, 1, H, W)."""
-        errors = self._errors(rebuilt, clip_BTCHW)
+        errors = self._errors(rebuilt.video[:, self.judged_frames], clip_BTCHW[:, self.judged_frames])
         makers: dict[str, Callable[[], Tensor]] = {
             "feature": lambda: self._feature_map(rebuilt, clip_BTCHW),
             "attention": lambda: self._attention_map(rebuilt),
         }
         return {
-            name: makers[name]()
-            if name in makers
-            else errors[name][:, self.judged_frames].mean(dim=1, keepdim=True)
+            name: makers[name]() if name in makers else errors[name].mean(dim=1, keepdim=True)
             for name in self.parts
             if name != "displacement"
         }
@@ -367,13 +366,13 @@ class OcrGanVideo(Method):
         place = self.judged_frames[-1]
         return (video_BTCHW[:, place : place + 1] + 1) / 2
 
-    def _errors(self, rebuilt: Rebuilt, clip_BTCHW: Tensor) -> dict[str, Tensor]:
+    def _errors(self, video_BTCHW: Tensor, clip_BTCHW: Tensor) -> dict[str, Tensor]:
         """Squared error, (B, T, H, W): whole, and of its high and its low frequencies.
 
         The difference is split, not each stream compared: training looks at the sum of the streams alone, so they may
         drift apart in opposite directions, and what cancels is no error.
         """
-        difference_BTCHW = rebuilt.video - clip_BTCHW
+        difference_BTCHW = video_BTCHW - clip_BTCHW
         high, low = self.generator.split(difference_BTCHW)
         parts = {"reconstruction": difference_BTCHW, "reconstruction_high": high, "reconstruction_low": low}
         return {name: part_BTCHW.square().mean(dim=2) for name, part_BTCHW in parts.items()}

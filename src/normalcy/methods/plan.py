@@ -38,6 +38,11 @@ class GraphPlan:
     rounded: bool = True
     in_integers: bool = False
 
+    @property
+    def to_be_rounded(self) -> bool:
+        """Whether it becomes one in integers where these are asked for."""
+        return self.rounded and not self.in_integers
+
 
 @dataclass(frozen=True)
 class ExportPlan:

@@ -4,16 +4,13 @@ Letters: T frames, C channels, H height, W width, h and w half of them, R rows a
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from functools import cache
 from itertools import pairwise
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from normalcy.layers.flow_threads import flow_threads, one_thread_a_flow
 from normalcy.methods.contract import ClipSpec, Look
 from normalcy.methods.scene_memory.arrays import Array, Arrays
 from normalcy.methods.scene_memory.camera import Camera
@@ -103,8 +100,8 @@ class Memory(Arrays):
         Flow is computed on threads of its own beside the trunk.
         """
         pictures = [[np.ascontiguousarray(frame.transpose(1, 2, 0)) for frame in clip] for clip in clips_TCHW]
-        with _one_thread_a_flow(clips=len(pictures)):
-            moves = [_flow_threads().submit(self._moves, frames) for frames in pictures]
+        with one_thread_a_flow(pairs=len(pictures)):
+            moves = [flow_threads().submit(self._moves, frames) for frames in pictures]
             looks = [self._sights(frames) for frames in pictures]
             return [look | move.result() for look, move in zip(looks, moves, strict=True)]
 
@@ -201,26 +198,3 @@ def _of_all_scenes(name: str, array: Array) -> Array:
     if column < 0:
         return np.asarray(whole)
     return np.broadcast_to(whole.mean(axis=column, keepdims=True), whole.shape)
-
-
-_FLOW_THREADS = 2
-
-
-@cache
-def _flow_threads() -> ThreadPoolExecutor:
-    # OpenCV's flow leaves a part of a second core idle; two at a time do not.
-    return ThreadPoolExecutor(_FLOW_THREADS, thread_name_prefix="flow")
-
-
-@contextmanager
-def _one_thread_a_flow(*, clips: int) -> Iterator[None]:
-    """Keeps OpenCV from cutting each flow in parts as well, where there are clips enough for all threads."""
-    threads = cv2.getNumThreads()
-    if clips < _FLOW_THREADS or threads == 1:
-        yield
-        return
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(threads)

@@ -87,6 +87,7 @@ class ExportRecord(StrictConfig):
         made_of: Digest of settings and weights that its graphs were made of.
         outside: Beginnings of the names of weights that are in no graph.
         part_words: As in the method's definition, for explanations without torch.
+        score_terms: Parts that its score is made of; all where empty.
         versions: Of what made it.
         made_at: UTC time.
         difference: From torch; None where that was not measured.
@@ -104,6 +105,7 @@ class ExportRecord(StrictConfig):
     made_of: str
     outside: tuple[str, ...] = ()
     part_words: dict[str, str] = Field(default_factory=dict)
+    score_terms: tuple[str, ...] = ()
     versions: dict[str, str] = Field(default_factory=dict)
     made_at: str = ""
     difference: Difference | None = None
