@@ -272,3 +272,23 @@ def test_a_copied_bundle_runs_where_there_is_no_torch(exported, tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert (done.stdout.strip(), done.stderr) == ("1", "")
+
+
+def test_the_most_exact_export_of_a_backend_is_taken_by_its_name(exported):
+    exported("stae", precision="bf16", with_footage=False)
+    bundle, _ = exported("stae", precision="fp32", with_footage=False)
+    assert [each.name for each in bundle.exports] == ["openvino-bf16", "openvino-fp32"]
+    assert open_backend(bundle, "openvino").name == "openvino-fp32"
+    assert open_backend(bundle, "torch-bf16").name == "torch-bf16"
+
+
+def test_the_edge_runs_one_stream(exported):
+    bundle, record = exported("stae", with_footage=False)
+    path = bundle.path / "export.json"
+    data = json.loads(path.read_text())
+    data[0]["target"] = "edge"
+    path.write_text(json.dumps(data))
+    spans = footage(record.spec)
+    plain = verdicts_of(open_backend(bundle, "openvino").model, spans)
+    edge = verdicts_of(open_backend(Bundle.load(bundle.path), "openvino").model, spans)
+    assert [each.raw for each in edge] == pytest.approx([each.raw for each in plain], abs=1e-5)

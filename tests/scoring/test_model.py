@@ -5,9 +5,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from normalcy.errors import ConfigError, FallbackWarning
 from normalcy.methods.base import Method
-from normalcy.methods.contract import ClipSpec, Scores
-from normalcy.scoring.model import TorchModel, scoring_device
+from normalcy.methods.contract import ClipScores, ClipSpec, Scores
+from normalcy.scoring.model import TorchModel, _compiled, scoring_device
+from small_methods import small
 
 
 class Seen(list[Tensor]):
@@ -114,3 +116,53 @@ def test_convolutions_keep_their_fast_kernels(monkeypatch):
     )
     TorchModel(method).infer(clips(255))
     assert used == [True]
+
+
+@pytest.mark.parametrize("name", ["stae", "ocr-gan-video", "future-frame", "cnn-lstm", "scene-memory"])
+def test_sixteen_bits_say_nearly_the_same(name):
+    method = small(name)
+    spec = method.clip
+    random = np.random.default_rng(0)
+    shape = (spec.length_frames, spec.channels, *spec.size_px)
+    clips = [random.integers(0, 256, shape, np.uint8) for _ in range(2)]
+    exact, rounded = (TorchModel(method, precision=kind).infer(clips) for kind in ("fp32", "bf16"))
+    for ours, theirs in zip(exact, rounded, strict=True):
+        own, other = (
+            each.score_T if isinstance(each, ClipScores) else np.asarray(next(iter(each.values())))
+            for each in (ours, theirs)
+        )
+        np.testing.assert_allclose(other, own, rtol=0.1, atol=0.1)
+
+
+def test_half_precision_without_a_gpu_is_refused():
+    with pytest.raises(ConfigError, match="half precision needs a GPU, and torch sees none"):
+        TorchModel(small("stae"), device="cpu", precision="fp16")
+
+
+def test_what_torch_cannot_compile_runs_as_it_is(monkeypatch):
+    def compile_(graph, **_):
+        def fail(clip_BTCHW):
+            raise RuntimeError("no compiler here")
+
+        return fail
+
+    monkeypatch.setattr(torch, "compile", compile_)
+    method = small("stae")
+    graph = _compiled(method.graph)
+    clip_BTCHW = torch.rand(1, 4, 1, 35, 43)
+    with pytest.warns(FallbackWarning, match="no compiler here"):
+        found = graph(clip_BTCHW)
+    assert torch.equal(found.scores.score_BT, method(clip_BTCHW).score_BT)
+    assert torch.equal(graph(clip_BTCHW).scores.score_BT, found.scores.score_BT)
+
+
+def test_what_torch_compiles_is_used(monkeypatch):
+    asked = {}
+
+    def compile_(graph, **options):
+        asked.update(options)
+        return lambda clip_BTCHW: "compiled"
+
+    monkeypatch.setattr(torch, "compile", compile_)
+    assert _compiled(small("stae").graph)(None) == "compiled"
+    assert asked == {"mode": "reduce-overhead", "dynamic": False}

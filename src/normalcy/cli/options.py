@@ -25,7 +25,7 @@ Backend = Annotated[
     typer.Option(
         "--backend",
         metavar="NAME",
-        help="torch, or what the bundle was exported as, such as openvino-int8; auto takes the fastest here.",
+        help="torch, torch-bf16, torch-fp16, or an export such as openvino-int8; auto takes the fastest here.",
     ),
 ]
 BundlePath = Annotated[

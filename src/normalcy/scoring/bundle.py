@@ -24,7 +24,7 @@ from normalcy.config import StrictConfig, build_config, read_yaml, to_yaml
 from normalcy.errors import BundleError, ConfigError, FallbackWarning
 from normalcy.scoring.backends.record import FOLDER, ExportRecord, digest_of, read_exports, write_exports
 from normalcy.scoring.calibration import Calibration
-from normalcy.scoring.model import TorchModel
+from normalcy.scoring.model import TorchModel, TorchPrecision
 from normalcy.scoring.settings import ScoringSettings
 from normalcy.scoring.usual import UsualPart
 
@@ -147,9 +147,9 @@ class Bundle:
         method.load_state_dict({name: torch.from_numpy(array) for name, array in self.weights.items()})
         return method
 
-    def scoring_model(self, *, device: str | None = None) -> TorchModel:
+    def scoring_model(self, *, device: str | None = None, precision: TorchPrecision = "fp32") -> TorchModel:
         """The method in torch as a scoring model; on a GPU where there is one, unless a device is named."""
-        return TorchModel(self.method(), device=device)
+        return TorchModel(self.method(), device=device, precision=precision)
 
     def save(self, path: Path) -> None:
         """Writes the folder under a temporary name and renames it, so that no reader sees half a bundle.

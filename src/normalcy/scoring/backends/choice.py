@@ -2,18 +2,20 @@
 
 import importlib.util
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from normalcy.errors import BundleError, ConfigError, MissingPackage
 from normalcy.scoring.backends.exported_model import exported_model
 from normalcy.scoring.backends.fastest import CACHE, fastest_backend
-from normalcy.scoring.backends.record import BACKENDS, FOLDER, MADE_BY, ExportRecord
+from normalcy.scoring.backends.record import BACKENDS, FOLDER, MADE_BY, PRECISIONS, ExportRecord
 from normalcy.scoring.bundle import Bundle
 from normalcy.scoring.calibration import Calibration
-from normalcy.scoring.model import ScoringModel
+from normalcy.scoring.model import ScoringModel, TorchPrecision
 
 AUTO, TORCH = "auto", "torch"
+IN_TORCH: Mapping[str, TorchPrecision] = {TORCH: "fp32", "torch-bf16": "bf16", "torch-fp16": "fp16"}
 _MODULES = {"onnxruntime": "onnxruntime", "openvino": "openvino", TORCH: "torch"}
 
 
@@ -43,8 +45,8 @@ def open_backend(
 
     Args:
         bundle: As it was read.
-        choice: `torch`; an export by name, such as `openvino-int8`; the only or the most exact one of a backend by the
-            backend's name; or `auto`.
+        choice: `torch`; `torch-bf16`, or `torch-fp16` on a GPU; an export by name, such as `openvino-int8`; the most
+            exact one of a backend by the backend's name; or `auto`.
         threads: Threads of each exported graph; all cores without.
         cache: File of what was the fastest here, for `auto`.
 
@@ -54,14 +56,14 @@ def open_backend(
         BundleError: The bundle was not exported for it, or has changed since.
     """
     name = _auto(bundle, threads, cache) if choice == AUTO else choice
-    if name == TORCH:
+    if name in IN_TORCH:
         if not installed(TORCH):
             what = "torch is not installed"
             if choice == AUTO:
                 what += ", nor anything that this bundle was exported for"
             hint = f"pip install 'normalcy[train]'; or use what `{MADE_BY}` makes, which runs without"
             raise MissingPackage(what, hint=hint)
-        return Opened(TORCH, bundle.scoring_model(), bundle)
+        return Opened(name, bundle.scoring_model(precision=IN_TORCH[name]), bundle)
     record = _named(bundle, name)
     assert bundle.path is not None
     model = exported_model(record, bundle.path, weights=lambda: bundle.weights, threads=threads)
@@ -97,8 +99,8 @@ def _auto(bundle: Bundle, threads: int | None, cache: Path) -> str:
 
 def _named(bundle: Bundle, name: str) -> ExportRecord:
     backend = name.partition("-")[0]
-    if backend not in BACKENDS:
-        known = ", ".join((AUTO, *BACKENDS))
+    if backend not in BACKENDS[1:]:
+        known = ", ".join((AUTO, *IN_TORCH, *BACKENDS[1:]))
         raise ConfigError(f"unknown backend {name!r}", where="--backend", hint=f"Known are {known}")
     found = [each for each in bundle.exports if name in (each.name, each.backend)]
     if not found:
@@ -109,7 +111,7 @@ def _named(bundle: Bundle, name: str) -> ExportRecord:
             where=bundle.path or "bundle",
             hint=f"`{MADE_BY} {bundle.path or 'BUNDLE'} --to {wanted}` does that",
         )
-    record = found[0]
+    record = min(found, key=lambda each: PRECISIONS.index(each.precision))
     if not bundle.is_of(record):
         raise BundleError(
             f"{record.name} was exported before the bundle changed",

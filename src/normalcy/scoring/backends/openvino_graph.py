@@ -84,6 +84,9 @@ def _settings(precision: Precision, target: Target | None, threads: int | None) 
         "PERFORMANCE_HINT": "THROUGHPUT" if target == "cpu" else "LATENCY",
         "INFERENCE_PRECISION_HINT": computed_in(precision),
     }
+    if target == "edge":
+        # One stream, and no compiled kernels kept for shapes that never come.
+        settings |= {"NUM_STREAMS": 1, "CPU_RUNTIME_CACHE_CAPACITY": 0}
     return settings | ({"INFERENCE_NUM_THREADS": threads} if threads else {})
 
 

@@ -183,3 +183,5 @@ def digest_of(
 
 
 BACKENDS: tuple[BackendName, ...] = get_args(BackendName)
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+"""The most exact first."""
