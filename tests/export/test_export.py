@@ -11,6 +11,7 @@ import pytest
 from small_exports import SETTINGS, export_once, footage, save_bundle
 
 from normalcy.errors import BundleError, ConfigError, FallbackWarning, MissingPackage
+from normalcy.explain.reasoner import Reasoner
 from normalcy.export.export import ExportRequest, export_bundle
 from normalcy.methods import METHODS
 from normalcy.scoring.backends.choice import available, open_backend
@@ -292,3 +293,10 @@ def test_the_edge_runs_one_stream(exported):
     plain = verdicts_of(open_backend(bundle, "openvino").model, spans)
     edge = verdicts_of(open_backend(Bundle.load(bundle.path), "openvino").model, spans)
     assert [each.raw for each in edge] == pytest.approx([each.raw for each in plain], abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["ocr-gan-video", "cnn-lstm"])
+def test_an_export_explains_as_torch_does(name, exported):
+    bundle, record = exported(name, with_footage=False)
+    method = bundle.method().eval()
+    assert Reasoner.of_export(bundle, record) == Reasoner.of(bundle, method)

@@ -5,13 +5,16 @@ Letters: H height, W width.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from normalcy.explain.reasons import FloatArray, PartReading, Place, place_of, read_parts, sentence
 from normalcy.methods import method_definition
-from normalcy.methods.base import Method
+from normalcy.scoring.backends.record import ExportRecord
 from normalcy.scoring.bundle import Bundle
 from normalcy.scoring.usual import UsualPart
+
+if TYPE_CHECKING:
+    from normalcy.methods.base import Method
 
 
 class Reason(NamedTuple):
@@ -45,7 +48,7 @@ class Reasoner:
     normal_class: str | None = None
 
     @classmethod
-    def of(cls, bundle: Bundle, method: Method) -> Self:
+    def of(cls, bundle: Bundle, method: "Method") -> Self:
         """For a bundle and the method in it."""
         header = bundle.header
         definition = method_definition(header.method)
@@ -55,6 +58,14 @@ class Reasoner:
             tuple(method.score_terms),
             definition.part_words,
             header.model["normal_class"] if classes else None,
+        )
+
+    @classmethod
+    def of_export(cls, bundle: Bundle, record: ExportRecord) -> Self:
+        """For a bundle that something else than torch scores; nothing of torch is imported."""
+        header = bundle.header
+        return cls(
+            header.usual_parts, record.score_terms, record.part_words, header.model.get("normal_class")
         )
 
     def reason(self, map_HW: FloatArray, parts: Mapping[str, float]) -> Reason:

@@ -330,7 +330,7 @@ class CnnLstm(Method):
         length = self.clip.length_frames
         clip_BTCHW = self.clip.in_range(torch.from_numpy(np.stack(clips_TCHW)).to(self.temperature.device))
         with torch.inference_mode():
-            features_ND = self.backbone(clip_BTCHW.flatten(0, 1)).cpu().numpy()
+            features_ND = self.backbone(clip_BTCHW.flatten(0, 1)).float().cpu().numpy()
         return [{"features_TD": each} for each in features_ND.reshape(-1, length, self.spec.width)]
 
     def camera(self, source: str = "") -> "WatchedSource":
@@ -345,7 +345,7 @@ class CnnLstm(Method):
         features_1TD = torch.from_numpy(features_TD)[None].to(self.temperature.device)
         there_1T = torch.ones(features_1TD.shape[:2], dtype=torch.bool)
         with torch.inference_mode():
-            return np.asarray(self.probabilities(features_1TD, there_1T)[0].cpu().numpy(), np.float32)
+            return np.asarray(self.probabilities(features_1TD, there_1T)[0].float().cpu().numpy(), np.float32)
 
     def export_plan(self) -> ExportPlan:
         """Backbone and classifier, a graph each."""

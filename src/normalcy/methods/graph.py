@@ -70,8 +70,8 @@ def fused_later(term: FlowTerm, fuse: ScoreFusion) -> FlowTerm:
 
 def unbatched(scores: Scores) -> list[ClipScores]:
     """The scores of each clip."""
-    score_BT, map_BTHW = scores.score_BT.cpu().numpy(), scores.map_BTHW.cpu().numpy()
-    parts = {name: part_BT.cpu().numpy() for name, part_BT in scores.parts.items()}
+    score_BT, map_BTHW = scores.score_BT.float().cpu().numpy(), scores.map_BTHW.float().cpu().numpy()
+    parts = {name: part_BT.float().cpu().numpy() for name, part_BT in scores.parts.items()}
     return [
         ClipScores(score_BT[b], map_BTHW[b], {name: part_BT[b] for name, part_BT in parts.items()})
         for b in range(len(score_BT))

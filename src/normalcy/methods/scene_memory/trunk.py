@@ -149,7 +149,7 @@ def _plain_run(network: nn.Module) -> Run:
     def run(image_HW3: UInt8Array) -> FloatArray:
         with torch.inference_mode():
             look_1DRC: Tensor = network(_as_input(image_HW3))
-        return np.ascontiguousarray(look_1DRC[0].permute(1, 2, 0).numpy())
+        return np.ascontiguousarray(look_1DRC[0].permute(1, 2, 0).float().numpy())
 
     return run
 

@@ -1,0 +1,61 @@
+"""The scripts that measure exports, on a tiny run."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
+
+
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def measured(tiny_run, tiny_root, tmp_path_factory):
+    out = tmp_path_factory.mktemp("deployment")
+    words = [str(tiny_run.path), "--data", "folder", "--root", str(tiny_root), "--out", str(out)]
+    words += ["--only", "openvino-fp32", "openvino-int8", "--every", "1", "--rounds", "1"]
+    script("deployment").main([*words, "--work", str(out / "work")])
+    script("deployment").main([*words, "--work", str(out / "work")])
+    return out
+
+
+def test_every_export_is_compared_on_labelled_clips(measured):
+    data = json.loads((measured / "parity.json").read_text())
+    (found,) = data["bundles"]
+    assert data["dataset"] == "folder"
+    assert found["method"] == "stae"
+    assert found["command"].startswith("python benchmarks/deployment.py")
+    exact, rounded = found["exports"]["openvino-fp32"], found["exports"]["openvino-int8"]
+    assert exact["relative"] < 1e-3
+    assert exact["auc"] == pytest.approx(found["auc_torch"], abs=1e-6)
+    assert rounded["relative"] > 0
+    assert rounded["auc_difference"] == pytest.approx(rounded["auc"] - found["auc_torch"])
+    assert rounded["bytes"] > 0
+
+
+def test_every_export_is_timed_against_plain_torch(measured):
+    (found,) = json.loads((measured / "bench.json").read_text())["bundles"]
+    assert list(found["backends"]) == ["torch-eager", "torch", "openvino-fp32", "openvino-int8"]
+    assert found["backends"]["torch-eager"]["times_as_fast"]["1"] == 1
+
+
+def test_operations_and_the_peak(measured, tiny_run, monkeypatch):
+    arithmetic = script("arithmetic")
+    monkeypatch.setattr(arithmetic, "SIDE", 64)
+    out = measured / "arithmetic.json"
+    arithmetic.main([str(tiny_run.path), "--bench", str(measured / "bench.json"), "--out", str(out)])
+    found = json.loads(out.read_text())
+    assert list(found["peak_gigaoperations_per_second"]) == ["fp32", "bf16", "int8"]
+    (method,) = found["methods"]
+    assert method["operations_a_clip"] > 10_000
+    assert set(method["backends"]) == {"torch-eager", "torch", "openvino-fp32", "openvino-int8"}
