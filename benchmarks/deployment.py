@@ -11,7 +11,6 @@ import argparse
 import json
 import shlex
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,7 +27,7 @@ from normalcy.environment import hardware, versions
 from normalcy.errors import ConfigError
 from normalcy.evaluation.frame_metrics import VideoScores, micro_auc
 from normalcy.export.export import Exporter, ExportRequest
-from normalcy.export.held_out import at_hand, data_of_fit, held_out_footage
+from normalcy.export.held_out import at_hand, data_of_fit, excerpt, held_out_footage
 from normalcy.export.parity import Scored, difference
 from normalcy.run_folder import write_json
 from normalcy.scoring.backends.choice import open_backend
@@ -47,7 +46,6 @@ KINDS: tuple[tuple[FileBackend, Precision], ...] = (
     ("openvino", "bf16"),
     ("openvino", "int8"),
     ("onnxruntime", "fp32"),
-    ("onnxruntime", "fp16"),
     ("onnxruntime", "int8"),
 )
 
@@ -62,19 +60,26 @@ class TestVideo:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
-    command = shlex.join(["python", "benchmarks/deployment.py", *(arguments or sys.argv[1:])])
+    command = _command(options)
     for run in options.bundles:
         with _working_folder(options.work) as folder:
             copy = folder / run.name
             _copy(run, copy)
             kinds = [kind for kind in KINDS if not options.only or "-".join(kind) in options.only]
-            records = list(_exports(copy, kinds))
+            records = list(_exports(copy, kinds, frames=options.held_out_frames))
             if not options.no_parity:
                 found = parity(copy, records, data=options.data, root=options.root, every=options.every)
                 _enter(options.out / "parity.json", found, command=command, data=options.data)
             if not options.no_bench:
                 found = timed(copy, options.data, options.root, rounds=options.rounds)
                 _enter(options.out / "bench.json", found, command=command, data=options.data)
+
+
+def _command(options: argparse.Namespace) -> str:
+    """What makes both files anew, wherever copies lie."""
+    words = [*map(str, options.bundles), "--data", options.data, "--root", str(options.root)]
+    words += ["--every", str(options.every), "--held-out-frames", str(options.held_out_frames)]
+    return shlex.join(["python", "benchmarks/deployment.py", *words, "--rounds", str(options.rounds)])
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -84,6 +89,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--root", required=True, type=Path)
     parser.add_argument("--out", type=Path, default=Path("results"))
     parser.add_argument("--every", type=int, default=4, help="a clip at every so many frames is compared")
+    parser.add_argument("--held-out-frames", type=int, default=400, help="of normal video, at most")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", nargs="*", help="such as openvino-int8")
     parser.add_argument("--work", type=Path, help="folder for copies and exports, used again if there")
@@ -103,14 +109,21 @@ def _working_folder(kept: Path | None) -> Iterator[Path]:
 
 
 def _copy(run: Path, copy: Path) -> None:
-    """Bundle and configuration, without what was exported before; once, where copies are kept."""
-    if copy.exists():
+    """Bundle and configuration, without what was exported before; what is there of the same bundle is used again."""
+    if (
+        copy.exists()
+        and (copy / "bundle" / "model.safetensors").read_bytes()
+        == (run / "bundle" / "model.safetensors").read_bytes()
+    ):
         return
+    shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(run / "bundle", copy / "bundle", ignore=shutil.ignore_patterns("export*"))
     shutil.copy(run / "config.yaml", copy / "config.yaml")
 
 
-def _exports(run: Path, kinds: Sequence[tuple[FileBackend, Precision]]) -> Iterator[ExportRecord]:
+def _exports(
+    run: Path, kinds: Sequence[tuple[FileBackend, Precision]], *, frames: int
+) -> Iterator[ExportRecord]:
     """Those that the method has; others are named and left out."""
     remembered = data_of_fit(run)
     data = at_hand(remembered) if remembered else None
@@ -120,7 +133,7 @@ def _exports(run: Path, kinds: Sequence[tuple[FileBackend, Precision]]) -> Itera
     def footage(bundle: Bundle) -> tuple[Footage, ...]:
         if not spans:
             assert data is not None
-            spans.append(held_out_footage(bundle, data, spec=spec))
+            spans.append(excerpt(held_out_footage(bundle, data, spec=spec), spec=spec, frames=frames))
         return spans[0]
 
     bundle = Bundle.load(run)
@@ -158,7 +171,11 @@ def parity(
             if record.difference
             else None,
             "recalibrated": record.recalibrated,
-            "kept_in_floating_point": [name for graph in record.graphs for name in graph.kept],
+            "rounding": {
+                graph.name: graph.rounding.model_dump(mode="json")
+                for graph in record.graphs
+                if graph.rounding
+            },
             "exporters": sorted({graph.exporter for graph in record.graphs}),
             "bytes": sum(graph.size_bytes for graph in record.graphs),
         }

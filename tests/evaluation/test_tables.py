@@ -1,5 +1,6 @@
 """The README's tables."""
 
+import json
 import subprocess
 import sys
 
@@ -158,3 +159,41 @@ def test_as_a_module_without_torch(folder):
     command = [sys.executable, "-m", "normalcy.evaluation.tables", folder / "README.md", folder / "results"]
     subprocess.run(command, check=True)
     assert "| `stae`, paper |" in (folder / "README.md").read_text()
+
+
+def test_tables_of_exports_are_made_from_their_files(tmp_path):
+    export = {
+        "largest": 0.26,
+        "mean": 0.13,
+        "relative": 1.8e-7,
+        "rank_correlation": 0.99987,
+        "auc": 0.8765,
+        "auc_difference": -0.0012,
+        "rounding": {"clip": {"kept": ["a", "b"]}},
+        "recalibrated": True,
+    }
+    parity = {"method": "stae", "preset": "paper", "exports": {"openvino-int8": export}}
+    times = {"p50_ms": 24.04, "p95_ms": 25.0, "p99_ms": 30.0}
+    backend = {
+        "batches": {"1": times, "4": times},
+        "times_as_fast": {"1": 3.0, "4": 2.5},
+        "frames_per_second": 41.4,
+        "times_as_fast_together": 2.25,
+        "peak_memory_mib": None,
+        "model_bytes": 2_700_000,
+    }
+    bench = {"method": "stae", "preset": "paper", "backends": {"openvino-int8": backend}}
+    for name, bundle in (("parity", parity), ("bench", bench)):
+        (tmp_path / f"{name}.json").write_text(json.dumps({"bundles": [bundle]}))
+    text = "".join(f"<!-- deployment:{name} --><!-- /deployment:{name} -->" for name in ("parity", "bench"))
+    filled = update_tables(text, tmp_path)
+    assert (
+        "| `stae`, paper | openvino-int8 | 0.3 | 0.1 | 2e-07 | 0.9999 | 0.8765 | -0.0012 | 2 | yes |"
+        in filled
+    )
+    assert (
+        "| `stae`, paper | openvino-int8 | 24.0 | 25.0 | 30.0 | 3.00 | 2.50 | 41 | 2.25 | - | 2.7 |" in filled
+    )
+    (tmp_path / "bench.json").write_text("{}")
+    with pytest.raises(InputError, match="cannot be read"):
+        update_tables(text, tmp_path)

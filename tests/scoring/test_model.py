@@ -165,4 +165,4 @@ def test_what_torch_compiles_is_used(monkeypatch):
 
     monkeypatch.setattr(torch, "compile", compile_)
     assert _compiled(small("stae").graph)(None) == "compiled"
-    assert asked == {"mode": "reduce-overhead", "dynamic": False}
+    assert asked == {"mode": "reduce-overhead"}

@@ -11,7 +11,7 @@ from normalcy.errors import ConfigError
 
 if TYPE_CHECKING:
     from normalcy.export.export import ExportRequest
-    from normalcy.scoring.backends.record import ExportRecord
+    from normalcy.scoring.backends.record import ExportedGraph, ExportRecord
     from normalcy.training.config import DataConfig
 
 
@@ -19,7 +19,8 @@ def export(
     bundle_path: BundlePath,
     to: Annotated[Literal["onnx", "openvino"] | None, typer.Option("--to", help="What shall run it.")] = None,
     precision: Annotated[
-        Literal["fp32", "fp16", "bf16", "int8"] | None, typer.Option(help="Of weights and sums.")
+        Literal["fp32", "fp16", "bf16", "int8"] | None,
+        typer.Option(help="Of weights, and of sums where what runs it can."),
     ] = None,
     target: Annotated[
         Literal["edge", "cpu", "gpu"] | None,
@@ -51,6 +52,10 @@ def export(
     from normalcy.export.labelled import auc_judge
     from normalcy.scoring.bundle import Bundle
 
+    if labelled is None and labelled_root is not None:
+        raise ConfigError(
+            "names a folder and no dataset", where="--labelled-root", hint="Name it with --labelled"
+        )
     request = _request(to, precision, target, limit, judged=labelled is not None)
     normal = _normal_data(bundle_path, data, root)
     bundle = Bundle.load(bundle_path)
@@ -130,8 +135,7 @@ def _lines(record: "ExportRecord") -> list[str]:
     lines = []
     for graph in record.graphs:
         lines.append(f"{graph.name}: {graph.size_bytes / 1e6:.1f} MB, by {graph.exporter}")
-        if graph.kept:
-            lines.append(f"  left in floating point: {', '.join(graph.kept)}")
+        lines += _rounding_lines(graph)
     found = record.difference
     if found is None:
         return [*lines, "Not compared with torch: there was no video; name some with --data and --root."]
@@ -142,13 +146,27 @@ def _lines(record: "ExportRecord") -> list[str]:
     if found.auc is not None:
         lines.append(f"AUC on labelled video {found.auc:.4f}, in torch {found.auc_torch:.4f}.")
     alarms = {
-        None: "There is too little normal video to compare alarms.",
+        None: "There is too little normal video to compare alarms; `--backend auto` does not take it.",
         True: "The same thresholds give as many alarms.",
         False: "Its thresholds give other numbers of alarms"
         + (
             ", so it has a calibration of its own."
             if record.recalibrated
-            else "; calibrate it on video of its own."
+            else ", and there is no unseen video to calibrate it on; `--backend auto` does not take it."
         ),
     }
     return [*lines, alarms[found.same_alarms]]
+
+
+def _rounding_lines(graph: "ExportedGraph") -> list[str]:
+    """How a graph was rounded."""
+    how = graph.rounding
+    if how is None:
+        return []
+    if not how.layers and not how.kept:
+        return ["  nothing in it can be rounded"]
+    cost = f"{how.loss:.2g} of {how.judged_by} lost, {how.limit:g} allowed"
+    lines = [f"  {how.layers} layers in integers: {cost}"]
+    if how.kept:
+        lines.append(f"  left in floating point, or {how.loss_in_full:.2g}: {', '.join(how.kept)}")
+    return lines + (["  This misses the limit."] if how.missed else [])

@@ -4,7 +4,8 @@
     python -m normalcy.evaluation.tables README.md docs/findings.md results/ --check     fails where they are stale
 
 A table stands between `<!-- results:NAME -->` and `<!-- /results:NAME -->`, NAME being a folder of results, or between
-the same marks with `study:NAME`, NAME being a study whose table is `studies/NAME.md` in there.
+the same marks with `study:NAME`, NAME being a study whose table is `studies/NAME.md` in there, or with
+`deployment:NAME`, NAME being `parity` or `bench`.
 """
 
 import argparse
@@ -14,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from normalcy.errors import InputError, NormalcyError
+from normalcy.evaluation.deployment_tables import deployment_table
 from normalcy.evaluation.floors import FLOOR_METHODS
 from normalcy.evaluation.protocols import LOOKS_AHEAD
 from normalcy.evaluation.results import Result, Spread, read_result
@@ -33,7 +35,7 @@ _TITLES = {
     "paper_protocol_auc": "paper's protocol",
     "paper_protocol_clip_auc": "the same, by clip",
 }
-_OPEN = re.compile(r"<!-- (results|study):(\S+) -->")
+_OPEN = re.compile(r"<!-- (results|study|deployment):(\S+) -->")
 _NOT_MEASURED = "-"
 _ORDER_NOTE = "Presets of a method stand in order of micro AUC; for display, with the test labels in sight. "
 
@@ -72,7 +74,13 @@ def update_tables(text: str, results: Path) -> str:
         InputError: When a block is not closed, or there is nothing for it.
     """
     for kind, name in _OPEN.findall(text):
-        table = _study(results / "studies" / f"{name}.md") if kind == "study" else _results(results / name)
+        match kind:
+            case "study":
+                table = _study(results / "studies" / f"{name}.md")
+            case "deployment":
+                table = markdown_table(*deployment_table(name, results))
+            case _:
+                table = _results(results / name)
         text = _fill(text, f"{kind}:{name}", table)
     return text
 

@@ -3,14 +3,17 @@
 import json
 import shutil
 import tempfile
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from normalcy.environment import versions
-from normalcy.errors import CalibrationError, ConfigError
+from filelock import FileLock
+
+from normalcy.environment import hardware_name, versions
+from normalcy.errors import CalibrationError, ConfigError, FallbackWarning, MissingPackage
 from normalcy.export.files import GraphFile, exported_graph, open_written, write_graph
 from normalcy.export.parity import Scored, difference, rates, score_footage
 from normalcy.export.rounding import Judge, Rounding
@@ -19,6 +22,7 @@ from normalcy.methods.base import Method
 from normalcy.methods.plan import ExportPlan
 from normalcy.progress import Progress
 from normalcy.scoring.backends.exported_model import exported_model
+from normalcy.scoring.backends.openvino_graph import computed_in
 from normalcy.scoring.backends.record import (
     FOLDER,
     Difference,
@@ -33,6 +37,7 @@ from normalcy.scoring.backends.record import (
 from normalcy.scoring.bundle import Bundle
 from normalcy.scoring.calibration import Calibration
 from normalcy.scoring.model import ScoringModel, TorchModel
+from normalcy.scoring.track import alarm_rule
 from normalcy.training.data import Footage
 
 
@@ -186,6 +191,8 @@ class Exporter:
             score_terms=self._method.score_terms,
             versions=versions(),
             made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            hardware=hardware_name(),
+            computed_in=computed_in(precision) if request.backend == "openvino" else "f32",
         )
 
     def _written(self, record: ExportRecord, folder: Path, *, limit: float) -> ExportRecord:
@@ -204,12 +211,16 @@ class Exporter:
 
     def _compared(self, record: ExportRecord, folder: Path) -> ExportRecord:
         """With its difference from torch, and a calibration of its own in the folder where it needs one."""
-        model = exported_model(
-            record,
-            folder,
-            weights=lambda: self.bundle.weights,
-            opener=lambda graph: open_written(record, graph, folder),
-        )
+        try:
+            model = exported_model(
+                record,
+                folder,
+                weights=lambda: self.bundle.weights,
+                opener=lambda graph: open_written(record, graph, folder),
+            )
+        except (ConfigError, MissingPackage) as error:
+            warnings.warn(f"{record.name} is not compared: {error}", FallbackWarning, stacklevel=3)
+            return record
         other = self._scored(model, "scoring with the export")
         found, calibration = self._calibrated(difference(self._own, other), other)
         if self.auc:
@@ -227,18 +238,33 @@ class Exporter:
             both = rates(self._own, other, settings=header.scoring, frames_per_second=fps)
         except CalibrationError:
             return found, None
-        same = both.agree()
-        found = found.model_copy(update={"same_alarms": same})
-        return found, None if same or header.fit.held_out_turns > 1 else both.other
+        threshold = alarm_rule(header.scoring, self.bundle.calibration).enter_threshold
+        same = both.agree(threshold)
+        found = found.model_copy(
+            update={
+                "same_alarms": same,
+                "alarms_per_day": both.other.false_alarms_per_day(threshold),
+                "alarms_per_day_torch": both.own.false_alarms_per_day(threshold),
+            }
+        )
+        # What was held out in turns is remembered in the end: it is no longer unseen, and calibrates nothing.
+        return found, both.other if same is False and header.fit.held_out_turns == 1 else None
 
 
 def _enter(bundle: Path, record: ExportRecord, made: Path) -> None:
     """Puts what was made in its place, then enters it."""
     place = bundle / FOLDER / record.name
     aside = made.with_name(f"{made.name}-old")
-    if place.exists():
-        place.rename(aside)
-    made.rename(place)
-    others = [each for each in read_exports(bundle) if each.name != record.name]
-    write_exports(bundle, [*others, record])
+    with FileLock(bundle / FOLDER / ".lock"):
+        others = [each for each in read_exports(bundle) if each.name != record.name]
+        if place.exists():
+            place.rename(aside)
+        try:
+            made.rename(place)
+            write_exports(bundle, [*others, record])
+        except BaseException:
+            if aside.exists():
+                shutil.rmtree(place, ignore_errors=True)
+                aside.rename(place)
+            raise
     shutil.rmtree(aside, ignore_errors=True)

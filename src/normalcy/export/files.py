@@ -15,7 +15,7 @@ from normalcy.layers.openvino_import import import_openvino
 from normalcy.methods.plan import GraphPlan
 from normalcy.methods.runtime import RunGraph
 from normalcy.scoring.backends.exported_model import open_graph
-from normalcy.scoring.backends.record import SUFFIX, ExportedGraph, ExportRecord
+from normalcy.scoring.backends.record import SUFFIX, ExportedGraph, ExportRecord, Rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,13 +26,13 @@ class GraphFile:
         plan: What it was made from.
         exporter: What made it.
         model: The graph.
-        kept: Layers that were left in floating point.
+        rounding: How it was rounded.
     """
 
     plan: GraphPlan
     exporter: Exporter
     model: Onnx
-    kept: tuple[str, ...] = ()
+    rounding: Rounding | None = None
 
     @property
     def described(self) -> ExportedGraph:
@@ -42,7 +42,7 @@ class GraphFile:
             inputs=tuple(self.plan.inputs),
             outputs=self.plan.outputs,
             exporter=self.exporter,
-            kept=self.kept,
+            rounding=self.rounding,
         )
 
 
@@ -86,7 +86,8 @@ def write_graph(file: GraphFile, record: ExportRecord, folder: Path) -> Exported
 
 def open_written(record: ExportRecord, graph: ExportedGraph, folder: Path) -> RunGraph:
     """A graph of a folder."""
-    return open_graph(record.backend, folder / f"{graph.name}{SUFFIX[record.backend]}", graph, record=record)
+    path = folder / f"{graph.name}{SUFFIX[record.backend]}"
+    return open_graph(record.backend, path, graph, record=record, target=record.target)
 
 
 def open_in_memory(record: ExportRecord, graph: ExportedGraph, model: Onnx) -> RunGraph:

@@ -42,17 +42,42 @@ def held_out_footage(
 
     Raises:
         DatasetError: It cannot be read, or holds too little.
+        ConfigError: The dataset is no longer what it was: it would be split in another way, and video that was fitted
+            on would pass for unseen.
     """
     fit = bundle.header.fit
     if data.name != fit.data:
         return all_normal_footage(data, spec=spec, progress=progress)
     if method_definition(bundle.header.method).training == "classify":
-        return _named(all_normal_footage(data, spec=spec, progress=progress), fit.held_out_videos)
-    return load_normal_footage(data, spec=spec, seed=fit.seed, progress=progress).held_out
+        spans = all_normal_footage(data, spec=spec, progress=progress)
+        found = tuple(span for span in spans if span.name in fit.held_out_videos)
+        _require_all(found, bundle, data)
+        return found
+    footage = load_normal_footage(data, spec=spec, seed=fit.seed, progress=progress)
+    # What is held out in turns is all of it.
+    unseen = footage.held_out if fit.held_out_turns == 1 else (*footage.fitted, *footage.held_out)
+    _require_all(unseen, bundle, data, frames=fit.held_out_frames)
+    return footage.held_out
 
 
-def _named(spans: Sequence[Footage], names: Sequence[str]) -> tuple[Footage, ...]:
-    return tuple(span for span in spans if span.name in names) or tuple(spans)
+def _require_all(
+    spans: Sequence[Footage], bundle: Bundle, data: DataConfig, *, frames: int | None = None
+) -> None:
+    names = {span.name for span in spans}
+    same = names == set(bundle.header.fit.held_out_videos)
+    if not same or (frames is not None and sum(map(len, spans)) != frames):
+        raise ConfigError(
+            "holds other normal video than at the fit, so what was held out of it cannot be told",
+            where=data.root,
+            hint="Name other normal video with --data folder and --root, or fit it again",
+        )
+
+
+def halves(spans: Sequence[Footage], *, spec: ClipSpec) -> tuple[tuple[Footage, ...], tuple[Footage, ...]]:
+    """Beginnings and ends of spans, to tune on and to judge by; both are all of it where no half holds a clip."""
+    cut = [(span.part(slice(len(span) // 2)), span.part(slice(len(span) // 2, None))) for span in spans]
+    first, second = (tuple(pair[side] for pair in cut if pair[side].holds_clip(spec)) for side in (0, 1))
+    return (first, second) if first and second else (tuple(spans), tuple(spans))
 
 
 def excerpt(spans: Sequence[Footage], *, spec: ClipSpec, frames: int) -> tuple[Footage, ...]:

@@ -8,7 +8,7 @@ import contextlib
 import io
 import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, TypeAlias
 
@@ -34,15 +34,17 @@ class Rounded:
 
     Attributes:
         model: The graph.
-        loss: What is left of the fault, as it was judged.
+        loss: How much its scores suffer, as they were judged.
+        loss_in_full: The same with every layer in integers.
+        layers: How many layers are in integers.
         kept: Layers that went back to floating point.
-        loss_in_full: The loss with every layer in integers.
     """
 
     model: Onnx
     loss: float
+    loss_in_full: float
+    layers: int
     kept: tuple[str, ...] = ()
-    loss_in_full: float = field(default=0.0)
 
 
 def rounded(
@@ -65,11 +67,14 @@ def rounded(
     Raises:
         MissingPackage: NNCF is not installed.
     """
+    if not _learned(model):
+        return Rounded(model, 0.0, 0.0, layers=0)
     full = _quantised(model, samples)
+    layers = [node.name for node in full.graph.node if _is_rounded(node, full)]
     loss = in_full = judge(full)
     if loss <= limit:
-        return Rounded(full, loss, loss_in_full=in_full)
-    trials = _groups([node.name for node in full.graph.node if _is_rounded(node, full)])
+        return Rounded(full, loss, in_full, layers=len(layers))
+    trials = _groups(layers)
     losses = []
     for number, names in enumerate(trials):
         if progress:
@@ -81,7 +86,8 @@ def rounded(
         found = restored(full, model, kept)
         if (loss := judge(found)) <= limit:
             break
-    return Rounded(found, loss, tuple(_layer_names(model, kept)), in_full)
+    named = tuple(_layer_names(model, kept))
+    return Rounded(found, loss, in_full, layers=len(layers) - len(kept), kept=named)
 
 
 def _layer_names(model: Onnx, nodes: Collection[str]) -> Iterator[str]:
@@ -136,15 +142,7 @@ def exact_nodes(model: Onnx) -> Collection[str]:
 
     What makes one channel of one channel is a filter, as of a frequency split, and no layer that has learned anything.
     """
-    graph = model.graph
-    weights = {
-        each.name for each in graph.initializer if tuple(each.dims[:2]) != (1, 1) and len(each.dims) > 1
-    }
-    learned = [
-        node
-        for node in graph.node
-        if node.op_type in _WEIGHTED and any(name in weights for name in node.input)
-    ]
+    graph, learned = model.graph, _learned(model)
     makers = {name: node for node in graph.node for name in node.output}
     before: set[str] = set()
     waiting = list(learned)
@@ -159,6 +157,18 @@ def exact_nodes(model: Onnx) -> Collection[str]:
     kinds = (*_WEIGHTED, *_EXACT)
     filters = {node.name for node in graph.node if node.op_type in kinds and node not in learned}
     return {node.name for node in graph.node if node.name not in rounded_names} | filters
+
+
+def _learned(model: Onnx) -> list[Any]:
+    """Layers with weights that were learned."""
+    weights = {
+        each.name for each in model.graph.initializer if len(each.dims) > 1 and tuple(each.dims[:2]) != (1, 1)
+    }
+    return [
+        node
+        for node in model.graph.node
+        if node.op_type in _WEIGHTED and any(name in weights for name in node.input)
+    ]
 
 
 def restored(quantised: Onnx, model: Onnx, names: Collection[str]) -> Onnx:

@@ -106,15 +106,22 @@ class Rates:
     other: Calibration
     reached: tuple[float, ...]
 
-    def agree(self) -> bool:
-        """Whether thresholds mean the same by either.
+    def agree(self, threshold: float) -> bool | None:
+        """Whether thresholds mean the same by either; None where footage shows too few alarms to tell.
 
         As many frames reach them, at thresholds that a half to a twentieth of the frames reach; and there are about as
-        many alarms, where there are enough to be compared.
+        many alarms, where there are enough to be compared and at the threshold that is used.
+
+        Args:
+            threshold: That.
         """
+        if any(ratio > MOST_RATIO for ratio in self.reached):
+            return False
         levels = self.own.alarm_levels
-        alarms = [self._ratio(levels[place]) for place in _PLACES if place < len(levels)]
-        return all(ratio <= MOST_RATIO for ratio in (*alarms, *self.reached))
+        alarms = [levels[place] for place in _PLACES if place < len(levels)]
+        if not alarms:
+            return None
+        return all(self._ratio(each) <= MOST_RATIO for each in (*alarms, threshold))
 
     def _ratio(self, threshold: float) -> float:
         rates = [each.false_alarms_per_day(threshold) for each in (self.own, self.other)]

@@ -3,17 +3,17 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-import numpy as np
 import numpy.typing as npt
 
 from normalcy.export.files import GraphFile, open_in_memory
-from normalcy.export.held_out import excerpt
+from normalcy.export.held_out import excerpt, halves
 from normalcy.export.integers import Onnx, rounded
 from normalcy.export.parity import Scored, rank_correlation, score_footage
 from normalcy.methods.runtime import Arrays, RunGraph, Runner
 from normalcy.progress import Progress
 from normalcy.scoring.backends.exported_model import exported_model
 from normalcy.scoring.backends.record import ExportedGraph, ExportRecord
+from normalcy.scoring.backends.record import Rounding as RoundingRecord
 from normalcy.scoring.bundle import Bundle
 from normalcy.scoring.model import ScoringModel
 from normalcy.training.data import Footage
@@ -53,8 +53,10 @@ class Rounding:
         self._record = record
         self._files, self._bundle, self._progress = dict(files), bundle, progress
         self._auc = auc
-        self._spans = excerpt(spans, spec=record.spec, frames=_JUDGED_FRAMES)
-        self._samples_of = spans
+        # What integers are tuned on says little of what they cost.
+        tuned, judged = halves(spans, spec=record.spec)
+        self._spans = excerpt(judged, spec=record.spec, frames=_JUDGED_FRAMES)
+        self._samples_of = excerpt(tuned, spec=record.spec, frames=4 * _JUDGED_FRAMES)
         self._own: Scored | None = None
 
     def rounded(self, name: str, *, limit: float) -> GraphFile:
@@ -69,7 +71,15 @@ class Rounding:
             return 1 - rank_correlation(self._own_scores(name).raw, self._scores(other).raw)
 
         found = rounded(file.model, self._recorded(name), judge=judge, limit=limit, progress=self._progress)
-        self._files[name] = GraphFile(file.plan, file.exporter, found.model, found.kept)
+        how = RoundingRecord(
+            layers=found.layers,
+            kept=found.kept,
+            judged_by="AUC" if self._auc else "rank correlation",
+            limit=limit,
+            loss=found.loss,
+            loss_in_full=found.loss_in_full,
+        )
+        self._files[name] = GraphFile(file.plan, file.exporter, found.model, how)
         return self._files[name]
 
     def _own_scores(self, name: str) -> Scored:
@@ -97,32 +107,36 @@ class Rounding:
     def _recorded(self, name: str) -> list[Arrays]:
         """Inputs of a graph, evenly over the footage."""
         spy = _Spy()
-        spans = excerpt(self._samples_of, spec=self._record.spec, frames=4 * _JUDGED_FRAMES)
         score_footage(
             self._model(None, name, spy),
-            spans,
+            self._samples_of,
             settings=self._bundle.header.scoring,
             what="taking samples",
             progress=self._progress,
         )
-        places = np.linspace(0, len(spy.seen) - 1, min(_SAMPLES, len(spy.seen))).round().astype(int)
-        return [spy.seen[place] for place in np.unique(places)]
+        return spy.seen
 
 
 class _Spy:
-    """Keeps what goes into a graph, each item by itself."""
+    """Keeps what goes into a graph, each item by itself, evenly over all of it: from 120 to 240 items."""
 
     def __init__(self) -> None:
         self.seen: list[Arrays] = []
+        self._count, self._stride = 0, 1
 
     def on(self, graph: RunGraph) -> RunGraph:
         """The graph, watched."""
 
         def run(inputs: Arrays) -> dict[str, npt.NDArray[Any]]:
-            items = len(next(iter(inputs.values())))
-            self.seen += [
-                {name: array[b : b + 1].copy() for name, array in inputs.items()} for b in range(items)
-            ]
+            for b in range(len(next(iter(inputs.values())))):
+                if self._count % self._stride == 0:
+                    self._keep({name: array[b : b + 1].copy() for name, array in inputs.items()})
+                self._count += 1
             return graph(inputs)
 
         return run
+
+    def _keep(self, item: Arrays) -> None:
+        self.seen.append(item)
+        if len(self.seen) == 2 * _SAMPLES:
+            self.seen, self._stride = self.seen[::2], 2 * self._stride

@@ -64,8 +64,9 @@ class TorchModel:
         self.device = device or scoring_device(method)
         self.precision = precision
         if precision == "fp16" and self.device == "cpu":
-            hint = "Use torch-bf16"
-            raise ConfigError("half precision needs a GPU, and torch sees none", where="--backend", hint=hint)
+            what = "half precision needs a GPU, and "
+            what += "this method runs on the processor" if _on_processor(method) else "torch sees none"
+            raise ConfigError(what, where="--backend", hint="Use torch-bf16")
         self._method = _prepared(method, self.device)
         self._looks = method.camera() is not None
         if precision != "fp32" and self.device != "cpu" and not self._looks:
@@ -110,13 +111,13 @@ def _compiled(graph: GraphOf) -> GraphOf:
     """Compiled into CUDA graphs at the first call; as it is, with a warning, where that fails."""
     import torch
 
-    state: list[GraphOf] = [torch.compile(graph, mode="reduce-overhead", dynamic=False)]
+    state: list[GraphOf] = [torch.compile(graph, mode="reduce-overhead")]
 
     def run(clip_BTCHW: "Tensor") -> "GraphScores":
         try:
             return state[0](clip_BTCHW)
         except Exception as error:  # the compilers below torch have no common base
-            if state[0] is graph:
+            if state[0] is graph or isinstance(error, torch.OutOfMemoryError):
                 raise
             state[0] = graph
             message = (
@@ -132,8 +133,12 @@ def scoring_device(method: "Method") -> str:
     """A GPU where there is one and the method is a network; one that looks decides for itself what its parts run on."""
     import torch
 
-    is_network = method.camera() is None and any(True for _ in method.parameters())
-    return "cuda" if is_network and torch.cuda.is_available() else "cpu"
+    return "cuda" if torch.cuda.is_available() and not _on_processor(method) else "cpu"
+
+
+def _on_processor(method: "Method") -> bool:
+    """Whether it runs there wherever there is a GPU."""
+    return method.camera() is not None or not any(True for _ in method.parameters())
 
 
 def _prepared(method: "Method", device: str) -> "Method":

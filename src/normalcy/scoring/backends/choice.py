@@ -2,13 +2,15 @@
 
 import importlib.util
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from normalcy.errors import BundleError, ConfigError, MissingPackage
+from normalcy.errors import BundleError, ConfigError, FallbackWarning, MissingPackage
 from normalcy.scoring.backends.exported_model import exported_model
 from normalcy.scoring.backends.fastest import CACHE, fastest_backend
+from normalcy.scoring.backends.openvino_graph import computed_in
 from normalcy.scoring.backends.record import BACKENDS, FOLDER, MADE_BY, PRECISIONS, ExportRecord
 from normalcy.scoring.bundle import Bundle
 from normalcy.scoring.calibration import Calibration
@@ -66,8 +68,20 @@ def open_backend(
         return Opened(name, bundle.scoring_model(precision=IN_TORCH[name]), bundle)
     record = _named(bundle, name)
     assert bundle.path is not None
+    _warn_of_hardware(record)
     model = exported_model(record, bundle.path, weights=lambda: bundle.weights, threads=threads)
     return Opened(record.name, model, _calibrated(bundle, record))
+
+
+def _warn_of_hardware(record: ExportRecord) -> None:
+    if record.backend != "openvino" or not record.computed_in or not installed("openvino"):
+        return
+    if (here := computed_in(record.precision)) != record.computed_in:
+        message = (
+            f"{record.name} was compared and calibrated where it was computed in {record.computed_in}; "
+            f"here it is {here}, so scores differ a little"
+        )
+        warnings.warn(message, FallbackWarning, stacklevel=4)
 
 
 def installed(backend: str) -> bool:
@@ -89,12 +103,21 @@ def _auto(bundle: Bundle, threads: int | None, cache: Path) -> str:
         if each.precision != "fp32"
         and not (each.recalibrated or (each.difference and each.difference.same_alarms))
     }
-    names = [name for name in available(bundle) if name not in doubtful] or list(available(bundle))
-    if len(names) <= 1:
+    there = available(bundle)
+    names = [name for name in there if name not in doubtful]
+    if not names and there:
+        message = f"thresholds of {', '.join(there)} were not compared with torch's, or differ; there is nothing else"
+        warnings.warn(message, FallbackWarning, stacklevel=4)
+        names = list(there)
+    opened: dict[str, ScoringModel] = {}
+    for name in names if len(names) > 1 else ():
+        try:
+            opened[name] = open_backend(bundle, name, threads=threads).model
+        except (ConfigError, MissingPackage) as error:
+            warnings.warn(f"{name} is left out: {error}", FallbackWarning, stacklevel=4)
+    if not opened:
         return names[0] if names else TORCH
-    return fastest_backend(
-        bundle, names, opened=lambda name: open_backend(bundle, name, threads=threads).model, cache=cache
-    )
+    return fastest_backend(bundle, tuple(opened), models=opened, threads=threads, cache=cache)
 
 
 def _named(bundle: Bundle, name: str) -> ExportRecord:

@@ -6,7 +6,7 @@
 import contextlib
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -25,7 +25,8 @@ def fastest_backend(
     bundle: Bundle,
     names: Sequence[str],
     *,
-    opened: Callable[[str], ScoringModel],
+    models: Mapping[str, ScoringModel],
+    threads: int | None = None,
     cache: Path = CACHE,
 ) -> str:
     """The one that takes the least time for a few clips.
@@ -33,14 +34,15 @@ def fastest_backend(
     Args:
         bundle: Whose backends.
         names: Of which.
-        opened: Opens one by name.
+        models: Them, ready to score.
+        threads: Threads of each exported graph.
         cache: File of what was measured before.
     """
-    key = _key(bundle, names)
+    key = f"{_key(bundle, names)}; {threads or 'all'} threads"
     known = _read(cache.expanduser())
     if known.get(key) in names:
         return known[key]
-    times = milliseconds({name: opened(name) for name in names})
+    times = milliseconds(models)
     best = min(times, key=lambda name: times[name])
     _write(cache.expanduser(), known | {key: best})
     return best

@@ -1,13 +1,14 @@
 """Graphs on ONNX Runtime."""
 
 import importlib.util
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 
-from normalcy.errors import BundleError, ConfigError, MissingPackage
+from normalcy.errors import BundleError, ConfigError, FallbackWarning, MissingPackage
 from normalcy.methods.runtime import Arrays
 from normalcy.scoring.backends.record import Precision, Target
 
@@ -59,6 +60,11 @@ class OnnxRuntimeGraph:
             where = model if isinstance(model, Path) else ""
             what = f"ONNX Runtime cannot read it: {' '.join(str(error).split())[:160]}"
             raise BundleError(what, where=where) from error
+
+        asked = [each if isinstance(each, str) else each[0] for each in providers]
+        if self.providers[0] != asked[0]:
+            message = f"ONNX Runtime cannot use {asked[0]} here, it takes {self.providers[0]}"
+            warnings.warn(message, FallbackWarning, stacklevel=2)
 
     @property
     def providers(self) -> tuple[str, ...]:

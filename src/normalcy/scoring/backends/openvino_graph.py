@@ -1,5 +1,6 @@
 """Graphs on OpenVINO."""
 
+import threading
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -46,6 +47,7 @@ class OpenVinoGraph:
             raise MissingPackage("OpenVINO is not installed", hint=INSTALL)
         openvino = import_openvino()
         self._inputs, self._outputs = tuple(inputs), tuple(outputs)
+        self._lock = threading.Lock()
         core = openvino.Core()
         try:
             found = core.read_model(model) if isinstance(model, (str, Path)) else model
@@ -62,7 +64,11 @@ class OpenVinoGraph:
         return int(self._compiled.get_property("INFERENCE_NUM_THREADS"))
 
     def __call__(self, inputs: Arrays) -> dict[str, npt.NDArray[Any]]:
-        """Runs the graph on each item."""
+        """Runs the graph on each item; one caller at a time."""
+        with self._lock:
+            return self._run(inputs)
+
+    def _run(self, inputs: Arrays) -> dict[str, npt.NDArray[Any]]:
         arrays = [inputs[name] for name in self._inputs]
         batch = len(arrays[0])
         found: list[list[npt.NDArray[Any]]] = [[] for _ in range(batch)]

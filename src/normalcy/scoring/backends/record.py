@@ -7,6 +7,7 @@ bundle/exports/openvino-int8/calibration.json         where this export needs on
 
 import hashlib
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from pydantic import Field, TypeAdapter, ValidationError
 
 from normalcy.config import StrictConfig
-from normalcy.errors import BundleError
+from normalcy.errors import FallbackWarning
 from normalcy.methods.contract import ClipSpec
 
 FileBackend = Literal["onnxruntime", "openvino"]
@@ -39,7 +40,9 @@ class Difference(StrictConfig):
         rank_correlation: Of the scores (Spearman).
         auc: Micro AUC on a labelled set; None without one.
         auc_torch: Of torch there.
-        same_alarms: Whether thresholds give as many alarms on held-out normal video; None where it is too short.
+        same_alarms: Whether thresholds mean the same on held-out normal video; None where it is too short to tell.
+        alarms_per_day: What held-out normal video gives at the bundle's threshold by the export.
+        alarms_per_day_torch: By torch.
     """
 
     clips: int
@@ -50,6 +53,33 @@ class Difference(StrictConfig):
     auc: float | None = None
     auc_torch: float | None = None
     same_alarms: bool | None = None
+    alarms_per_day: float | None = None
+    alarms_per_day_torch: float | None = None
+
+
+class Rounding(StrictConfig):
+    """How a graph was rounded to integers.
+
+    Attributes:
+        layers: How many layers were rounded.
+        kept: Layers that went back to floating point.
+        judged_by: What the loss is.
+        limit: What it may be.
+        loss: What it is.
+        loss_in_full: With all layers in integers.
+    """
+
+    layers: int
+    kept: tuple[str, ...] = ()
+    judged_by: Literal["rank correlation", "AUC"]
+    limit: float
+    loss: float
+    loss_in_full: float
+
+    @property
+    def missed(self) -> bool:
+        """Whether the loss is higher than it may be, although all that could went back."""
+        return self.loss > self.limit
 
 
 class ExportedGraph(StrictConfig):
@@ -60,15 +90,15 @@ class ExportedGraph(StrictConfig):
         inputs: Names, in order.
         outputs: Names, in order.
         exporter: What made ONNX of it.
-        kept: Layers that were left in higher precision than asked for.
+        rounding: How it was rounded; None where it was not, or does so by itself.
         size_bytes: Of its files.
     """
 
-    name: str
+    name: str = Field(pattern=r"^\w[\w-]*$")
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     exporter: Literal["torch.export", "TorchScript"] = "torch.export"
-    kept: tuple[str, ...] = ()
+    rounding: Rounding | None = None
     size_bytes: int = 0
 
 
@@ -90,6 +120,8 @@ class ExportRecord(StrictConfig):
         score_terms: Parts that its score is made of; all where empty.
         versions: Of what made it.
         made_at: UTC time.
+        hardware: Where it was compared and calibrated.
+        computed_in: What was not rounded was computed in this there.
         difference: From torch; None where that was not measured.
         recalibrated: Whether it has a calibration of its own.
     """
@@ -108,13 +140,15 @@ class ExportRecord(StrictConfig):
     score_terms: tuple[str, ...] = ()
     versions: dict[str, str] = Field(default_factory=dict)
     made_at: str = ""
+    hardware: str = ""
+    computed_in: str = ""
     difference: Difference | None = None
     recalibrated: bool = False
 
     @property
     def name(self) -> str:
         """Of its folder."""
-        return f"{self.backend}-{self.precision}"
+        return "-".join(filter(None, (self.backend, self.precision, self.target)))
 
     @property
     def spec(self) -> ClipSpec:
@@ -126,39 +160,54 @@ class ExportRecord(StrictConfig):
         return bundle / FOLDER / self.name / f"{graph}{SUFFIX[self.backend]}"
 
 
-_RECORDS = TypeAdapter(tuple[ExportRecord, ...])
+FORMAT_VERSION = 1
 
 
 def read_exports(bundle: Path) -> tuple[ExportRecord, ...]:
-    """The exports of a bundle folder; none where it has no record.
+    """The exports of a bundle folder that can be used.
 
-    Raises:
-        BundleError: The record is damaged, or files that it names are missing.
+    Others are left out with a warning: what scores in torch needs none of them.
     """
     try:
-        text = (bundle / RECORD).read_text(encoding="utf-8")
+        data = json.loads((bundle / RECORD).read_text(encoding="utf-8"))
+        if data["format_version"] != FORMAT_VERSION:
+            raise ValueError(f"format version {data['format_version']}, this normalcy reads {FORMAT_VERSION}")
+        entries = list(data["exports"])
     except FileNotFoundError:
         return ()
-    except OSError as error:
-        raise BundleError(f"{RECORD} cannot be read: {error.strerror}", where=bundle) from error
-    hint = f"Delete {RECORD} and `{FOLDER}`, and export again"
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        _left_out(bundle, f"{RECORD} cannot be used ({error})")
+        return ()
+    return tuple(record for entry in entries if (record := _usable(bundle, entry)))
+
+
+def _usable(bundle: Path, entry: object) -> ExportRecord | None:
     try:
-        records = _RECORDS.validate_json(text)
+        record = ExportRecord.model_validate(entry)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(each) for each in first["loc"])
-        raise BundleError(f"{RECORD} is damaged: {place}: {first['msg']}", where=bundle, hint=hint) from error
-    for record in records:
-        for graph in record.graphs:
-            if not (file := record.file(bundle, graph.name)).is_file():
-                raise BundleError(f"{file.relative_to(bundle)} is missing", where=bundle, hint=hint)
-    return records
+        _left_out(bundle, f"an entry of {RECORD} cannot be used ({place}: {first['msg']})")
+        return None
+    for graph in record.graphs:
+        if not (file := record.file(bundle, graph.name)).is_file():
+            _left_out(bundle, f"{file.relative_to(bundle)} is missing")
+            return None
+    return record
+
+
+def _left_out(bundle: Path, what: str) -> None:
+    message = f"{bundle}: {what}, so that export is left out. `{MADE_BY}` makes it again"
+    warnings.warn(message, FallbackWarning, stacklevel=4)
 
 
 def write_exports(bundle: Path, records: Sequence[ExportRecord]) -> None:
     """Writes the record, whole or not at all."""
     temporary = bundle / f".{RECORD}.part"
-    data = json.loads(_RECORDS.dump_json(tuple(records)))
+    data = {
+        "format_version": FORMAT_VERSION,
+        "exports": [record.model_dump(mode="json") for record in records],
+    }
     temporary.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
     temporary.replace(bundle / RECORD)
 
