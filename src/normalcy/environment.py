@@ -33,7 +33,9 @@ def versions() -> dict[str, str]:
 def hardware_name() -> str:
     """Processor and cores, which do not change from run to run."""
     model, flags = parse_cpuinfo(_read(Path("/proc/cpuinfo")))
-    return ", ".join([model or platform.processor() or platform.machine(), f"{_cores()} cores", *flags])
+    return ", ".join(
+        [model or platform.processor() or platform.machine(), f"{available_cores()} cores", *flags]
+    )
 
 
 def hardware() -> str:
@@ -41,7 +43,7 @@ def hardware() -> str:
     model, flags = parse_cpuinfo(_read(Path("/proc/cpuinfo")))
     parts = [
         model or platform.processor() or platform.machine(),
-        f"{_cores()} cores",
+        f"{available_cores()} cores",
         *_threads(),
         *_memory(),
     ]
@@ -78,7 +80,8 @@ def _version(packages: tuple[str, ...]) -> str | None:
     return None
 
 
-def _cores() -> int:
+def available_cores() -> int:
+    """Cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

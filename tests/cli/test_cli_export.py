@@ -37,6 +37,7 @@ def test_integers_are_tuned_on_the_video_that_was_held_out(normalcy, run):
     assert (record["backend"], record["precision"], record["target"]) == ("openvino", "int8", "edge")
     assert record["difference"]["rank_correlation"] > 0.9
     assert "taking samples" in outcome.err
+    assert record["graphs"][0]["rounding"]["layers"] > 0
 
 
 def test_labelled_video_says_what_integers_may_cost(normalcy, run, scene):

@@ -30,10 +30,10 @@ def bench(
         list[int] | None, typer.Option("--batch", metavar="N", min=1, help="Clips at once; repeatable.")
     ] = None,
     rounds: Annotated[int, typer.Option(metavar="N", min=1, help="Turns of each backend.")] = 5,
-    clips: Annotated[int, typer.Option(metavar="N", min=1, help="Clips in a turn.")] = 8,
+    clips: Annotated[int, typer.Option(metavar="N", min=1, help="Clips in a turn.")] = 20,
     frames: Annotated[int, typer.Option(metavar="N", min=1, help="Frames that are read at most.")] = 240,
     threads: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Threads of exported graphs; all cores without.")
+        int | None, typer.Option(metavar="N", min=1, help="Threads of each backend; all cores without.")
     ] = None,
     memory: Annotated[bool, flag("--memory/--no-memory", "Measure peak memory, a process for each.")] = True,
     folder: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where to write.")] = Path(

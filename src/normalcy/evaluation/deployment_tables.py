@@ -73,7 +73,7 @@ def _bench_rows(bundle: Mapping[str, Any]) -> Iterator[list[str]]:
         yield [
             f"`{bundle['method']}`, {bundle['preset']}",
             name,
-            *(f"{one[key]:.1f}" for key in ("p50_ms", "p95_ms", "p99_ms")),
+            *(f"{one[key]:.1f}" if key in one else "-" for key in ("p50_ms", "p95_ms", "p99_ms")),
             f"{ratios['1']:.2f}",
             f"{ratios['4']:.2f}",
             f"{own['frames_per_second']:.0f}",

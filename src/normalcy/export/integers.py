@@ -80,14 +80,16 @@ def rounded(
         if progress:
             progress("looking for the most sensitive layers", number, len(trials))
         losses.append(judge(restored(full, model, names)))
-    found, kept = full, list[str]()
+    best, kept = Rounded(full, in_full, in_full, layers=len(layers)), list[str]()
     for place in np.argsort(losses, kind="stable"):
         kept += trials[place]
         found = restored(full, model, kept)
-        if (loss := judge(found)) <= limit:
+        if (loss := judge(found)) < best.loss:
+            named = tuple(_layer_names(model, kept))
+            best = Rounded(found, loss, in_full, layers=len(layers) - len(kept), kept=named)
+        if loss <= limit:
             break
-    named = tuple(_layer_names(model, kept))
-    return Rounded(found, loss, in_full, layers=len(layers) - len(kept), kept=named)
+    return best
 
 
 def _layer_names(model: Onnx, nodes: Collection[str]) -> Iterator[str]:
@@ -112,12 +114,18 @@ def _quantised(model: Onnx, samples: Sequence[Arrays]) -> Onnx:
             "rounding needs NNCF, which is not installed", hint="pip install 'normalcy[export]'"
         )
     with quiet_nncf() as nncf:
+        from nncf.quantization.advanced_parameters import QuantizationParameters
+
         exact = nncf.IgnoredScope(names=sorted(exact_nodes(model)), validate=False)
         return nncf.quantize(
             model,
             nncf.Dataset([dict(sample) for sample in samples]),
             subset_size=len(samples),
             ignored_scope=exact,
+            # ONNX Runtime knows no zero points by channel.
+            advanced_parameters=nncf.AdvancedQuantizationParameters(
+                activations_quantization_params=QuantizationParameters(per_channel=False)
+            ),
         )
 
 

@@ -58,11 +58,6 @@ class OpenVinoGraph:
         count = self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS") if target == "cpu" else 1
         self._requests = [self._compiled.create_infer_request() for _ in range(count)]
 
-    @property
-    def threads(self) -> int:
-        """How many it uses."""
-        return int(self._compiled.get_property("INFERENCE_NUM_THREADS"))
-
     def __call__(self, inputs: Arrays) -> dict[str, npt.NDArray[Any]]:
         """Runs the graph on each item; one caller at a time."""
         with self._lock:

@@ -1,13 +1,17 @@
 """Timing a bundle: reading, windows, inference by backend and batch, scoring, and all together."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from normalcy.environment import hardware, versions
-from normalcy.errors import VideoTooShort
+from normalcy.environment import available_cores, hardware, versions
+from normalcy.errors import ConfigError, FallbackWarning, MissingPackage, VideoTooShort
 from normalcy.progress import Progress
 from normalcy.scoring.bundle import Bundle
 from normalcy.scoring.model import Found, ScoringModel
@@ -16,7 +20,7 @@ from normalcy.scoring.track import ScoreTrack
 from normalcy.scoring.types import Clip
 from normalcy.scoring.window import ClipWindow
 from normalcy.video.frame import Frame
-from normalcy.video.reader import ReadOptions, open_video
+from normalcy.video.reader import ReadOptions, VideoInfo, open_video, probe
 from normalcy.video.timing import time_reading
 from normalcy.workflows.bench.memory import peak_memory_mib
 from normalcy.workflows.bench.models import EAGER, bench_names, open_model
@@ -35,14 +39,14 @@ class BenchOptions:
         rounds: How often each has its turn.
         clips: Clips of the video that are looked at in a turn.
         frames: Frames of the video that are read at most.
-        threads: Threads of exported graphs; all cores without.
+        threads: Threads of each backend; all cores without.
         memory: Whether peak memory is measured, in a process for each backend.
     """
 
     backends: tuple[str, ...] = ()
     batches: tuple[int, ...] = BATCHES
     rounds: int = 5
-    clips: int = 8
+    clips: int = 20
     frames: int = 240
     threads: int | None = None
     memory: bool = True
@@ -82,9 +86,31 @@ def bench(path: Path, video: Path, options: BenchOptions, *, progress: Progress 
         BundleError, ConfigError: A backend that was named is not there.
     """
     bundle = Bundle.load(path)
-    names = options.backends or bench_names(bundle)
-    models = {name: open_model(bundle, name, threads=options.threads) for name in names}
-    return _Bench(bundle, video, options, models, progress).run()
+    models: dict[str, ScoringModel] = {}
+    for name in options.backends or bench_names(bundle):
+        try:
+            models[name] = open_model(bundle, name, threads=options.threads)
+        except (ConfigError, MissingPackage) as error:
+            if options.backends:
+                raise
+            warnings.warn(f"{name} is left out: {error}", FallbackWarning, stacklevel=2)
+    with _torch_threads(options.threads):
+        return _Bench(bundle, video, options, models, probe(video), progress).run()
+
+
+@contextmanager
+def _torch_threads(threads: int | None) -> Iterator[None]:
+    """Torch with as many threads as all others."""
+    torch: Any = sys.modules.get("torch")
+    if torch is None or threads is None:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @dataclass
@@ -93,6 +119,7 @@ class _Bench:
     video: Path
     options: BenchOptions
     models: Mapping[str, ScoringModel]
+    _info: VideoInfo
     progress: Progress | None
 
     def run(self) -> BenchResult:
@@ -110,8 +137,9 @@ class _Bench:
                     "cores_busy": round(times.cores_busy, 2),
                 }
         for name, times in self._together(len(frames)).items():
-            seconds = times.summary()["p50_ms"] / 1000
-            result.backends[name]["frames_per_second"] = round(len(frames) / seconds, 2)
+            a_frame = Times(tuple(each / len(frames) for each in times.milliseconds)).summary()
+            result.backends[name]["together_ms_a_frame"] = a_frame
+            result.backends[name]["frames_per_second"] = round(1000 / a_frame["p50_ms"], 2)
         _compare(result.backends)
         return result
 
@@ -137,38 +165,43 @@ class _Bench:
 
     def _stages(self, frames: Sequence[Frame], clips: Sequence[Clip]) -> dict[str, dict[str, float]]:
         reading = time_reading(self.video, self._reading, frames=len(frames))
-        rest = in_turns({"window": lambda _: self._push(frames)}, rounds=self.options.rounds, runs=1)
-        window = [each / len(frames) for each in rest["window"].milliseconds]
+        # The first frame opens what later ones find open.
         return {
-            "decode": Times(tuple(reading.decode)).summary(),
-            "resize": Times(tuple(reading.resize)).summary(),
-            "window": Times(tuple(window)).summary(),
+            "decode": Times(tuple(reading.decode[1:])).summary(),
+            "resize": Times(tuple(reading.resize[1:])).summary(),
+            "window": self._pushing(frames).summary(),
             "scoring": self._scoring(clips).summary(),
         }
 
-    def _push(self, frames: Sequence[Frame]) -> None:
-        window = self._window()
-        for frame in frames:
-            window.push(frame)
+    def _pushing(self, frames: Sequence[Frame]) -> Times:
+        """Of each frame, all but those of the first round."""
+        taken: list[float] = []
+        for number in range(self.options.rounds + 1):
+            window = self._window()
+            found = [_milliseconds(window.push, frame) for frame in frames]
+            taken += found if number else []
+        return Times(tuple(taken))
 
     def _scoring(self, clips: Sequence[Clip]) -> Times:
         """From what was found in clips to verdicts: the camera where there is one, smoothing, calibration, events."""
-        name, model = list(self.models.items())[-1]
+        model = list(self.models.values())[-1]
         clips = clips[: self.options.clips]
         found = model.infer([clip.clip_TCHW for clip in clips])
-        times = in_turns(
-            {name: lambda _: self._judge(model, clips, found)}, rounds=self.options.rounds, runs=1
-        )
-        return Times(tuple(each / len(clips) for each in times[name].milliseconds))
+        taken = [self._judged(model, clips, found) for _ in range(self.options.rounds + 1)]
+        return Times(tuple(each for times in taken[1:] for each in times))
 
-    def _judge(self, model: ScoringModel, clips: Sequence[Clip], found: Sequence[Found]) -> None:
+    def _judged(self, model: ScoringModel, clips: Sequence[Clip], found: Sequence[Found]) -> list[float]:
+        """Milliseconds of each clip."""
         header = self.bundle.header
         camera = model.camera("bench")
         track = ScoreTrack(
             model.spec, source_id="bench", settings=header.scoring, calibration=self.bundle.calibration
         )
-        for clip, each in zip(clips, found, strict=True):
+
+        def judge(clip: Clip, each: Found) -> None:
             track.update(clip, clip_scores(each, clip=clip, camera=camera))
+
+        return [_milliseconds(judge, clip, each) for clip, each in zip(clips, found, strict=True)]
 
     def _inference(self, clips: Sequence[Clip], batch: int) -> dict[str, Times]:
         """Milliseconds of a clip."""
@@ -198,7 +231,7 @@ class _Bench:
                 name: lambda _, model=model: self._watch(model, frames)  # type: ignore[misc]
                 for name, model in self.models.items()
             },
-            rounds=max(1, self.options.rounds // 2),
+            rounds=self.options.rounds,
             runs=1,
             on_run=self._telling("all together"),
         )
@@ -223,8 +256,13 @@ class _Bench:
         size = sum(graph.size_bytes for graph in record.graphs) if record else weights.stat().st_size
         if self.progress and self.options.memory:
             self.progress(f"memory of {name}", 0, 0)
-        memory = peak_memory_mib(self.bundle.path, name) if self.options.memory else None
-        return {"model_bytes": size, "peak_memory_mib": None if memory is None else round(memory, 1)}
+        threads = self.options.threads
+        memory = peak_memory_mib(self.bundle.path, name, threads) if self.options.memory else None
+        return {
+            "model_bytes": size,
+            "peak_memory_mib": None if memory is None else round(memory, 1),
+            "threads": threads or available_cores(),
+        }
 
     def _about(self, frames: Sequence[Frame]) -> dict[str, Any]:
         header, spec = self.bundle.header, next(iter(self.models.values())).spec
@@ -236,10 +274,23 @@ class _Bench:
             "channels": spec.channels,
             "hop_frames": header.scoring.hop_frames,
             "frames": len(frames),
+            "video": {
+                "codec": self._info.codec,
+                "size_px": [self._info.height_px, self._info.width_px],
+                "frames_per_second": self._info.fps,
+            },
             "rounds": self.options.rounds,
+            "clips_a_round": self.options.clips,
+            "threads": self.options.threads,
             "versions": versions(),
             "hardware": hardware(),
         }
+
+
+def _milliseconds(work: Callable[..., object], *given: object) -> float:
+    start = time.perf_counter()
+    work(*given)
+    return (time.perf_counter() - start) * 1000
 
 
 def _compare(backends: Mapping[str, dict[str, Any]]) -> None:

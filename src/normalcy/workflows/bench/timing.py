@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+_LEAST_RUNS = {50: 1, 95: 20, 99: 100}
+"""Percentiles, and how many runs it takes to say them."""
+
 Run = Callable[[int], object]
 """Does the thing once; the number tells runs apart."""
 
@@ -23,15 +26,13 @@ class Times:
     cores_busy: float = 0.0
 
     def summary(self) -> dict[str, float]:
-        """Percentiles, the mean, and how many runs there were."""
-        found = np.percentile(self.milliseconds, (50, 95, 99))
-        return {
-            "p50_ms": round(float(found[0]), 3),
-            "p95_ms": round(float(found[1]), 3),
-            "p99_ms": round(float(found[2]), 3),
-            "mean_ms": round(float(np.mean(self.milliseconds)), 3),
-            "runs": len(self.milliseconds),
+        """Percentiles as far as there are runs enough to know them, the mean, and how many runs there were."""
+        runs = len(self.milliseconds)
+        known = {f"p{each}_ms": each for each, least in _LEAST_RUNS.items() if runs >= least}
+        found = {
+            name: round(float(np.percentile(self.milliseconds, each)), 3) for name, each in known.items()
         }
+        return {**found, "mean_ms": round(float(np.mean(self.milliseconds)), 3), "runs": runs}
 
     def deciles(self) -> list[float]:
         """From the tenth to the ninetieth percentile."""

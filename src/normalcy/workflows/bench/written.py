@@ -27,7 +27,7 @@ def rows(backends: Mapping[str, Mapping[str, Any]], *, batch: str = "1") -> list
         found.append(
             (
                 name,
-                *(f"{times[key]:.2f}" for key in ("p50_ms", "p95_ms", "p99_ms")),
+                *(f"{times[key]:.2f}" if key in times else "" for key in ("p50_ms", "p95_ms", "p99_ms")),
                 f"{times['cores_busy']:.1f}",
                 f"{own['frames_per_second']:,.1f}",
                 "" if memory is None else f"{memory:,.0f}",
@@ -42,9 +42,13 @@ def stage_lines(stages: Mapping[str, Mapping[str, float]]) -> list[str]:
     """What each stage takes whose time does not depend on the backend."""
     units = {"decode": "frame", "resize": "frame", "window": "frame", "scoring": "clip"}
     return [
-        f"{name}: {times['p50_ms']:.2f} ms a {units[name]} (p95 {times['p95_ms']:.2f}, p99 {times['p99_ms']:.2f})"
-        for name, times in stages.items()
+        f"{name}: {times['p50_ms']:.2f} ms a {units[name]}{_others(times)}" for name, times in stages.items()
     ]
+
+
+def _others(times: Mapping[str, float]) -> str:
+    known = [f"p{each} {times[f'p{each}_ms']:.2f}" for each in (95, 99) if f"p{each}_ms" in times]
+    return f" ({', '.join(known)})" if known else ""
 
 
 def picture(backends: Mapping[str, Mapping[str, Any]], *, title: str, batch: str = "1") -> str:
