@@ -12,13 +12,9 @@ import pytest
 
 from normalcy.cli.missing import ON_DEMAND
 from normalcy.export.export import ExportRequest, export_bundle
-from normalcy.methods import method_definition
 from normalcy.methods.runtime import RUNNERS
-from normalcy.scoring.bundle import Bundle, BundleHeader, FitRecord
-from normalcy.scoring.calibration import fit_calibration
-from normalcy.scoring.settings import ScoringSettings
 from normalcy.video.writer import VideoWriter
-from small_methods import SMALL, small
+from small_exports import save_bundle
 
 ABSENT = sorted(set(ON_DEMAND) - {"openvino"})
 WITHOUT_THEM = f"import sys; sys.modules.update(dict.fromkeys({ABSENT}))\n"
@@ -42,34 +38,10 @@ def video(tmp_path_factory) -> Path:
     return path
 
 
-def bundle_of(name: str, path: Path) -> Path:
-    fit = FitRecord(
-        data="folder",
-        preset="small",
-        seed=0,
-        fitted_at="2026-01-02T03:04:05+00:00",
-        fit_seconds=1.0,
-        fitted_frames=60,
-        held_out_frames=30,
-        held_out_videos=("yard",),
-    )
-    header = BundleHeader(
-        method=name,
-        model=method_definition(name).config.model_validate(SMALL[name]).model_dump(mode="json"),
-        scoring=ScoringSettings(),
-        frames_per_second=FPS,
-        map_scale=(0.0, 1.0),
-        fit=fit,
-    )
-    calibration = fit_calibration([np.sin(np.linspace(0, 3, 50))], frames_per_second=FPS)
-    Bundle(header, calibration, small(name).arrays(), "# A small one\n").save(path)
-    return path
-
-
 @pytest.mark.parametrize("name", ["flow-magnitude", "scene-memory"])
 def test_an_exported_bundle_scores_a_video(name, video, tmp_path):
     pytest.importorskip("openvino")
-    bundle = bundle_of(name, tmp_path / "bundle")
+    bundle = save_bundle(name, tmp_path / "bundle")
     record = export_bundle(bundle, ExportRequest("openvino", "fp32"))
     out = tmp_path / "out"
     done = normalcy("score", bundle, video, "--out", out, "--json")
@@ -87,7 +59,7 @@ def test_an_exported_bundle_scores_a_video(name, video, tmp_path):
 
 
 def test_without_an_export_it_says_what_to_do(video, tmp_path):
-    bundle = bundle_of("flow-magnitude", tmp_path / "bundle")
+    bundle = save_bundle("flow-magnitude", tmp_path / "bundle")
     done = normalcy("score", bundle, video, "--out", tmp_path / "out")
     assert done.returncode != 0
     (line,) = done.stderr.splitlines()
