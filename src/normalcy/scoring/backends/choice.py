@@ -9,7 +9,7 @@ from pathlib import Path
 
 from normalcy.errors import BundleError, ConfigError, FallbackWarning, MissingPackage
 from normalcy.scoring.backends.exported_model import exported_model
-from normalcy.scoring.backends.fastest import CACHE, fastest_backend
+from normalcy.scoring.backends.fastest import CACHE, measured_fastest, remembered_fastest
 from normalcy.scoring.backends.openvino_graph import computed_in
 from normalcy.scoring.backends.record import BACKENDS, FOLDER, MADE_BY, PRECISIONS, ExportRecord
 from normalcy.scoring.bundle import Bundle
@@ -109,6 +109,8 @@ def _auto(bundle: Bundle, threads: int | None, cache: Path) -> str:
         message = f"thresholds of {', '.join(there)} were not compared with torch's, or differ; there is nothing else"
         warnings.warn(message, FallbackWarning, stacklevel=4)
         names = list(there)
+    if len(names) > 1 and (known := remembered_fastest(bundle, names, threads=threads, cache=cache)):
+        return known
     opened: dict[str, ScoringModel] = {}
     for name in names if len(names) > 1 else ():
         try:
@@ -117,7 +119,7 @@ def _auto(bundle: Bundle, threads: int | None, cache: Path) -> str:
             warnings.warn(f"{name} is left out: {error}", FallbackWarning, stacklevel=4)
     if not opened:
         return names[0] if names else TORCH
-    return fastest_backend(bundle, tuple(opened), models=opened, threads=threads, cache=cache)
+    return measured_fastest(bundle, names, models=opened, threads=threads, cache=cache)
 
 
 def _named(bundle: Bundle, name: str) -> ExportRecord:

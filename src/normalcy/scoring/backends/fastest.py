@@ -21,7 +21,22 @@ CACHE = Path("~/.cache/normalcy/backends.json")
 _CLIPS, _ROUNDS = 4, 3
 
 
-def fastest_backend(
+def remembered_fastest(
+    bundle: Bundle, names: Sequence[str], *, threads: int | None = None, cache: Path = CACHE
+) -> str | None:
+    """The fastest of these as it was measured before; None where it was not.
+
+    Args:
+        bundle: Whose backends.
+        names: All that come into question.
+        threads: Threads of each exported graph.
+        cache: File of what was measured.
+    """
+    known = _read(cache.expanduser()).get(_key(bundle, names, threads))
+    return known if known in names else None
+
+
+def measured_fastest(
     bundle: Bundle,
     names: Sequence[str],
     *,
@@ -29,22 +44,19 @@ def fastest_backend(
     threads: int | None = None,
     cache: Path = CACHE,
 ) -> str:
-    """The one that takes the least time for a few clips.
+    """The one that takes the least time for a few clips, remembered from now on.
 
     Args:
         bundle: Whose backends.
-        names: Of which.
-        models: Them, ready to score.
+        names: All that come into question.
+        models: Those of them that can be opened, ready to score.
         threads: Threads of each exported graph.
-        cache: File of what was measured before.
+        cache: File of what was measured.
     """
-    key = f"{_key(bundle, names)}; {threads or 'all'} threads"
-    known = _read(cache.expanduser())
-    if known.get(key) in names:
-        return known[key]
     times = milliseconds(models)
     best = min(times, key=lambda name: times[name])
-    _write(cache.expanduser(), known | {key: best})
+    path = cache.expanduser()
+    _write(path, _read(path) | {_key(bundle, names, threads): best})
     return best
 
 
@@ -63,9 +75,15 @@ def milliseconds(models: Mapping[str, ScoringModel]) -> dict[str, float]:
     return {name: median(each[1:]) for name, each in taken.items()}
 
 
-def _key(bundle: Bundle, names: Sequence[str]) -> str:
+def _key(bundle: Bundle, names: Sequence[str], threads: int | None) -> str:
     made = [f"{each.name} {each.made_of} {each.made_at}" for each in bundle.exports if each.name in names]
-    about = [str(bundle.path and bundle.path.resolve()), *names, *made, hardware_name()]
+    about = [
+        str(bundle.path and bundle.path.resolve()),
+        *names,
+        *made,
+        hardware_name(),
+        f"{threads or 'all'} threads",
+    ]
     return "; ".join([*about, *(f"{name} {version}" for name, version in versions().items())])
 
 

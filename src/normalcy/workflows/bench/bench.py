@@ -231,7 +231,7 @@ class _Bench:
                 name: lambda _, model=model: self._watch(model, frames)  # type: ignore[misc]
                 for name, model in self.models.items()
             },
-            rounds=self.options.rounds,
+            rounds=max(1, self.options.rounds // 2),
             runs=1,
             on_run=self._telling("all together"),
         )
