@@ -67,12 +67,13 @@ class TestVideo:
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
     command = _command(options)
+    judged = DataConfig(name=options.data, root=options.root)
     for run in options.bundles:
         with _working_folder(options.work) as folder:
             copy = folder / run.name
             _copy(run, copy)
             kinds = [kind for kind in KINDS if not options.only or "-".join(kind) in options.only]
-            records = list(_exports(copy, kinds, frames=options.held_out_frames))
+            records = list(_exports(copy, kinds, judged=judged, frames=options.held_out_frames))
             if not options.no_parity:
                 found = parity(copy, records, data=options.data, root=options.root, every=options.every)
                 _enter(options.out / "parity.json", found, command=command, data=options.data)
@@ -128,11 +129,13 @@ def _copy(run: Path, copy: Path) -> None:
 
 
 def _exports(
-    run: Path, kinds: Sequence[tuple[FileBackend, Precision]], *, frames: int
+    run: Path, kinds: Sequence[tuple[FileBackend, Precision]], *, judged: DataConfig, frames: int
 ) -> Iterator[ExportRecord]:
     """Those that the method has; others are named and left out."""
-    remembered = data_of_fit(run)
-    data = at_hand(remembered) if remembered else None
+    data = data_of_fit(run)
+    if data and data.name == judged.name:
+        data = data.model_copy(update={"root": judged.root})
+    data = at_hand(data) if data else None
     spec = Bundle.load(run).method().clip
     spans: list[tuple[Footage, ...]] = []
 

@@ -50,6 +50,8 @@ class OnnxRuntimeGraph:
         self._inputs, self._outputs = tuple(inputs), list(outputs)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
+        # Threads that wait by spinning slow down whatever else runs on the box.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         if threads:
             options.intra_op_num_threads = threads
         providers = _providers(target, precision, onnxruntime.get_available_providers())
