@@ -312,8 +312,11 @@ def test_a_part_that_only_some_seeds_have_has_no_mean():
     }
 
 
-# Curves, speed, the settings of a study and results of classes have forms of their own.
-OTHERS = ("studies/*.json", "studies/*/settings.json", "benchmarks/*.json", "*/cnn-lstm.json")
+# Curves, speed, the settings of a study, exports and results of classes have forms of their own.
+OTHERS = (
+    *("parity.json", "bench.json", "benchmarks/*.json"),
+    *("studies/*.json", "studies/*/settings.json", "*/cnn-lstm.json"),
+)
 OF_RESULTS = sorted({*PUBLISHED.rglob("*.json")} - {path for each in OTHERS for path in PUBLISHED.glob(each)})
 
 
