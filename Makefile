@@ -22,8 +22,8 @@ demo: setup  ## generate a scene, fit a detector, judge it and write the report:
 	$(BIN)/normalcy demo
 
 check: setup  ## lint, format, types and the import rule
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff check --no-cache .
+	$(BIN)/ruff format --no-cache --check .
 	$(BIN)/mypy
 	PATH="$(BIN):$$PATH" $(BIN)/lint-imports
 	$(BIN)/python -m normalcy.evaluation.tables --check $(WITH_TABLES) results

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from small_exports import SETTINGS, export_once, footage, save_bundle
 
 from normalcy.errors import BundleError, ConfigError, FallbackWarning, MissingPackage
 from normalcy.explain.reasoner import Reasoner
@@ -22,6 +21,7 @@ from normalcy.scoring.bundle import Bundle
 from normalcy.scoring.calibration import fit_calibration
 from normalcy.scoring.model import TorchModel
 from normalcy.scoring.pipeline import SourceScorer
+from small_exports import SETTINGS, export_once, footage, save_bundle
 
 BACKENDS = ("onnxruntime", "openvino")
 RELATIVE = 1e-3

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from small_exports import footage
 
 from normalcy.errors import CalibrationError, ConfigError, InputError
 from normalcy.export.held_out import excerpt, halves, held_out_footage
@@ -11,6 +10,7 @@ from normalcy.methods.contract import ClipSpec
 from normalcy.scoring.bundle import Bundle
 from normalcy.scoring.settings import ScoringSettings
 from normalcy.training.config import DataConfig
+from small_exports import footage
 
 SETTINGS = ScoringSettings(merge_gap_seconds=0.5)
 FPS = 10.0
