@@ -4,18 +4,29 @@ Letters: H height, W width; flow channels are x and y displacement in pixels.
 """
 
 import threading
-from typing import Literal, get_args
+from typing import Literal
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-DisPreset = Literal["ultrafast", "fast", "medium"]
+DisPreset = Literal["ultrafast", "fast", "light", "medium"]
+"""OpenCV's, and `light`: at half the picture's size like `medium`, in the wide steps of `ultrafast`."""
+
+_OF_OPENCV: dict[DisPreset, int] = {
+    "ultrafast": cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST,
+    "fast": cv2.DISOPTICAL_FLOW_PRESET_FAST,
+    "light": cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST,
+    "medium": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
+}
 
 
 def dis_flow(preset: DisPreset) -> cv2.DISOpticalFlow:
     """A flow estimator; it keeps buffers, so use one per thread and size of pictures."""
-    return cv2.DISOpticalFlow.create(get_args(DisPreset).index(preset))
+    estimator = cv2.DISOpticalFlow.create(_OF_OPENCV[preset])
+    if preset == "light":
+        estimator.setFinestScale(1)
+    return estimator
 
 
 def flow_between(

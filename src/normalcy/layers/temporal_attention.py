@@ -5,6 +5,7 @@ A heads, D model width, K = D/A width of a head.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -40,36 +41,55 @@ class TemporalAttention(nn.Module):
         self.query_key_value = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, channels)
 
-    def forward(self, x_BTCHW: Tensor, *, with_weights: bool = False) -> Tensor | tuple[Tensor, Tensor]:
-        """Attends and adds what it found; with the weights beside it where these are asked for."""
+    def forward(
+        self, x_BTCHW: Tensor, *, frames: Sequence[int] | None = None, with_weights: bool = False
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """Attends and adds what it found; with the weights beside it where these are asked for.
+
+        Args:
+            x_BTCHW: Features.
+            frames: Only these attend, to all: their number is the T of what comes out. All of them without.
+            with_weights: Whether the weights are asked for.
+        """
+        asking_BTCHW = x_BTCHW if frames is None else x_BTCHW[:, list(frames)]
         if torch.compiler.is_exporting() and not with_weights:
-            return x_BTCHW + self._found_by_frame(x_BTCHW)
+            return asking_BTCHW + self._found_by_frame(x_BTCHW, frames)
         query, key, value = self.heads_of(x_BTCHW)
+        if frames is not None:
+            query = query[:, :, list(frames)]
         if not with_weights:
-            return x_BTCHW + self._spread(attend(query, key, value), x_BTCHW)
+            return asking_BTCHW + self._spread(attend(query, key, value), asking_BTCHW)
         weights_NATT = attention_weights(query, key)
-        out = x_BTCHW + self._spread(weights_NATT.to(value.dtype) @ value, x_BTCHW)
+        out = asking_BTCHW + self._spread(weights_NATT.to(value.dtype) @ value, asking_BTCHW)
         return out, torch.unflatten(weights_NATT, 0, (x_BTCHW.shape[0], -1)).transpose(1, 2)
 
-    def _found_by_frame(self, x_BTCHW: Tensor) -> Tensor:
-        """What attention finds, the same by another way: frames keep their layout, so that a graph turns tensors twice.
+    def _found_by_frame(self, x_BTCHW: Tensor, frames: Sequence[int] | None) -> Tensor:
+        """What attention finds, the same by another way: in the form that runtimes know as one operation.
+
+        Query, key and value come from products of their own, so that heads are turned within that operation alone.
 
         Letters: here P is the places of a grid.
         """
-        batch, frames, _, height, width = x_BTCHW.shape
+        batch, count, _, height, width = x_BTCHW.shape
         grid_BTChw = to_grid(x_BTCHW, stride=self.grid_stride)
         rows, columns = grid_BTChw.shape[3:]
-        tokens_BTPD = self.norm(self.embed(grid_BTChw.flatten(3).transpose(2, 3)))
-        tokens_BTPD = tokens_BTPD + self.position(frames)[:, None]
-        split_BTPSAK = torch.unflatten(self.query_key_value(tokens_BTPD), -1, (3, self.heads, -1))
-        query, key, value = split_BTPSAK.permute(3, 0, 2, 4, 1, 5).flatten(1, 2).unbind(0)
-        attended_BPATK = torch.unflatten(attend(query, key, value), 0, (batch, rows * columns))
-        found_BTPC = self.out(attended_BPATK.permute(0, 3, 1, 2, 4).flatten(3))
-        found_BTChw = torch.unflatten(found_BTPC.transpose(2, 3), 3, (rows, columns))
+        tokens_BPTD = self.norm(self.embed(grid_BTChw.flatten(3).permute(0, 3, 1, 2)))
+        tokens_NTD = (tokens_BPTD + self.position(count)).flatten(0, 1)
+        asking_NTD = tokens_NTD if frames is None else tokens_NTD[:, list(frames)]
+        weights, biases = self.query_key_value.weight.chunk(3), self.query_key_value.bias.chunk(3)
+        query, key, value = (
+            torch.unflatten(F.linear(each_NTD, weight, bias), -1, (self.heads, -1)).transpose(1, 2)
+            for each_NTD, weight, bias in zip(
+                (asking_NTD, tokens_NTD, tokens_NTD), weights, biases, strict=True
+            )
+        )
+        found_NTC = self.out(attend(query, key, value).transpose(1, 2).flatten(2))
+        found_BTCP = torch.unflatten(found_NTC, 0, (batch, rows * columns)).permute(0, 2, 3, 1)
+        found_BTChw = torch.unflatten(found_BTCP, 3, (rows, columns))
         if self.grid_stride == 1:
             return found_BTChw
         grown = from_grid(found_BTChw.flatten(0, 1), stride=self.grid_stride, size_px=(height, width))
-        return torch.unflatten(grown, 0, (batch, frames))
+        return torch.unflatten(grown, 0, (batch, asking_NTD.shape[1]))
 
     def with_weights(self, x_BTCHW: Tensor) -> tuple[Tensor, Tensor]:
         """The same, and the weights: (B, heads, h*w, T, T), rows sum to 1."""

@@ -232,6 +232,7 @@ class OcrGanVideo(Method):
             "displacement",
             box_px=max(1, round(config.displacement_box_fraction * height)),
             enlarge=config.displacement_enlarge,
+            preset=config.displacement_preset,
             averaged=True,
         )
         self.map_blur_px = max(1, round(config.map_blur_fraction * height))
@@ -318,7 +319,9 @@ class OcrGanVideo(Method):
         scores = Scores(score_B1, map_B1HW, parts)
         if "displacement" not in self.parts:
             return GraphScores(scores)
-        return GraphScores(scores, *(grey_levels(self._judged(each)) for each in (clip_BTCHW, rebuilt.video)))
+        return GraphScores(
+            scores, *(grey_levels(self._measured(each)) for each in (clip_BTCHW, rebuilt.video))
+        )
 
     def flow_terms(self) -> tuple[FlowTerm, ...]:
         """The mean displacement of the judged frames, where it is a part."""
@@ -357,9 +360,9 @@ class OcrGanVideo(Method):
                 score_B1 = self.error_score(map_B1HW, real, fake)
         return score_B1
 
-    def _judged(self, video_BTCHW: Tensor) -> Tensor:
-        """The frames that are judged, in [0, 1]: (B, T, C, H, W)."""
-        return (video_BTCHW[:, self.judged_frames] + 1) / 2
+    def _measured(self, video_BTCHW: Tensor) -> Tensor:
+        """The frames whose displacement is measured, in [0, 1]: (B, T, C, H, W)."""
+        return (video_BTCHW[:, list(self.config.measured)] + 1) / 2
 
     def _newest(self, video_BTCHW: Tensor) -> Tensor:
         """The frame that is scored, in [0, 1]: (B, 1, C, H, W)."""
@@ -380,9 +383,11 @@ class OcrGanVideo(Method):
     def _feature_map(self, rebuilt: Rebuilt, clip_BTCHW: Tensor) -> Tensor:
         """Squared difference of the attended features, mean over features and judged frames: (B, 1, H, W)."""
         real, fake = clip_BTCHW[:, self.trained_frames], rebuilt.video[:, self.trained_frames]
-        difference = self.discriminator(real).features[-1] - self.discriminator(fake).features[-1]
         judged = [self.trained_frames.index(place) for place in self.judged_frames]
-        error_B1hw = difference[:, judged].square().mean(dim=(1, 2))[:, None]
+        difference = self.discriminator.attended(real, frames=judged) - self.discriminator.attended(
+            fake, frames=judged
+        )
+        error_B1hw = difference.square().mean(dim=(1, 2))[:, None]
         return F.interpolate(error_B1hw, size=clip_BTCHW.shape[3:], mode="bilinear")
 
     def _attention_map(self, rebuilt: Rebuilt) -> Tensor:
