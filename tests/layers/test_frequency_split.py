@@ -117,3 +117,12 @@ def test_gradients_pass_and_nothing_is_saved():
     # Away from the border the low band keeps the picture's sum, so that the high band has none.
     assert torch.allclose(clip.grad[..., 8, 7], torch.tensor(3.0), atol=1e-6)
     assert split.state_dict() == {}
+
+
+@pytest.mark.parametrize("size_px", [(16, 24), (9, 13), (7, 8)])
+def test_graphs_split_in_the_same_way(size_px):
+    clip_BTCHW = torch.rand(2, 3, 1, *size_px)
+    split = FrequencySplit("pyramid")
+    exported = torch.export.export(split, (clip_BTCHW,)).module()
+    for ours, graphs in zip(split(clip_BTCHW), exported(clip_BTCHW), strict=True):
+        torch.testing.assert_close(ours, graphs, atol=1e-6, rtol=0)

@@ -11,6 +11,7 @@ from normalcy.layers.dual_stream_unet import LevelMix
 from normalcy.layers.temporal_attention import TemporalAttention
 from normalcy.layers.temporal_fusion import Conv3dPath, TemporalFusion
 from normalcy.methods.ocr_gan_video import OcrGanVideo
+from normalcy.methods.ocr_gan_video_settings import RESTORED, OcrGanVideoConfig
 from normalcy.training.adversarial import take_gradients
 
 NO_ATTENTION = {"generator_heads": 0, "further_parts": ()}
@@ -287,3 +288,10 @@ def test_scoring_noise_touches_neither_validation_nor_training():
         losses.append(method.adversarial_losses(clip).generator["loss"])
     assert torch.equal(*losses)
     assert not torch.equal(losses[1], noisy.adversarial_losses(clip).generator["loss"])
+
+
+def test_displacement_is_measured_on_every_so_many_frames_and_on_the_newest():
+    config = OcrGanVideoConfig(**RESTORED, clip_len_frames=16, predict_frames=4)
+    assert config.judged == config.measured == (12, 13, 14, 15)
+    assert config.model_copy(update={"displacement_every": 2}).measured == (13, 15)
+    assert config.model_copy(update={"displacement_every": 9}).measured == (15,)

@@ -266,16 +266,11 @@ LARGER_TRAINING = TRAINING | {"clips_per_epoch": 200, "batch_size": 4}
 # is played at double speed prefers four to two as well (AUC .807 and .802).
 FURTHER = {"predict_frames": 4}
 
-# Flow of two of these four, in wider steps, takes a fifth of the time and says as much (docs/ocr-gan-video.md).
-LIGHT_FLOW = {"displacement_preset": "light", "displacement_every": 2}
-
 HIDDEN, VISIBLE = "restores hidden frames", "rebuilds the clip it sees"
 
 PRESETS = {
     "compact": Preset(variant=HIDDEN, model=RESTORED, training=TRAINING),
-    "standard": Preset(
-        variant=HIDDEN, model=STANDARD | RESTORED | FURTHER | LIGHT_FLOW, training=LARGER_TRAINING
-    ),
+    "standard": Preset(variant=HIDDEN, model=STANDARD | RESTORED | FURTHER, training=LARGER_TRAINING),
     "paper": Preset(variant=HIDDEN, model=PAPER | RESTORED | FURTHER, training=LARGER_TRAINING),
     "compact-reconstruct": Preset(variant=VISIBLE, model=RECONSTRUCTED, training=TRAINING),
     "standard-reconstruct": Preset(variant=VISIBLE, model=STANDARD | RECONSTRUCTED, training=LARGER_TRAINING),
