@@ -1,10 +1,12 @@
+from typing import get_args
+
 import cv2
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
-from normalcy.layers.dis_flow import displacement_map
+from normalcy.layers.dis_flow import DisPreset, dis_flow, displacement_map
 from normalcy.layers.displacement import DisplacementScore
 
 
@@ -22,6 +24,19 @@ def test_a_shift_is_measured_in_pixels_of_the_given_picture(enlarge):
     assert map_BTHW.shape == (1, 1, 32, 48)
     assert map_BTHW.dtype == torch.float32
     assert map_BTHW[0, 0, 8:24, 10:38].median().item() == pytest.approx(2.0, abs=0.3)
+
+
+@pytest.mark.parametrize("preset", get_args(DisPreset))
+def test_every_accuracy_measures_a_shift(preset):
+    real_HW = np.asarray(255 * picture(96, 128)[0, 0, 0], np.uint8)
+    map_HW = displacement_map(np.roll(real_HW, 2, axis=1), real_HW, box_px=4, preset=preset)
+    assert np.median(map_HW[16:80, 24:104]) == pytest.approx(2.0, abs=0.3)
+
+
+def test_the_light_accuracy_is_as_fine_as_the_medium_one():
+    fineness = {preset: dis_flow(preset).getFinestScale() for preset in get_args(DisPreset)}
+    assert fineness["light"] == fineness["medium"] < fineness["fast"]
+    assert dis_flow("light").getPatchStride() == dis_flow("ultrafast").getPatchStride()
 
 
 @pytest.mark.parametrize("enlarge", [1, 3])

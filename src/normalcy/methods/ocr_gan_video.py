@@ -324,7 +324,7 @@ class OcrGanVideo(Method):
         )
 
     def flow_terms(self) -> tuple[FlowTerm, ...]:
-        """The mean displacement of the judged frames, where it is a part."""
+        """The mean displacement of the measured frames, where it is a part."""
         if "displacement" not in self.parts:
             return ()
         term = fused_later(self.displacement, self.fuse)
