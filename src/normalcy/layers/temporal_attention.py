@@ -52,44 +52,12 @@ class TemporalAttention(nn.Module):
             with_weights: Whether the weights are asked for.
         """
         asking_BTCHW = x_BTCHW if frames is None else x_BTCHW[:, list(frames)]
-        if torch.compiler.is_exporting() and not with_weights:
-            return asking_BTCHW + self._found_by_frame(x_BTCHW, frames)
-        query, key, value = self.heads_of(x_BTCHW)
-        if frames is not None:
-            query = query[:, :, list(frames)]
+        query, key, value = self.heads_of(x_BTCHW, frames=frames)
         if not with_weights:
             return asking_BTCHW + self._spread(attend(query, key, value), asking_BTCHW)
         weights_NATT = attention_weights(query, key)
         out = asking_BTCHW + self._spread(weights_NATT.to(value.dtype) @ value, asking_BTCHW)
         return out, torch.unflatten(weights_NATT, 0, (x_BTCHW.shape[0], -1)).transpose(1, 2)
-
-    def _found_by_frame(self, x_BTCHW: Tensor, frames: Sequence[int] | None) -> Tensor:
-        """What attention finds, the same by another way: in the form that runtimes know as one operation.
-
-        Query, key and value come from products of their own, so that heads are turned within that operation alone.
-
-        Letters: here P is the places of a grid.
-        """
-        batch, count, _, height, width = x_BTCHW.shape
-        grid_BTChw = to_grid(x_BTCHW, stride=self.grid_stride)
-        rows, columns = grid_BTChw.shape[3:]
-        tokens_BPTD = self.norm(self.embed(grid_BTChw.flatten(3).permute(0, 3, 1, 2)))
-        tokens_NTD = (tokens_BPTD + self.position(count)).flatten(0, 1)
-        asking_NTD = tokens_NTD if frames is None else tokens_NTD[:, list(frames)]
-        weights, biases = self.query_key_value.weight.chunk(3), self.query_key_value.bias.chunk(3)
-        query, key, value = (
-            torch.unflatten(F.linear(each_NTD, weight, bias), -1, (self.heads, -1)).transpose(1, 2)
-            for each_NTD, weight, bias in zip(
-                (asking_NTD, tokens_NTD, tokens_NTD), weights, biases, strict=True
-            )
-        )
-        found_NTC = self.out(attend(query, key, value).transpose(1, 2).flatten(2))
-        found_BTCP = torch.unflatten(found_NTC, 0, (batch, rows * columns)).permute(0, 2, 3, 1)
-        found_BTChw = torch.unflatten(found_BTCP, 3, (rows, columns))
-        if self.grid_stride == 1:
-            return found_BTChw
-        grown = from_grid(found_BTChw.flatten(0, 1), stride=self.grid_stride, size_px=(height, width))
-        return torch.unflatten(grown, 0, (batch, asking_NTD.shape[1]))
 
     def with_weights(self, x_BTCHW: Tensor) -> tuple[Tensor, Tensor]:
         """The same, and the weights: (B, heads, h*w, T, T), rows sum to 1."""
@@ -108,12 +76,20 @@ class TemporalAttention(nn.Module):
             state_dict[name] = _of_length(state_dict[name], len(self.position_TD))
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
-    def heads_of(self, x_BTCHW: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Query, key and value, each (N, A, T, K)."""
-        tokens_NTD = self.norm(self.embed(self._sequences(x_BTCHW)))
-        tokens_NTD = tokens_NTD + self.position(x_BTCHW.shape[1])
-        split = torch.unflatten(self.query_key_value(tokens_NTD), -1, (3, self.heads, -1))
-        query, key, value = split.permute(2, 0, 3, 1, 4).unbind(0)
+    def heads_of(
+        self, x_BTCHW: Tensor, *, frames: Sequence[int] | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Query (of some frames, or all), key and value, each (N, A, T, K)."""
+        tokens_NTD = self.norm(self.embed(self._sequences(x_BTCHW))) + self.position(x_BTCHW.shape[1])
+        asking_NTD = tokens_NTD if frames is None else tokens_NTD[:, list(frames)]
+        # By products of their own: runtimes know attention as one operation in this form alone.
+        weights, biases = self.query_key_value.weight.chunk(3), self.query_key_value.bias.chunk(3)
+        query, key, value = (
+            torch.unflatten(F.linear(each_NTD, weight, bias), -1, (self.heads, -1)).transpose(1, 2)
+            for each_NTD, weight, bias in zip(
+                (asking_NTD, tokens_NTD, tokens_NTD), weights, biases, strict=True
+            )
+        )
         return query, key, value
 
     def _sequences(self, x_BTCHW: Tensor) -> Tensor:
