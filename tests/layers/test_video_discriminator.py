@@ -76,14 +76,3 @@ def test_gradients_reach_every_parameter_and_the_clip():
 def test_a_layer_has_no_settings_but_its_own():
     with pytest.raises(ValidationError):
         ConvSpec(channels=4, dilation=2)
-
-
-@pytest.mark.parametrize("attention", [True, False])
-def test_some_frames_have_the_features_that_they_have_among_all(attention):
-    torch.manual_seed(0)
-    discriminator = VideoDiscriminator(
-        1, layers=(ConvSpec(channels=8), ConvSpec(channels=16)), attention=attention, heads=4, frames=6
-    ).eval()
-    clip_BTCHW = torch.rand(2, 6, 1, 16, 24)
-    of_all = discriminator(clip_BTCHW).features[-1]
-    torch.testing.assert_close(discriminator.attended(clip_BTCHW, frames=[3, 5]), of_all[:, [3, 5]])

@@ -5,7 +5,6 @@ A heads, D model width, K = D/A width of a head.
 """
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -41,22 +40,13 @@ class TemporalAttention(nn.Module):
         self.query_key_value = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, channels)
 
-    def forward(
-        self, x_BTCHW: Tensor, *, frames: Sequence[int] | None = None, with_weights: bool = False
-    ) -> Tensor | tuple[Tensor, Tensor]:
-        """Attends and adds what it found; with the weights beside it where these are asked for.
-
-        Args:
-            x_BTCHW: Features.
-            frames: Only these attend, to all: their number is the T of what comes out. All of them without.
-            with_weights: Whether the weights are asked for.
-        """
-        asking_BTCHW = x_BTCHW if frames is None else x_BTCHW[:, list(frames)]
-        query, key, value = self.heads_of(x_BTCHW, frames=frames)
+    def forward(self, x_BTCHW: Tensor, *, with_weights: bool = False) -> Tensor | tuple[Tensor, Tensor]:
+        """Attends and adds what it found; with the weights beside it where these are asked for."""
+        query, key, value = self.heads_of(x_BTCHW)
         if not with_weights:
-            return asking_BTCHW + self._spread(attend(query, key, value), asking_BTCHW)
+            return x_BTCHW + self._spread(attend(query, key, value), x_BTCHW)
         weights_NATT = attention_weights(query, key)
-        out = asking_BTCHW + self._spread(weights_NATT.to(value.dtype) @ value, asking_BTCHW)
+        out = x_BTCHW + self._spread(weights_NATT.to(value.dtype) @ value, x_BTCHW)
         return out, torch.unflatten(weights_NATT, 0, (x_BTCHW.shape[0], -1)).transpose(1, 2)
 
     def with_weights(self, x_BTCHW: Tensor) -> tuple[Tensor, Tensor]:
@@ -76,18 +66,14 @@ class TemporalAttention(nn.Module):
             state_dict[name] = _of_length(state_dict[name], len(self.position_TD))
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
-    def heads_of(
-        self, x_BTCHW: Tensor, *, frames: Sequence[int] | None = None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Query (of some frames, or all), key and value, each (N, A, T, K)."""
+    def heads_of(self, x_BTCHW: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Query, key and value, each (N, A, T, K)."""
         tokens_NTD = self.norm(self.embed(self._sequences(x_BTCHW))) + self.position(x_BTCHW.shape[1])
-        asking_NTD = tokens_NTD if frames is None else tokens_NTD[:, list(frames)]
         # By products of their own: runtimes know attention as one operation in this form alone.
-        weights, biases = self.query_key_value.weight.chunk(3), self.query_key_value.bias.chunk(3)
         query, key, value = (
-            torch.unflatten(F.linear(each_NTD, weight, bias), -1, (self.heads, -1)).transpose(1, 2)
-            for each_NTD, weight, bias in zip(
-                (asking_NTD, tokens_NTD, tokens_NTD), weights, biases, strict=True
+            torch.unflatten(F.linear(tokens_NTD, weight, bias), -1, (self.heads, -1)).transpose(1, 2)
+            for weight, bias in zip(
+                self.query_key_value.weight.chunk(3), self.query_key_value.bias.chunk(3), strict=True
             )
         )
         return query, key, value

@@ -3,7 +3,6 @@
 Letters: B clips, T frames, N = B*T, C channels, D features, H height, W width, h and w the features' height and width.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -71,26 +70,13 @@ class VideoDiscriminator(nn.Module):
 
     def forward(self, clip_BTCHW: Tensor) -> Judgement:
         """Logits and features of a clip."""
-        features = self._convolved(clip_BTCHW)
-        attended_BTDhw = self.attention(features[-1])
-        logits_BThw = per_frame(self.head, attended_BTDhw)[:, :, 0]
-        return Judgement(logits_BThw, (*features[:-1], attended_BTDhw))
-
-    def attended(self, clip_BTCHW: Tensor, *, frames: Sequence[int]) -> Tensor:
-        """The last features of some frames of a clip, which attend to all of them: (B, frames, D, h, w)."""
-        features_BTDhw = self._convolved(clip_BTCHW)[-1]
-        if not isinstance(self.attention, TemporalAttention):
-            return features_BTDhw[:, list(frames)]
-        attended_BTDhw: Tensor = self.attention(features_BTDhw, frames=frames)
-        return attended_BTDhw
-
-    def _convolved(self, clip_BTCHW: Tensor) -> list[Tensor]:
-        """Features of every layer, before attention."""
         features = []
         for conv in self.convs:
             clip_BTCHW = per_frame(conv, clip_BTCHW)
             features.append(clip_BTCHW)
-        return features
+        attended_BTDhw = self.attention(clip_BTCHW)
+        logits_BThw = per_frame(self.head, attended_BTDhw)[:, :, 0]
+        return Judgement(logits_BThw, (*features[:-1], attended_BTDhw))
 
 
 def _conv(before: int, layer: ConvSpec, *, norm: bool) -> nn.Sequential:

@@ -383,11 +383,9 @@ class OcrGanVideo(Method):
     def _feature_map(self, rebuilt: Rebuilt, clip_BTCHW: Tensor) -> Tensor:
         """Squared difference of the attended features, mean over features and judged frames: (B, 1, H, W)."""
         real, fake = clip_BTCHW[:, self.trained_frames], rebuilt.video[:, self.trained_frames]
+        difference = self.discriminator(real).features[-1] - self.discriminator(fake).features[-1]
         judged = [self.trained_frames.index(place) for place in self.judged_frames]
-        difference = self.discriminator.attended(real, frames=judged) - self.discriminator.attended(
-            fake, frames=judged
-        )
-        error_B1hw = difference.square().mean(dim=(1, 2))[:, None]
+        error_B1hw = difference[:, judged].square().mean(dim=(1, 2))[:, None]
         return F.interpolate(error_B1hw, size=clip_BTCHW.shape[3:], mode="bilinear")
 
     def _attention_map(self, rebuilt: Rebuilt) -> Tensor:
