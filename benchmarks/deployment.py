@@ -12,7 +12,7 @@ import json
 import shlex
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from normalcy.datasets import open_dataset
 from normalcy.datasets.cache import FrameCache
 from normalcy.environment import hardware, versions
 from normalcy.errors import ConfigError
+from normalcy.evaluation.class_run import at_its_fold
 from normalcy.evaluation.frame_metrics import VideoScores, micro_auc
 from normalcy.export.export import Exporter, ExportRequest
 from normalcy.export.held_out import at_hand, data_of_fit, excerpt, held_out_footage
@@ -38,8 +39,9 @@ from normalcy.scoring.pipeline import SourceScorer
 from normalcy.training.config import DataConfig
 from normalcy.training.data import Footage
 from normalcy.video.writer import VideoWriter
-from normalcy.workflows.bench.bench import BenchOptions, bench
+from normalcy.workflows.bench.bench import bench
 from normalcy.workflows.bench.models import bench_names
+from normalcy.workflows.bench.options import BenchOptions
 
 KINDS: tuple[tuple[FileBackend, Precision], ...] = (
     ("openvino", "fp32"),
@@ -76,10 +78,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             records = list(_exports(copy, kinds, judged=judged, frames=options.held_out_frames))
             if not options.no_parity:
                 found = parity(copy, records, data=options.data, root=options.root, every=options.every)
-                _enter(options.out / "parity.json", found, command=command, data=options.data)
+                _enter(options.out / "parity.json", found, command=command)
             if not options.no_bench:
                 found = timed(copy, options.data, options.root, rounds=options.rounds)
-                _enter(options.out / "bench.json", found, command=command, data=options.data)
+                _enter(options.out / "bench.json", found, command=command)
 
 
 def _command(options: argparse.Namespace) -> str:
@@ -189,16 +191,21 @@ def parity(
             "bytes": sum(graph.size_bytes for graph in record.graphs),
         }
         print(f"  {record.name}: AUC {auc:.4f} (torch {auc_torch:.4f}), {found}", flush=True)
-    return {**_about(bundle), "clips": len(own.raw), "auc_torch": auc_torch, "exports": exports}
+    return {**_about(bundle, data), "clips": len(own.raw), "auc_torch": auc_torch, "exports": exports}
 
 
-def _about(bundle: Bundle) -> dict[str, Any]:
+def _about(bundle: Bundle, data: str) -> dict[str, Any]:
     fit = bundle.header.fit
-    return {"method": bundle.header.method, "preset": fit.preset, "fitted_by": fit.command}
+    return {
+        "method": bundle.header.method,
+        "preset": fit.preset,
+        "dataset": data,
+        "fitted_by": fit.command,
+    }
 
 
 def _test_videos(bundle: Bundle, data: str, root: Path) -> list[TestVideo]:
-    dataset, spec = open_dataset(data, root), bundle.method().clip
+    dataset, spec = at_its_fold(bundle, open_dataset(data, root)), bundle.method().clip
     cache = FrameCache(DataConfig(name=data, root=root).cache.expanduser())
     found = []
     for video in dataset.videos("test"):
@@ -243,7 +250,7 @@ def timed(run: Path, data: str, root: Path, *, rounds: int) -> dict[str, Any]:
     bundle = Bundle.load(run)
     for name, own in result.backends.items():
         print(f"  {name}: {own['batches']['1']['p50_ms']} ms, {own.get('times_as_fast')}", flush=True)
-    return {**_about(bundle), **result.record()}
+    return {**_about(bundle, data), **result.record()}
 
 
 def _encode(source: Path, path: Path, *, fps: float) -> None:
@@ -254,18 +261,17 @@ def _encode(source: Path, path: Path, *, fps: float) -> None:
             writer.write(frame.image_HWC)
 
 
-def _enter(path: Path, found: dict[str, Any], *, command: str, data: str) -> None:
-    """In the place of what is there of the same method and preset."""
+def _enter(path: Path, found: dict[str, Any], *, command: str) -> None:
+    """In the place of what is there of the same method, preset and dataset."""
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    others = [
-        each
-        for each in known.get("bundles", [])
-        if (each["method"], each["preset"]) != (found["method"], found["preset"])
-    ]
+    others = [each for each in known.get("bundles", []) if _place(each) != _place(found)]
     found = {**found, "command": command, "versions": versions(), "hardware": hardware()}
-    bundles = sorted([*others, found], key=lambda each: (each["method"], each["preset"]))
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, {"dataset": data, "bundles": bundles})
+    write_json(path, {"bundles": sorted([*others, found], key=_place)})
+
+
+def _place(found: Mapping[str, Any]) -> tuple[str, ...]:
+    return found["method"], found["preset"], found["dataset"]
 
 
 if __name__ == "__main__":

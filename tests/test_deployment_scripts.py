@@ -32,7 +32,7 @@ def measured(tiny_run, tiny_root, tmp_path_factory):
 def test_every_export_is_compared_on_labelled_clips(measured):
     data = json.loads((measured / "parity.json").read_text())
     (found,) = data["bundles"]
-    assert data["dataset"] == "folder"
+    assert found["dataset"] == "folder"
     assert found["method"] == "stae"
     assert found["command"].startswith("python benchmarks/deployment.py")
     exact, rounded = found["exports"]["openvino-fp32"], found["exports"]["openvino-int8"]

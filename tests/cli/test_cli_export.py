@@ -86,7 +86,7 @@ def test_figures_of_an_export_are_not_published(normalcy, run, scene, tmp_path):
 
 def test_bench_writes_figures_and_a_picture(normalcy, run, scene, tmp_path):
     out = tmp_path / "bench"
-    words = ["--rounds", "1", "--clips", "1", "--frames", "20", "--batch", "1", "--no-memory", "--out", out]
+    words = ["--rounds", "1", "--clips", "1", "--frames", "20", "--batch", "1", "--out", out]
     outcome = normalcy("bench", run, scene / "test" / "x.mp4", *words)
     assert outcome.code == 0, outcome.err
     assert "torch-eager" in outcome.out
@@ -97,7 +97,7 @@ def test_bench_writes_figures_and_a_picture(normalcy, run, scene, tmp_path):
 
 
 def test_bench_draws_a_scene_where_there_is_no_video(normalcy, run, tmp_path):
-    words = ["--rounds", "1", "--clips", "1", "--frames", "12", "--batch", "1", "--no-memory"]
+    words = ["--rounds", "1", "--clips", "1", "--frames", "12", "--batch", "1"]
     outcome = normalcy("bench", run, *words, "--backend", "torch", "--out", tmp_path, "--json")
     assert outcome.code == 0, outcome.err
     assert json.loads(outcome.out)["frames"] == 12

@@ -172,7 +172,12 @@ def test_tables_of_exports_are_made_from_their_files(tmp_path):
         "rounding": {"clip": {"kept": ["a", "b"]}},
         "recalibrated": True,
     }
-    parity = {"method": "stae", "preset": "paper", "exports": {"openvino-int8": export}}
+    parity = {
+        "method": "stae",
+        "preset": "paper",
+        "dataset": "ucsd-ped2",
+        "exports": {"openvino-int8": export},
+    }
     times = {"p50_ms": 24.04, "p95_ms": 25.0, "p99_ms": 30.0}
     backend = {
         "batches": {"1": times, "4": times},
@@ -188,7 +193,7 @@ def test_tables_of_exports_are_made_from_their_files(tmp_path):
     text = "".join(f"<!-- deployment:{name} --><!-- /deployment:{name} -->" for name in ("parity", "bench"))
     filled = update_tables(text, tmp_path)
     assert (
-        "| `stae`, paper | openvino-int8 | 0.3 | 0.1 | 2e-07 | 0.9999 | 0.8765 | -0.0012 | 2 | yes |"
+        "| `stae`, paper | `ucsd-ped2` | openvino-int8 | 0.3 | 0.1 | 2e-07 | 0.9999 | 0.8765 | -0.0012 | 2 | yes |"
         in filled
     )
     assert (

@@ -14,6 +14,7 @@ import pytest
 from normalcy.errors import BundleError, ConfigError, FallbackWarning, MissingPackage
 from normalcy.explain.reasoner import Reasoner
 from normalcy.export.export import ExportRequest, export_bundle
+from normalcy.export.files import exported_graph
 from normalcy.methods import METHODS
 from normalcy.scoring.backends.choice import available, open_backend
 from normalcy.scoring.backends.record import read_exports
@@ -146,6 +147,35 @@ def test_integers_rank_alike(name, backend, exported):
     else:
         assert layers["clip"] > 3
     assert all(0 <= how.loss == how.loss_in_full < 0.5 for how in rounded.values())
+
+
+@pytest.mark.parametrize(("loss", "missed"), [(0.024, False), (0.026, True)])
+def test_what_is_lost_without_integers_is_not_held_against_them(loss, missed, exported, monkeypatch):
+    from normalcy.export import rounding
+    from normalcy.export.integers import Rounded
+
+    # Exact, in the precision of the rest, with integers.
+    aucs = iter([0.90, 0.88, 0.90 - loss])
+    limits = []
+
+    def rounded(model, samples, *, judge, limit, progress):
+        limits.append(limit)
+        return Rounded(model, judge(model), loss, layers=3)
+
+    monkeypatch.setattr(rounding, "rounded", rounded)
+    bundle, record = exported("stae")
+    made = {name: exported_graph(graph) for name, graph in _plans(bundle).items()}
+    spans = footage(bundle.method().clip, videos=2)
+    tried = rounding.Rounding(record, made, bundle, spans, auc=lambda _: next(aucs), progress=None)
+    how = tried.rounded("clip", limit=0.005).rounding
+    assert limits == [pytest.approx(0.025)]
+    assert (how.limit, how.loss_without) == (0.005, pytest.approx(0.02))
+    assert how.loss == pytest.approx(loss)
+    assert how.missed is missed
+
+
+def _plans(bundle):
+    return {graph.name: graph for graph in bundle.method().eval().export_plan().graphs}
 
 
 @pytest.mark.parametrize("precision", ["fp16", "bf16"])

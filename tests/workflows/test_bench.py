@@ -1,21 +1,27 @@
-"""Timing: turns, percentiles, and every backend on the same clips."""
+"""Timing: turns, percentiles, and every backend on the same clips, in a process of its own."""
 
+import io
 import json
+import time
 
 import numpy as np
 import pytest
 
-from normalcy.errors import VideoTooShort
+from normalcy.errors import ConfigError, FallbackWarning, MissingPackage, NormalcyError, VideoTooShort
 from normalcy.export.export import ExportRequest, export_bundle
 from normalcy.scoring.model import TorchModel
-from normalcy.workflows.bench.bench import BenchOptions, bench
+from normalcy.workflows.bench import worker
+from normalcy.workflows.bench.backend import TimedBackend
+from normalcy.workflows.bench.bench import bench
 from normalcy.workflows.bench.eager import EagerModel
-from normalcy.workflows.bench.timing import Times, in_turns
+from normalcy.workflows.bench.options import BenchOptions
+from normalcy.workflows.bench.processes import BackendProcess, backend_processes
+from normalcy.workflows.bench.timing import Times, Turn, in_turns, turn
 from normalcy.workflows.bench.written import COLUMNS, picture, rows, stage_lines
 from small_methods import small
 from tiny_scene import scene, write_scene
 
-QUICK = BenchOptions(rounds=2, clips=2, frames=30, batches=(1, 2), memory=False)
+QUICK = BenchOptions(rounds=2, clips=2, frames=30, batches=(1, 2))
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +42,27 @@ def exported(tiny_run, tmp_path_factory):
 
 def test_turns_alternate_and_the_first_round_is_left_out():
     order = []
+
+    def turn_of(name):
+        order.append(name)
+        return Turn([float(len(order))] * 2, processor_seconds=0.5)
+
+    told = []
     times = in_turns(
-        {"a": lambda n: order.append(f"a{n}"), "b": lambda n: order.append(f"b{n}")}, rounds=2, runs=2
+        {"a": lambda: turn_of("a"), "b": lambda: turn_of("b")},
+        rounds=2,
+        on_turn=lambda *so_far: told.append(so_far),
     )
-    assert order == ["b0", "b1", "a0", "a1", "a0", "a1", "b0", "b1", "b0", "b1", "a0", "a1"]
-    assert [len(each.milliseconds) for each in times.values()] == [4, 4]
+    assert order == ["b", "a", "a", "b", "b", "a"]
+    assert [each.milliseconds for each in times.values()] == [(3, 3, 6, 6), (4, 4, 5, 5)]
+    assert times["a"].cores_busy == pytest.approx(1.0 * 1000 / 18)
+    assert told[-1] == (6, 6)
+
+
+def test_a_turn_times_each_run():
+    found = turn([lambda: time.sleep(0.002), lambda: time.sleep(0.02)])
+    assert 2 <= found.milliseconds[0] < 20 <= found.milliseconds[1]
+    assert found.processor_seconds < 0.02
 
 
 def test_percentiles():
@@ -65,11 +87,90 @@ def test_every_backend_is_timed_against_plain_torch(exported, footage):
     json.dumps(result.record())
 
 
-def test_peak_memory_is_of_a_process_of_its_own(exported, footage):
+def test_peak_memory_is_of_the_backend_alone(exported, footage):
     options = BenchOptions(rounds=1, clips=1, frames=12, batches=(1,), backends=("openvino-fp32", "torch"))
     result = bench(exported, footage, options)
     light, heavy = (result.backends[name]["peak_memory_mib"] for name in ("openvino-fp32", "torch"))
     assert 20 < light < heavy
+
+
+def test_a_backend_that_was_named_and_is_not_there_is_an_error(exported, footage):
+    with pytest.raises(ConfigError, match="unknown backend 'abacus'"):
+        bench(exported, footage, BenchOptions(backends=("abacus",)))
+
+
+def test_a_backend_that_nobody_named_is_left_out(exported, footage, monkeypatch):
+    monkeypatch.setattr("normalcy.workflows.bench.bench.bench_names", lambda bundle: ("abacus", "torch"))
+    with pytest.warns(FallbackWarning, match="abacus is left out"):
+        result = bench(exported, footage, QUICK)
+    assert list(result.backends) == ["torch"]
+
+
+def test_nothing_that_runs_is_an_error(exported, footage, monkeypatch):
+    monkeypatch.setattr("normalcy.workflows.bench.bench.bench_names", lambda bundle: ("abacus",))
+    with pytest.warns(FallbackWarning), pytest.raises(MissingPackage, match="nothing"):
+        bench(exported, footage, QUICK)
+
+
+def test_a_process_that_dies_is_named(exported, footage):
+    with backend_processes(exported, ("torch",), footage, QUICK) as processes:
+        processes["torch"].opened()
+        processes["torch"]._process.kill()
+        with pytest.raises(NormalcyError, match=r"process of torch ended \(killed by signal 9\)"):
+            processes["torch"].together()
+
+
+def test_no_process_outlives_the_timing(exported, footage):
+    with (
+        pytest.raises(RuntimeError, match="interrupted"),
+        backend_processes(exported, ("torch", "openvino-fp32"), footage, QUICK) as processes,
+    ):
+        raise RuntimeError("interrupted")
+    assert all(each._process.returncode is not None for each in processes.values())
+
+
+def test_a_process_that_does_not_end_by_itself_is_killed(exported, footage, monkeypatch):
+    monkeypatch.setattr("normalcy.workflows.bench.processes._PATIENCE_SECONDS", 0.01)
+    process = BackendProcess(exported, "torch", footage, QUICK)
+    process.close()
+    assert process._process.returncode == -9
+
+
+def test_a_worker_answers_line_by_line(exported, footage):
+    answers = io.StringIO()
+    requests = [json.dumps({"do": "infer", "batch": 2}), json.dumps({"do": "together"})]
+    given = json.dumps({"rounds": 1, "clips": 4, "frames": 12, "backends": [], "batches": [1]})
+    names = (str(exported), "openvino-fp32", str(footage), given)
+    worker.main(*names, requests=[*requests, json.dumps({"do": "stages"})], answers=answers)
+    opened, inferred, together, stages = (
+        json.loads(line)["answer"] for line in answers.getvalue().splitlines()
+    )
+    assert opened["spec"]["frames"] == 12
+    assert opened["warnings"] == []
+    assert len(inferred["milliseconds"]) == 2
+    assert len(together["milliseconds"]) == 1
+    assert list(stages) == ["decode", "resize", "window", "scoring"]
+    with pytest.raises(ValueError, match="unknown request 'sing'"):
+        worker.main(*names, requests=['{"do": "sing"}'], answers=answers)
+
+
+def test_a_worker_tells_why_it_cannot_open(exported, footage):
+    answers = io.StringIO()
+    given = json.dumps({"frames": 3, "backends": [], "batches": [1]})
+    worker.main(str(exported), "openvino-fp32", str(footage), given, requests=[], answers=answers)
+    told = json.loads(answers.getvalue())
+    assert (told["error"], told["where"]) == ("VideoTooShort", str(footage))
+
+
+def test_threads_are_those_asked_for(exported, footage):
+    import torch
+
+    before = torch.get_num_threads()
+    try:
+        TimedBackend(exported, "torch", footage, BenchOptions(frames=12, threads=1))
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_what_was_measured_is_a_table_and_a_picture(exported, footage):
@@ -86,7 +187,7 @@ def test_what_was_measured_is_a_table_and_a_picture(exported, footage):
 
 def test_a_video_without_a_clip_is_named(exported, footage):
     with pytest.raises(VideoTooShort, match="no clip fits in"):
-        bench(exported, footage, BenchOptions(frames=3, memory=False))
+        bench(exported, footage, BenchOptions(frames=3))
 
 
 @pytest.mark.parametrize("name", ["stae", "ocr-gan-video", "scene-memory", "cnn-lstm"])

@@ -7,9 +7,11 @@ from normalcy.datasets import open_dataset
 from normalcy.datasets.class_folder import ClassFolder
 from normalcy.errors import BundleError, ConfigError, OutputError
 from normalcy.evaluation.class_run import at_its_fold, judge_classes
+from normalcy.export.labelled import auc_judge
 from normalcy.report.classes import class_section, shown_verdicts
 from normalcy.run_folder import RunFolder
 from normalcy.scoring.bundle import Bundle
+from normalcy.training.config import DataConfig
 from normalcy.training.fit import fit
 from normalcy.workflows.judge import ClassOptions, judge_run
 from tiny_classes import tiny_class_config, write_tiny_classes
@@ -111,6 +113,20 @@ def test_a_bundle_of_another_fold_has_learned_from_these_videos(bundle, place):
     other = ClassFolder(place / "videos").at_fold(2)
     with pytest.raises(BundleError, match="has learned from 4 of 4 test videos"):
         judge_classes([bundle], other, features=place / "features")
+
+
+def test_integers_are_judged_on_the_fold_that_is_unseen_too(bundle, place, dataset, monkeypatch):
+    seen = []
+
+    def raw(model, span, settings):
+        seen.append(span.name)
+        return np.full(len(span), span.name.startswith("passing"), float)
+
+    monkeypatch.setattr("normalcy.export.labelled._raw", raw)
+    data = DataConfig(name="class-folder", root=place / "videos", cache=place / "frames")
+    judge = auc_judge(data, bundle, spec=bundle.method().clip)
+    assert judge(bundle.scoring_model()) == 1.0
+    assert set(seen) == {each.video.name for each in dataset.class_videos("test")}
 
 
 def test_a_dataset_of_other_classes_is_refused(bundle, place, tmp_path):

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from normalcy.cli.console import progress_bar, say, say_table, say_text, show_result, working
-from normalcy.cli.options import AsJson, BundlePath, flag
+from normalcy.cli.options import AsJson, BundlePath
 
 _SECONDS, _FPS, _SIZE_PX = 10, 25, (480, 640)
 
@@ -35,16 +35,15 @@ def bench(
     threads: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Threads of each backend; all cores without.")
     ] = None,
-    memory: Annotated[bool, flag("--memory/--no-memory", "Measure peak memory, a process for each.")] = True,
     folder: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where to write.")] = Path(
         "runs/bench"
     ),
     as_json: AsJson = False,
 ) -> None:
-    """Time a detector: reading, inference by backend and batch, and all together, against plain PyTorch."""
+    """Time a detector, a process for each backend: reading, inference, all together; against plain PyTorch."""
     from normalcy.run_folder import write_json, writing_to
-    from normalcy.workflows.bench.bench import BATCHES, BenchOptions
     from normalcy.workflows.bench.bench import bench as measure
+    from normalcy.workflows.bench.options import BATCHES, BenchOptions
     from normalcy.workflows.bench.written import picture
 
     options = BenchOptions(
@@ -54,7 +53,6 @@ def bench(
         clips=clips,
         frames=frames,
         threads=threads,
-        memory=memory,
     )
     with progress_bar() as progress, _video(video) as file:
         result = measure(bundle_path, file, options, progress=progress)

@@ -63,12 +63,8 @@ def export(
         spec = bundle.method().clip
         auc = None
         if labelled is not None:
-            auc = auc_judge(
-                _data(labelled, labelled_root, "--labelled-root"),
-                spec=spec,
-                settings=bundle.header.scoring,
-                progress=progress,
-            )
+            judged = _data(labelled, labelled_root, "--labelled-root")
+            auc = auc_judge(judged, bundle, spec=spec, progress=progress)
         record = export_bundle(
             bundle_path,
             request,
@@ -166,6 +162,8 @@ def _rounding_lines(graph: "ExportedGraph") -> list[str]:
     if not how.layers and not how.kept:
         return ["  nothing in it can be rounded"]
     cost = f"{how.loss:.2g} of {how.judged_by} lost, {how.limit:g} allowed"
+    if how.loss_without > 0:
+        cost += f" beyond the {how.loss_without:.2g} that are lost without them"
     lines = [f"  {how.layers} layers in integers: {cost}"]
     if how.kept:
         lines.append(f"  left in floating point, or {how.loss_in_full:.2g}: {', '.join(how.kept)}")

@@ -11,6 +11,7 @@ Table = tuple[Sequence[str], list[list[str]]]
 
 _PARITY = (
     "method",
+    "dataset",
     "export",
     "largest difference",
     "mean",
@@ -56,6 +57,7 @@ def _parity_rows(bundle: Mapping[str, Any]) -> Iterator[list[str]]:
     for name, found in bundle["exports"].items():
         yield [
             f"`{bundle['method']}`, {bundle['preset']}",
+            f"`{bundle['dataset']}`",
             name,
             *(f"{found[key]:.1g}" for key in ("largest", "mean", "relative")),
             f"{found['rank_correlation']:.4f}",

@@ -49,7 +49,7 @@ class ExportRequest:
         backend: What shall run it.
         precision: In what; without, integers where a graph has nothing else, 32 bits elsewhere.
         target: What it is tuned for.
-        limit: Of integers: what the scores may lose, in rank correlation on normal video, or in AUC where
+        limit: Of integers: what the scores may lose by them, in rank correlation on normal video, or in AUC where
             labelled video is given; beyond it, layers go back to floating point.
     """
 

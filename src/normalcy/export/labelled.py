@@ -7,10 +7,12 @@ from normalcy.datasets import open_dataset
 from normalcy.datasets.base import LabelledVideo
 from normalcy.datasets.cache import FrameCache
 from normalcy.errors import LabelError
+from normalcy.evaluation.class_run import at_its_fold
 from normalcy.evaluation.frame_metrics import VideoScores, micro_auc
 from normalcy.export.rounding import Judge
 from normalcy.methods.contract import ClipSpec
 from normalcy.progress import Progress
+from normalcy.scoring.bundle import Bundle
 from normalcy.scoring.model import ScoringModel
 from normalcy.scoring.pipeline import SourceScorer
 from normalcy.scoring.settings import ScoringSettings
@@ -18,21 +20,20 @@ from normalcy.training.config import DataConfig
 from normalcy.training.data import Footage
 
 
-def auc_judge(
-    data: DataConfig, *, spec: ClipSpec, settings: ScoringSettings, progress: Progress | None = None
-) -> Judge:
+def auc_judge(data: DataConfig, bundle: Bundle, *, spec: ClipSpec, progress: Progress | None = None) -> Judge:
     """Micro AUC, of raw scores, on a dataset's test videos, which are decoded once.
 
     Args:
         data: Where they are.
+        bundle: What is judged; of what it learned from, the fold that it has not seen.
         spec: The clip that is read of them.
-        settings: Of scoring.
         progress: Called with what is being done, how much is done and how much there is.
 
     Raises:
         LabelError: No test video has labels, or all labels are alike.
     """
-    dataset = open_dataset(data.name, data.root)
+    dataset = at_its_fold(bundle, open_dataset(data.name, data.root))
+    settings = bundle.header.scoring
     cache = FrameCache(data.cache.expanduser())
     videos = [video for video in dataset.videos("test") if dataset.frame_labels(video) is not None]
     spans = [_decoded(video, cache, spec) for video in videos]

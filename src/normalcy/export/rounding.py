@@ -60,7 +60,12 @@ class Rounding:
         self._own: Scored | None = None
 
     def rounded(self, name: str, *, limit: float) -> GraphFile:
-        """A graph in integers, with as many layers left as the limit asks for."""
+        """A graph in integers, with as many layers left as the limit asks for.
+
+        Args:
+            name: Of the graph.
+            limit: What the scores may lose by integers, beyond what they lose by the precision of all else.
+        """
         file = self._files[name]
         best_auc = self._auc(self._model(None, name)) if self._auc else None
 
@@ -70,7 +75,11 @@ class Rounding:
                 return max(0.0, best_auc - self._auc(other))
             return 1 - rank_correlation(self._own_scores(name).raw, self._scores(other).raw)
 
-        found = rounded(file.model, self._recorded(name), judge=judge, limit=limit, progress=self._progress)
+        # Layers that go back are computed as the rest is: what that loses is not theirs to give back.
+        without = judge(file.model)
+        found = rounded(
+            file.model, self._recorded(name), judge=judge, limit=limit + without, progress=self._progress
+        )
         how = RoundingRecord(
             layers=found.layers,
             kept=found.kept,
@@ -78,6 +87,7 @@ class Rounding:
             limit=limit,
             loss=found.loss,
             loss_in_full=found.loss_in_full,
+            loss_without=without,
         )
         self._files[name] = GraphFile(file.plan, file.exporter, found.model, how)
         return self._files[name]

@@ -266,11 +266,16 @@ LARGER_TRAINING = TRAINING | {"clips_per_epoch": 200, "batch_size": 4}
 # is played at double speed prefers four to two as well (AUC .807 and .802).
 FURTHER = {"predict_frames": 4}
 
+# A fifth of the time of the default flow, which would take a quarter of a clip's; no loss of AUC on Ped2 was found.
+LIGHT_FLOW = {"displacement_preset": "light", "displacement_every": 2}
+
 HIDDEN, VISIBLE = "restores hidden frames", "rebuilds the clip it sees"
 
 PRESETS = {
     "compact": Preset(variant=HIDDEN, model=RESTORED, training=TRAINING),
-    "standard": Preset(variant=HIDDEN, model=STANDARD | RESTORED | FURTHER, training=LARGER_TRAINING),
+    "standard": Preset(
+        variant=HIDDEN, model=STANDARD | RESTORED | FURTHER | LIGHT_FLOW, training=LARGER_TRAINING
+    ),
     "paper": Preset(variant=HIDDEN, model=PAPER | RESTORED | FURTHER, training=LARGER_TRAINING),
     "compact-reconstruct": Preset(variant=VISIBLE, model=RECONSTRUCTED, training=TRAINING),
     "standard-reconstruct": Preset(variant=VISIBLE, model=STANDARD | RECONSTRUCTED, training=LARGER_TRAINING),

@@ -64,9 +64,10 @@ class Rounding(StrictConfig):
         layers: How many layers were rounded.
         kept: Layers that went back to floating point.
         judged_by: What the loss is.
-        limit: What it may be.
+        limit: What integers may add to it.
         loss: What it is.
         loss_in_full: With all layers in integers.
+        loss_without: With none, by the precision that the rest is computed in.
     """
 
     layers: int
@@ -75,11 +76,12 @@ class Rounding(StrictConfig):
     limit: float
     loss: float
     loss_in_full: float
+    loss_without: float = 0.0
 
     @property
     def missed(self) -> bool:
-        """Whether the loss is higher than it may be, although all that could went back."""
-        return self.loss > self.limit
+        """Whether integers cost more than they may, although all that could went back."""
+        return self.loss > self.limit + self.loss_without
 
 
 class ExportedGraph(StrictConfig):

@@ -1,55 +1,21 @@
 """Timing a bundle: reading, windows, inference by backend and batch, scoring, and all together."""
 
-import itertools
-import sys
-import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from normalcy.environment import available_cores, hardware, versions
-from normalcy.errors import ConfigError, FallbackWarning, MissingPackage, VideoTooShort
+from normalcy.errors import ConfigError, FallbackWarning, MissingPackage
 from normalcy.progress import Progress
 from normalcy.scoring.bundle import Bundle
-from normalcy.scoring.model import Found, ScoringModel
-from normalcy.scoring.pipeline import SourceScorer, clip_scores
-from normalcy.scoring.track import ScoreTrack
-from normalcy.scoring.types import Clip
-from normalcy.scoring.window import ClipWindow
-from normalcy.video.frame import Frame
-from normalcy.video.reader import ReadOptions, VideoInfo, open_video, probe
-from normalcy.video.timing import time_reading
-from normalcy.workflows.bench.memory import peak_memory_mib
-from normalcy.workflows.bench.models import EAGER, bench_names, open_model
-from normalcy.workflows.bench.timing import Times, in_turns
-
-BATCHES = (1, 4)
-
-
-@dataclass(frozen=True)
-class BenchOptions:
-    """How much is timed.
-
-    Attributes:
-        backends: Which; all that run here where empty.
-        batches: Clips that are looked at together.
-        rounds: How often each has its turn.
-        clips: Clips of the video that are looked at in a turn.
-        frames: Frames of the video that are read at most.
-        threads: Threads of each backend; all cores without.
-        memory: Whether peak memory is measured, in a process for each backend.
-    """
-
-    backends: tuple[str, ...] = ()
-    batches: tuple[int, ...] = BATCHES
-    rounds: int = 5
-    clips: int = 20
-    frames: int = 240
-    threads: int | None = None
-    memory: bool = True
+from normalcy.video.reader import VideoInfo, probe
+from normalcy.workflows.bench.models import EAGER, bench_names
+from normalcy.workflows.bench.options import BenchOptions
+from normalcy.workflows.bench.processes import BackendProcess, backend_processes
+from normalcy.workflows.bench.timing import in_turns
 
 
 @dataclass
@@ -73,7 +39,7 @@ class BenchResult:
 
 
 def bench(path: Path, video: Path, options: BenchOptions, *, progress: Progress | None = None) -> BenchResult:
-    """Times a bundle on a video; every backend sees the same clips, in turns.
+    """Times a bundle on a video: a process for each backend, the same clips for all, in turns.
 
     Args:
         path: Bundle folder, or the run folder that holds it.
@@ -84,200 +50,111 @@ def bench(path: Path, video: Path, options: BenchOptions, *, progress: Progress 
     Raises:
         VideoError: The video cannot be read, or holds no clip.
         BundleError, ConfigError: A backend that was named is not there.
+        MissingPackage: Nothing of it runs here.
+        NormalcyError: A backend's process died.
     """
     bundle = Bundle.load(path)
-    models: dict[str, ScoringModel] = {}
-    for name in options.backends or bench_names(bundle):
+    info = probe(video)
+    names = options.backends or bench_names(bundle)
+    with backend_processes(path, names, video, options) as processes:
+        opened = _opened(processes, named=bool(options.backends), progress=progress)
+        return _Bench(bundle, info, options, processes, opened, progress).run()
+
+
+def _opened(
+    processes: Mapping[str, BackendProcess], *, named: bool, progress: Progress | None
+) -> dict[str, dict[str, Any]]:
+    """What each backend says of itself; one that nobody named and that cannot be had is left out, with a warning."""
+    found = {}
+    for number, (name, process) in enumerate(processes.items()):
+        if progress:
+            progress(f"opening {name}", number, len(processes))
         try:
-            models[name] = open_model(bundle, name, threads=options.threads)
+            found[name] = process.opened()
         except (ConfigError, MissingPackage) as error:
-            if options.backends:
+            if named:
                 raise
             warnings.warn(f"{name} is left out: {error}", FallbackWarning, stacklevel=2)
-    with _torch_threads(options.threads):
-        return _Bench(bundle, video, options, models, probe(video), progress).run()
-
-
-@contextmanager
-def _torch_threads(threads: int | None) -> Iterator[None]:
-    """Torch with as many threads as all others."""
-    torch: Any = sys.modules.get("torch")
-    if torch is None or threads is None:
-        yield
-        return
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    if not found:
+        raise MissingPackage("nothing that this bundle runs on is installed", hint="See the warnings above")
+    return found
 
 
 @dataclass
 class _Bench:
     bundle: Bundle
-    video: Path
+    info: VideoInfo
     options: BenchOptions
-    models: Mapping[str, ScoringModel]
-    _info: VideoInfo
+    processes: Mapping[str, BackendProcess]
+    opened: Mapping[str, dict[str, Any]]
     progress: Progress | None
 
     def run(self) -> BenchResult:
-        frames = self._frames()
-        clips = self._clips(frames)
-        result = BenchResult(self._about(frames))
-        result.stages = self._stages(frames, clips)
-        for name in self.models:
+        spec = next(iter(self.opened.values()))["spec"]
+        result = BenchResult(self._about(spec))
+        result.stages = self.processes[list(self.opened)[-1]].stages()
+        for name in self.opened:
             result.backends[name] = {"batches": {}, **self._kept(name)}
-        for batch in self.options.batches:
-            for name, times in self._inference(clips, batch).items():
-                result.backends[name]["batches"][str(batch)] = {
-                    **times.summary(),
-                    "deciles_ms": times.deciles(),
-                    "cores_busy": round(times.cores_busy, 2),
-                }
-        for name, times in self._together(len(frames)).items():
-            a_frame = Times(tuple(each / len(frames) for each in times.milliseconds)).summary()
-            result.backends[name]["together_ms_a_frame"] = a_frame
-            result.backends[name]["frames_per_second"] = round(1000 / a_frame["p50_ms"], 2)
+        self._time_inference(result.backends)
+        self._time_together(result.backends, frames=spec["frames"])
         _compare(result.backends)
         return result
 
-    @property
-    def _reading(self) -> ReadOptions:
-        spec = next(iter(self.models.values())).spec
-        return ReadOptions(size_px=spec.size_px, grey=spec.channels == 1)
+    def _time_inference(self, backends: Mapping[str, dict[str, Any]]) -> None:
+        """Milliseconds of a clip, by batch."""
+        for batch in self.options.batches:
+            found = in_turns(
+                {name: partial(self.processes[name].infer, batch) for name in self.opened},
+                rounds=self.options.rounds,
+                on_turn=self._telling(f"inference, {batch} at once"),
+            )
+            for name, times in found.items():
+                a_clip = times.shared_by(batch)
+                backends[name]["batches"][str(batch)] = {
+                    **a_clip.summary(),
+                    "deciles_ms": a_clip.deciles(),
+                    "cores_busy": round(times.cores_busy, 2),
+                }
 
-    def _frames(self) -> list[Frame]:
-        with open_video(self.video, self._reading) as reader:
-            return list(itertools.islice(reader, self.options.frames))
-
-    def _window(self) -> ClipWindow:
-        spec = next(iter(self.models.values())).spec
-        return ClipWindow(spec, hop_frames=self.bundle.header.scoring.hop_frames)
-
-    def _clips(self, frames: Sequence[Frame]) -> list[Clip]:
-        window = self._window()
-        found = [clip for frame in frames if (clip := window.push(frame))]
-        if not found:
-            raise VideoTooShort(f"has {len(frames)} frames, and no clip fits in", where=self.video)
-        return found
-
-    def _stages(self, frames: Sequence[Frame], clips: Sequence[Clip]) -> dict[str, dict[str, float]]:
-        reading = time_reading(self.video, self._reading, frames=len(frames))
-        # The first frame opens what later ones find open.
-        return {
-            "decode": Times(tuple(reading.decode[1:])).summary(),
-            "resize": Times(tuple(reading.resize[1:])).summary(),
-            "window": self._pushing(frames).summary(),
-            "scoring": self._scoring(clips).summary(),
-        }
-
-    def _pushing(self, frames: Sequence[Frame]) -> Times:
-        """Of each frame, all but those of the first round."""
-        taken: list[float] = []
-        for number in range(self.options.rounds + 1):
-            window = self._window()
-            found = [_milliseconds(window.push, frame) for frame in frames]
-            taken += found if number else []
-        return Times(tuple(taken))
-
-    def _scoring(self, clips: Sequence[Clip]) -> Times:
-        """From what was found in clips to verdicts: the camera where there is one, smoothing, calibration, events."""
-        model = list(self.models.values())[-1]
-        clips = clips[: self.options.clips]
-        found = model.infer([clip.clip_TCHW for clip in clips])
-        taken = [self._judged(model, clips, found) for _ in range(self.options.rounds + 1)]
-        return Times(tuple(each for times in taken[1:] for each in times))
-
-    def _judged(self, model: ScoringModel, clips: Sequence[Clip], found: Sequence[Found]) -> list[float]:
-        """Milliseconds of each clip."""
-        header = self.bundle.header
-        camera = model.camera("bench")
-        track = ScoreTrack(
-            model.spec, source_id="bench", settings=header.scoring, calibration=self.bundle.calibration
-        )
-
-        def judge(clip: Clip, each: Found) -> None:
-            track.update(clip, clip_scores(each, clip=clip, camera=camera))
-
-        return [_milliseconds(judge, clip, each) for clip, each in zip(clips, found, strict=True)]
-
-    def _inference(self, clips: Sequence[Clip], batch: int) -> dict[str, Times]:
-        """Milliseconds of a clip."""
-        count = max(1, min(self.options.clips, len(clips)) // batch)
-        batches = [
-            [clip.clip_TCHW for clip in itertools.islice(itertools.cycle(clips), n * batch, (n + 1) * batch)]
-            for n in range(count)
-        ]
-        times = in_turns(
-            {
-                name: lambda number, model=model: model.infer(batches[number])  # type: ignore[misc]
-                for name, model in self.models.items()
-            },
-            rounds=self.options.rounds,
-            runs=count,
-            on_run=self._telling(f"inference, {batch} at once"),
-        )
-        return {
-            name: Times(tuple(each / batch for each in found.milliseconds), found.cores_busy)
-            for name, found in times.items()
-        }
-
-    def _together(self, frames: int) -> dict[str, Times]:
-        """Milliseconds from opening the video to the last verdict."""
-        return in_turns(
-            {
-                name: lambda _, model=model: self._watch(model, frames)  # type: ignore[misc]
-                for name, model in self.models.items()
-            },
+    def _time_together(self, backends: Mapping[str, dict[str, Any]], *, frames: int) -> None:
+        """Milliseconds of a frame, from opening the video to the last verdict."""
+        found = in_turns(
+            {name: self.processes[name].together for name in self.opened},
             rounds=max(1, self.options.rounds // 2),
-            runs=1,
-            on_run=self._telling("all together"),
+            on_turn=self._telling("all together"),
         )
+        for name, times in found.items():
+            a_frame = times.shared_by(frames).summary()
+            backends[name]["together_ms_a_frame"] = a_frame
+            backends[name]["frames_per_second"] = round(1000 / a_frame["p50_ms"], 2)
 
-    def _watch(self, model: ScoringModel, frames: int) -> None:
-        header = self.bundle.header
-        scorer = SourceScorer(
-            model, settings=header.scoring, calibration=self.bundle.calibration, source_id="bench"
-        )
-        with open_video(self.video, self._reading) as reader:
-            for _ in scorer.run(itertools.islice(reader, frames)):
-                pass
-
-    def _telling(self, what: str) -> Any:
+    def _telling(self, what: str) -> Callable[[int, int], None]:
         return lambda done, total: self.progress(what, done, total) if self.progress else None
 
     def _kept(self, name: str) -> dict[str, Any]:
-        """Memory and size."""
+        """Memory, size and threads."""
         assert self.bundle.path is not None
         record = next((each for each in self.bundle.exports if each.name == name), None)
         weights = self.bundle.path / "model.safetensors"
-        size = sum(graph.size_bytes for graph in record.graphs) if record else weights.stat().st_size
-        if self.progress and self.options.memory:
-            self.progress(f"memory of {name}", 0, 0)
-        threads = self.options.threads
-        memory = peak_memory_mib(self.bundle.path, name, threads) if self.options.memory else None
         return {
-            "model_bytes": size,
-            "peak_memory_mib": None if memory is None else round(memory, 1),
-            "threads": threads or available_cores(),
+            "model_bytes": sum(each.size_bytes for each in record.graphs)
+            if record
+            else weights.stat().st_size,
+            "peak_memory_mib": self.opened[name]["peak_memory_mib"],
+            "threads": self.options.threads or available_cores(),
         }
 
-    def _about(self, frames: Sequence[Frame]) -> dict[str, Any]:
-        header, spec = self.bundle.header, next(iter(self.models.values())).spec
+    def _about(self, spec: Mapping[str, Any]) -> dict[str, Any]:
+        header = self.bundle.header
         return {
             "method": header.method,
             "preset": header.fit.preset,
-            "clip_frames": spec.length_frames,
-            "size_px": list(spec.size_px),
-            "channels": spec.channels,
+            **spec,
             "hop_frames": header.scoring.hop_frames,
-            "frames": len(frames),
             "video": {
-                "codec": self._info.codec,
-                "size_px": [self._info.height_px, self._info.width_px],
-                "frames_per_second": self._info.fps,
+                "codec": self.info.codec,
+                "size_px": [self.info.height_px, self.info.width_px],
+                "frames_per_second": self.info.fps,
             },
             "rounds": self.options.rounds,
             "clips_a_round": self.options.clips,
@@ -285,12 +162,6 @@ class _Bench:
             "versions": versions(),
             "hardware": hardware(),
         }
-
-
-def _milliseconds(work: Callable[..., object], *given: object) -> float:
-    start = time.perf_counter()
-    work(*given)
-    return (time.perf_counter() - start) * 1000
 
 
 def _compare(backends: Mapping[str, dict[str, Any]]) -> None:

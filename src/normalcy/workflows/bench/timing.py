@@ -3,14 +3,12 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
 _LEAST_RUNS = {50: 1, 95: 20, 99: 100}
 """Percentiles, and how many runs it takes to say them."""
-
-Run = Callable[[int], object]
-"""Does the thing once; the number tells runs apart."""
 
 
 @dataclass(frozen=True)
@@ -38,21 +36,50 @@ class Times:
         """From the tenth to the ninetieth percentile."""
         return [round(float(each), 3) for each in np.percentile(self.milliseconds, range(10, 100, 10))]
 
+    def shared_by(self, count: int) -> "Times":
+        """Of one, where each run does so many."""
+        return Times(tuple(each / count for each in self.milliseconds), self.cores_busy)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Runs one after the other.
+
+    Attributes:
+        milliseconds: Of each run.
+        processor_seconds: Of the process, over all of them.
+    """
+
+    milliseconds: Sequence[float]
+    processor_seconds: float
+
+
+TakeTurn: TypeAlias = Callable[[], Turn]
+
+
+def turn(runs: Sequence[Callable[[], object]]) -> Turn:
+    """Does each once, and times it."""
+    used = time.process_time()
+    found = [milliseconds(run) for run in runs]
+    return Turn(found, time.process_time() - used)
+
+
+def milliseconds(run: Callable[[], object]) -> float:
+    """What it takes once."""
+    start = time.perf_counter()
+    run()
+    return (time.perf_counter() - start) * 1000
+
 
 def in_turns(
-    things: Mapping[str, Run],
-    *,
-    rounds: int,
-    runs: int,
-    on_run: Callable[[int, int], None] | None = None,
+    things: Mapping[str, TakeTurn], *, rounds: int, on_turn: Callable[[int, int], None] | None = None
 ) -> dict[str, Times]:
-    """Times each thing `runs` times a round; every other round goes backwards; a first round warms up and is left out.
+    """Gives each thing a turn a round; every other round goes backwards; a first round warms up and is left out.
 
     Args:
         things: What is timed, by name.
         rounds: How often each has its turn.
-        runs: How often it is done then.
-        on_run: Called with how many turns are done and how many there are.
+        on_turn: Called with how many turns are done and how many there are.
     """
     taken: dict[str, list[float]] = {name: [] for name in things}
     busy = dict.fromkeys(things, 0.0)
@@ -60,23 +87,13 @@ def in_turns(
     for number in range(rounds + 1):
         names = list(things) if number % 2 else list(things)[::-1]
         for name in names:
-            found, spent = _turn(things[name], runs)
+            found = things[name]()
             if number:
-                taken[name] += found
-                busy[name] += spent
+                taken[name] += found.milliseconds
+                busy[name] += found.processor_seconds
             done += 1
-            if on_run:
-                on_run(done, total)
+            if on_turn:
+                on_turn(done, total)
     return {
         name: Times(tuple(each), busy[name] * 1000 / max(sum(each), 1e-9)) for name, each in taken.items()
     }
-
-
-def _turn(run: Run, runs: int) -> tuple[Sequence[float], float]:
-    """Milliseconds of each run, and seconds of the processor for all."""
-    found, used = [], time.process_time()
-    for number in range(runs):
-        start = time.perf_counter()
-        run(number)
-        found.append((time.perf_counter() - start) * 1000)
-    return found, time.process_time() - used
