@@ -11,6 +11,7 @@ import argparse
 import json
 import shlex
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,7 +29,7 @@ from normalcy.errors import ConfigError
 from normalcy.evaluation.class_run import at_its_fold
 from normalcy.evaluation.frame_metrics import VideoScores, micro_auc
 from normalcy.export.export import Exporter, ExportRequest
-from normalcy.export.held_out import at_hand, data_of_fit, excerpt, held_out_footage
+from normalcy.export.held_out import HeldOut, at_hand, data_of_fit, excerpt, held_out_footage
 from normalcy.export.parity import Scored, difference
 from normalcy.run_folder import write_json
 from normalcy.scoring.backends.choice import open_backend
@@ -68,27 +69,18 @@ class TestVideo:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
-    command = _command(options)
-    judged = DataConfig(name=options.data, root=options.root)
-    for run in options.bundles:
-        with _working_folder(options.work) as folder:
-            copy = folder / run.name
-            _copy(run, copy)
-            kinds = [kind for kind in KINDS if not options.only or "-".join(kind) in options.only]
-            records = list(_exports(copy, kinds, judged=judged, frames=options.held_out_frames))
+    command = shlex.join(["python", "benchmarks/deployment.py", *(arguments or sys.argv[1:])])
+    with _working_folder(options.work) as folder:
+        copies = [_copied(run, folder / run.name) for run in options.bundles]
+        for copy in copies:
+            records = list(_exports(copy, options))
             if not options.no_parity:
                 found = parity(copy, records, data=options.data, root=options.root, every=options.every)
                 _enter(options.out / "parity.json", found, command=command)
-            if not options.no_bench:
-                found = timed(copy, options.data, options.root, rounds=options.rounds)
-                _enter(options.out / "bench.json", found, command=command)
-
-
-def _command(options: argparse.Namespace) -> str:
-    """What makes both files anew, wherever copies lie."""
-    words = [*map(str, options.bundles), "--data", options.data, "--root", str(options.root)]
-    words += ["--every", str(options.every), "--held-out-frames", str(options.held_out_frames)]
-    return shlex.join(["python", "benchmarks/deployment.py", *words, "--rounds", str(options.rounds)])
+        # At the end, so that only this needs a quiet machine.
+        for copy in copies if not options.no_bench else ():
+            found = timed(copy, options.data, options.root, rounds=options.rounds)
+            _enter(options.out / "bench.json", found, command=command)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -117,35 +109,34 @@ def _working_folder(kept: Path | None) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _copy(run: Path, copy: Path) -> None:
+def _copied(run: Path, copy: Path) -> Path:
     """Bundle and configuration, without what was exported before; what is there of the same bundle is used again."""
-    if (
-        copy.exists()
-        and (copy / "bundle" / "model.safetensors").read_bytes()
-        == (run / "bundle" / "model.safetensors").read_bytes()
-    ):
-        return
+    weights = Path("bundle") / "model.safetensors"
+    if copy.exists() and (copy / weights).read_bytes() == (run / weights).read_bytes():
+        return copy
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(run / "bundle", copy / "bundle", ignore=shutil.ignore_patterns("export*"))
     shutil.copy(run / "config.yaml", copy / "config.yaml")
+    return copy
 
 
-def _exports(
-    run: Path, kinds: Sequence[tuple[FileBackend, Precision]], *, judged: DataConfig, frames: int
-) -> Iterator[ExportRecord]:
+def _exports(run: Path, options: argparse.Namespace) -> Iterator[ExportRecord]:
     """Those that the method has; others are named and left out."""
+    kinds = [kind for kind in KINDS if not options.only or "-".join(kind) in options.only]
+    judged, frames = DataConfig(name=options.data, root=options.root), options.held_out_frames
     data = data_of_fit(run)
     if data and data.name == judged.name:
         data = data.model_copy(update={"root": judged.root})
     data = at_hand(data) if data else None
     spec = Bundle.load(run).method().clip
-    spans: list[tuple[Footage, ...]] = []
+    held_out: list[HeldOut] = []
 
-    def footage(bundle: Bundle) -> tuple[Footage, ...]:
-        if not spans:
+    def footage(bundle: Bundle) -> HeldOut:
+        if not held_out:
             assert data is not None
-            spans.append(excerpt(held_out_footage(bundle, data, spec=spec), spec=spec, frames=frames))
-        return spans[0]
+            found = held_out_footage(bundle, data, spec=spec)
+            held_out.append(HeldOut(excerpt(found.spans, spec=spec, frames=frames), found.is_own))
+        return held_out[0]
 
     bundle = Bundle.load(run)
     exporter = Exporter(bundle, footage if data else None)

@@ -52,10 +52,25 @@ def test_every_export_is_timed_against_plain_torch(measured):
 def test_operations_and_the_peak(measured, tiny_run, monkeypatch):
     arithmetic = script("arithmetic")
     monkeypatch.setattr(arithmetic, "SIDE", 64)
+    monkeypatch.setattr(arithmetic, "COPIED_BYTES", 1 << 16)
     out = measured / "arithmetic.json"
     arithmetic.main([str(tiny_run.path), "--bench", str(measured / "bench.json"), "--out", str(out)])
     found = json.loads(out.read_text())
     assert list(found["peak_gigaoperations_per_second"]) == ["fp32", "bf16", "int8"]
     (method,) = found["methods"]
     assert method["operations_a_clip"] > 10_000
+    assert found["gigabytes_per_second"] > 0
+    moved, at_bandwidth = method["numbers_moved_a_clip"], method["milliseconds_at_bandwidth"]
+    assert at_bandwidth["fp32"] == pytest.approx(4 * moved / found["gigabytes_per_second"] / 1e6, abs=0.01)
     assert set(method["backends"]) == {"torch-eager", "torch", "openvino-fp32", "openvino-int8"}
+
+
+def test_numbers_that_move():
+    import torch
+
+    arithmetic = script("arithmetic")
+    x, weight = torch.rand(3, 4), torch.rand(4, 5)
+    with torch.no_grad(), arithmetic.Traffic() as traffic:
+        (x.T.T @ weight).relu_()
+    # Both factors and the product, then what is read and written in place.
+    assert traffic.numbers == 12 + 20 + 15 + 15 + 15

@@ -65,7 +65,7 @@ def bench(
         drawn = picture(result.backends, title=record["method"], batch=first)
         files["picture"].write_text(drawn, encoding="utf-8")
     if not as_json:
-        _say(record, batch=first)
+        _say(record)
     show_result(record, files=files, as_json=as_json)
 
 
@@ -94,7 +94,7 @@ def _video(given: Path | None) -> Iterator[Path]:
         yield next(path for path in sorted(root.rglob("*")) if path.suffix in (".mp4", ".mkv", ".avi"))
 
 
-def _say(record: dict[str, object], *, batch: str) -> None:
+def _say(record: dict[str, object]) -> None:
     from normalcy.workflows.bench.written import COLUMNS, rows, stage_lines
 
     say(f"[bold]{record['method']}[/] ({record['preset']}), {record['hardware']}")
@@ -103,6 +103,6 @@ def _say(record: dict[str, object], *, batch: str) -> None:
     table = Table(box=None, pad_edge=False)
     for column in COLUMNS:
         table.add_column(column, justify="left" if column == "backend" else "right", no_wrap=True)
-    for row in rows(record["backends"], batch=batch):  # type: ignore[arg-type]
+    for row in rows(record["backends"]):  # type: ignore[arg-type]
         table.add_row(*row)
     say_table(table)

@@ -7,16 +7,13 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from normalcy.errors import VideoTooShort
 from normalcy.scoring.bundle import Bundle
-from normalcy.scoring.model import Found
 from normalcy.scoring.pipeline import SourceScorer, clip_scores
 from normalcy.scoring.track import ScoreTrack
-from normalcy.scoring.types import Clip
+from normalcy.scoring.types import Clip, ClipScores
 from normalcy.scoring.window import ClipWindow
 from normalcy.video.frame import Frame
 from normalcy.video.reader import ReadOptions, open_video
@@ -25,8 +22,8 @@ from normalcy.workflows.bench.models import open_model
 from normalcy.workflows.bench.options import BenchOptions
 from normalcy.workflows.bench.timing import Times, Turn, milliseconds, turn
 
-_CLIPS = 3
-"""Looked at before memory is measured."""
+if TYPE_CHECKING:
+    from normalcy.methods.base import Camera
 
 
 class TimedBackend:
@@ -39,7 +36,8 @@ class TimedBackend:
         options: How much is timed.
 
     Attributes:
-        peak_memory_mib: Mebibytes that the process took at most to load the bundle and to look at a few clips.
+        peak_memory_mib: Mebibytes that the process took at most to load the bundle and to score the video once, as
+            `normalcy score` does.
 
     Raises:
         BundleError, ConfigError, MissingPackage: The backend is not there.
@@ -49,9 +47,9 @@ class TimedBackend:
     def __init__(self, path: Path, name: str, video: Path, options: BenchOptions) -> None:
         self._bundle, self._video, self._options = Bundle.load(path), video, options
         self._model = open_model(self._bundle, name, threads=options.threads)
-        if (torch := sys.modules.get("torch")) is not None and options.threads:
-            torch.set_num_threads(options.threads)
-        self._look_at_noise()
+        if options.threads:
+            _limit_threads(options.threads)
+        self._watch()
         self.peak_memory_mib = _peak_memory_mib()
         self._frames = self._read()
         self._clips = self._cut()
@@ -67,11 +65,12 @@ class TimedBackend:
         }
 
     def infer(self, batch: int) -> Turn:
-        """Each run looks at so many clips at once."""
+        """Each run takes so many clips at once to their scores."""
         count = max(1, min(self._options.clips, len(self._clips)) // batch)
-        clips = itertools.cycle(clip.clip_TCHW for clip in self._clips)
+        clips = itertools.cycle(self._clips)
+        camera = self._model.camera("bench")
         batches = [list(itertools.islice(clips, batch)) for _ in range(count)]
-        return turn([partial(self._model.infer, each) for each in batches])
+        return turn([partial(self._scores, each, camera) for each in batches])
 
     def together(self) -> Turn:
         """From opening the video to the last verdict."""
@@ -93,11 +92,9 @@ class TimedBackend:
         spec = self._model.spec
         return ReadOptions(size_px=spec.size_px, grey=spec.channels == 1)
 
-    def _look_at_noise(self) -> None:
-        spec, random = self._model.spec, np.random.default_rng(0)
-        shape = (spec.length_frames, spec.channels, *spec.size_px)
-        for _ in range(_CLIPS):
-            self._model.infer([random.integers(0, 256, shape, np.uint8)])
+    def _scores(self, clips: Sequence[Clip], camera: "Camera | None") -> list[ClipScores]:
+        found = self._model.infer([clip.clip_TCHW for clip in clips])
+        return [clip_scores(each, clip=clip, camera=camera) for clip, each in zip(clips, found, strict=True)]
 
     def _read(self) -> list[Frame]:
         with open_video(self._video, self._reading) as reader:
@@ -123,37 +120,43 @@ class TimedBackend:
         return Times(tuple(taken))
 
     def _scoring(self) -> Times:
-        """From what was found in clips to verdicts: the camera where there is one, smoothing, calibration, events."""
+        """From scores of clips to verdicts: smoothing, calibration, events."""
         clips = self._clips[: self._options.clips]
-        found = self._model.infer([clip.clip_TCHW for clip in clips])
-        taken = [self._judged(clips, found) for _ in range(self._options.rounds + 1)]
+        scores = self._scores(clips, self._model.camera("bench"))
+        taken = [self._judged(clips, scores) for _ in range(self._options.rounds + 1)]
         return Times(tuple(each for times in taken[1:] for each in times))
 
-    def _judged(self, clips: Sequence[Clip], found: Sequence[Found]) -> list[float]:
+    def _judged(self, clips: Sequence[Clip], scores: Sequence[ClipScores]) -> list[float]:
         """Milliseconds of each clip."""
-        camera = self._model.camera("bench")
         track = ScoreTrack(
             self._model.spec,
             source_id="bench",
             settings=self._bundle.header.scoring,
             calibration=self._bundle.calibration,
         )
-
-        def judge(clip: Clip, each: Found) -> None:
-            track.update(clip, clip_scores(each, clip=clip, camera=camera))
-
-        return [milliseconds(partial(judge, clip, each)) for clip, each in zip(clips, found, strict=True)]
+        return [
+            milliseconds(partial(track.update, clip, each)) for clip, each in zip(clips, scores, strict=True)
+        ]
 
     def _watch(self) -> None:
         scorer = SourceScorer(
             self._model,
             settings=self._bundle.header.scoring,
             calibration=self._bundle.calibration,
-            source_id="bench",
+            source_id=str(self._video),
         )
         with open_video(self._video, self._reading) as reader:
-            for _ in scorer.run(itertools.islice(reader, len(self._frames))):
+            for _ in scorer.run(itertools.islice(reader, self._options.frames)):
                 pass
+
+
+def _limit_threads(threads: int) -> None:
+    """Of torch, where it is used, and of optical flow and scaling."""
+    import cv2
+
+    cv2.setNumThreads(threads)
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(threads)
 
 
 def _peak_memory_mib() -> float:

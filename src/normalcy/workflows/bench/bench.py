@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from normalcy.environment import available_cores, hardware, versions
-from normalcy.errors import ConfigError, FallbackWarning, MissingPackage
+from normalcy.errors import FallbackWarning, MissingPackage, NormalcyError, VideoError
 from normalcy.progress import Progress
 from normalcy.scoring.bundle import Bundle
 from normalcy.video.reader import VideoInfo, probe
@@ -26,7 +26,7 @@ class BenchResult:
         about: Bundle, video, settings, versions and hardware.
         stages: Milliseconds of each stage that does not depend on the backend: a frame of `decode`, `resize` and
             `window`, a clip of `scoring`.
-        backends: By name: inference by batch, all together, memory, size.
+        backends: By name: from clips to scores by batch, all together, memory, size.
     """
 
     about: dict[str, Any]
@@ -71,7 +71,9 @@ def _opened(
             progress(f"opening {name}", number, len(processes))
         try:
             found[name] = process.opened()
-        except (ConfigError, MissingPackage) as error:
+        except VideoError:
+            raise
+        except NormalcyError as error:
             if named:
                 raise
             warnings.warn(f"{name} is left out: {error}", FallbackWarning, stacklevel=2)

@@ -16,7 +16,6 @@ from normalcy.workflows.bench.options import BenchOptions
 from normalcy.workflows.bench.timing import Turn
 
 _WORKER = "normalcy.workflows.bench.worker"
-_PATIENCE_SECONDS = 5
 
 
 class BackendProcess:
@@ -32,9 +31,14 @@ class BackendProcess:
     def __init__(self, path: Path, name: str, video: Path, options: BenchOptions) -> None:
         self._name = name
         given = json.dumps(asdict(options))
-        command = [sys.executable, "-m", _WORKER, str(path), name, str(video), given]
+        # Not of this session: an interrupt is for whoever asks. `-P`: nothing is imported from where it was called.
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+            [sys.executable, "-P", "-m", _WORKER, str(path), name, str(video), given],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            start_new_session=True,
         )
 
     def opened(self) -> dict[str, Any]:
@@ -62,16 +66,13 @@ class BackendProcess:
         return found
 
     def close(self) -> None:
-        """Ends the process, gently at first."""
+        """Ends the process at once: it holds nothing that could be lost."""
+        self._process.kill()
+        self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
             with suppress(BrokenPipeError):
                 pipe.close()
-        try:
-            self._process.wait(_PATIENCE_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
 
     def _ask(self, what: str, **about: object) -> Any:
         assert self._process.stdin is not None

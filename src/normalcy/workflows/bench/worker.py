@@ -7,10 +7,10 @@ Reads one request a line, as JSON, and writes one answer a line.
 
 import json
 import os
-import signal
 import sys
 import warnings
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
@@ -80,6 +80,6 @@ def _private_output() -> IO[str]:
 
 
 if __name__ == "__main__":
-    # An interrupt is for whoever asks; the end of requests ends this process.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    main(*sys.argv[1:], requests=sys.stdin, answers=_private_output())
+    # Whoever asked is gone where nobody reads.
+    with suppress(BrokenPipeError):
+        main(*sys.argv[1:], requests=sys.stdin, answers=_private_output())
