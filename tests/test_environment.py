@@ -22,7 +22,7 @@ def test_versions_of_what_is_installed(monkeypatch):
     monkeypatch.setitem(environment._PACKAGES, "absent", ("no-such-package",))
     found = versions()
     assert found["python"] == platform.python_version()
-    assert {"normalcy", "numpy", "av", "opencv", "torch"} <= set(found)
+    assert {"normalcy", "numpy", "av", "opencv", "torch", "onnx", "onnxscript", "nncf", "scipy"} <= set(found)
     assert "absent" not in found
 
 

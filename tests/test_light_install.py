@@ -104,6 +104,8 @@ def test_the_modules_of_the_runtime_import_without_them():
         "normalcy.scoring.backends.onnxruntime_graph",
         "normalcy.scoring.backends.openvino_graph",
         "normalcy.scoring.pipeline",
+        "normalcy.workflows.bench.bench",
+        "normalcy.workflows.bench.worker",
         "normalcy.workflows.score",
     ]
     code = WITHOUT_THEM + "\n".join(f"import {module}" for module in modules)

@@ -17,6 +17,10 @@ _PACKAGES = {
     "av": ("av",),
     "openvino": ("openvino",),
     "onnxruntime": ("onnxruntime", "onnxruntime-gpu"),
+    "onnx": ("onnx",),
+    "onnxscript": ("onnxscript",),
+    "nncf": ("nncf",),
+    "scipy": ("scipy",),
     "opencv": ("opencv-python-headless", "opencv-python", "opencv-contrib-python"),
 }
 _FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16")

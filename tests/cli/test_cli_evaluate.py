@@ -51,6 +51,15 @@ def test_json_is_all_there_is_and_knows_the_command(normalcy, run, scene, tmp_pa
     assert not (run / "metrics.json").exists()
 
 
+def test_threads_are_limited(normalcy, run, scene, monkeypatch):
+    asked = []
+    monkeypatch.setattr("cv2.setNumThreads", asked.append)
+    monkeypatch.setattr("torch.set_num_threads", asked.append)
+    words = ["--data", "folder", "--root", scene, "--no-report", "--threads", "2"]
+    assert normalcy("evaluate", run, *words).code == 0
+    assert asked[:2] == [2, 2]
+
+
 def test_kinds_are_a_table_of_parts_by_kind(capsys):
     kinds = {
         "score": {"against_flow": 0.7654, "runner": 1.0},

@@ -5,6 +5,10 @@ import shutil
 
 import pytest
 
+from normalcy.cli.export import _alarms_line
+from normalcy.scoring.backends.record import Difference, ExportRecord
+from normalcy.scoring.bundle import Bundle
+
 
 @pytest.fixture
 def run(stae_run, tmp_path):
@@ -63,6 +67,45 @@ def test_video_that_has_moved_is_named(normalcy, run):
     config.write_text(text.replace(root, "  root: gone"))
     outcome = normalcy("export", run)
     assert outcome.warnings == ["gone, which it was fitted on, is not here; name its folder with --root"]
+
+
+def test_the_way_out_that_an_error_names_is_one(normalcy, run, scene, tmp_path):
+    root, other = tmp_path / "video", tmp_path / "other"
+    shutil.copytree(scene, root)
+    config = run / "config.yaml"
+    config.write_text(config.read_text().replace(str(scene), str(root)))
+    first = min((root / "train").iterdir())
+    for number in range(3):
+        (other / "train").mkdir(parents=True, exist_ok=True)
+        shutil.copy(first, other / "train" / f"other{number}{first.suffix}")
+    held_out = Bundle.load(run).header.fit.held_out_videos[0]
+    next(path for path in (root / "train").iterdir() if path.stem == held_out).unlink()
+    outcome = normalcy("export", run, "--target", "edge")
+    assert "what was held out cannot be told. Name a folder of other normal video" in outcome.error
+    outcome = normalcy("export", run, "--target", "edge", "--data", "folder", "--root", other, "--json")
+    assert outcome.code == 0, outcome.err
+    record = json.loads(outcome.out)
+    assert (record["precision"], record["recalibrated"]) == ("int8", False)
+    assert record["difference"]["own_video"] is False
+
+
+def test_a_line_says_what_became_of_thresholds():
+    found = Difference(clips=9, largest=0, mean=0, relative=0, rank_correlation=1, own_video=False)
+    record = ExportRecord(
+        backend="openvino", precision="int8", method="stae", clip={}, graphs=(), runner="clips", made_of=""
+    )
+    left_out = "; `--backend auto` does not take it."
+    assert _alarms_line(record, found) == f"There is too little normal video to compare alarms{left_out}"
+    differs = found.model_copy(update={"same_alarms": False})
+    assert _alarms_line(record, differs) == (
+        "Its thresholds give other numbers of alarms on this video, which was not held out of the fit and sets no "
+        f"thresholds{left_out}"
+    )
+    own = differs.model_copy(update={"own_video": True})
+    assert "no unseen video to calibrate it on; " in _alarms_line(record, own)
+    calibrated = record.model_copy(update={"recalibrated": True})
+    assert _alarms_line(calibrated, own).endswith("so it has a calibration of its own.")
+    assert _alarms_line(record, found.model_copy(update={"same_alarms": True})).endswith("as many alarms.")
 
 
 def test_mistakes_are_named(normalcy, run, tmp_path):

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from cli_footage import damaged
 
+from normalcy.cli.console import WRONG_USE
 from normalcy.run_folder import RunFolder
 from normalcy.video.reader import probe
 
@@ -38,6 +39,16 @@ def test_json_is_all_there_is_on_standard_output(normalcy, flow_run, scene, tmp_
         "scores": str(tmp_path / "scores.parquet"),
         "events": str(tmp_path / "events.json"),
     }
+
+
+def test_threads_are_limited(normalcy, flow_run, scene, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr("cv2.setNumThreads", asked.append)
+    monkeypatch.setattr("torch.set_num_threads", asked.append)
+    words = [flow_run, scene / "test" / "x.mp4", "--no-video", "--backend", "torch", "--out", tmp_path]
+    assert normalcy("score", *words, "--threads", "2").code == 0
+    assert asked[:2] == [2, 2]
+    assert normalcy("score", *words, "--threads", "0").code == WRONG_USE
 
 
 def test_a_span_of_a_video(normalcy, flow_run, scene, tmp_path):

@@ -13,12 +13,15 @@ import pytest
 
 from normalcy.errors import BundleError, ConfigError, FallbackWarning, MissingPackage
 from normalcy.explain.reasoner import Reasoner
+from normalcy.export import export
 from normalcy.export.export import ExportRequest, export_bundle
 from normalcy.export.files import exported_graph
+from normalcy.export.held_out import HeldOut
 from normalcy.methods import METHODS
 from normalcy.scoring.backends.choice import available, open_backend
+from normalcy.scoring.backends.exported_model import open_graph
 from normalcy.scoring.backends.record import read_exports
-from normalcy.scoring.bundle import Bundle
+from normalcy.scoring.bundle import Bundle, bundle_lock
 from normalcy.scoring.calibration import fit_calibration
 from normalcy.scoring.model import TorchModel
 from normalcy.scoring.pipeline import SourceScorer
@@ -58,6 +61,7 @@ def exported(request, tmp_path, monkeypatch):
         target=None,
         limit=0.01,
         with_footage=True,
+        is_own=True,
         salt="",
         **changes,
     ):
@@ -65,8 +69,13 @@ def exported(request, tmp_path, monkeypatch):
         path = tmp_path / name
         if not path.exists():
             save_bundle(name, path, **changes)
-        frames = (lambda bundle: footage(bundle.method().clip, videos=2)) if with_footage else None
-        record = export_bundle(path, ExportRequest(backend, precision, target, limit), footage=frames)
+
+        def frames(bundle):
+            return HeldOut(footage(bundle.method().clip, videos=2), is_own=is_own)
+
+        record = export_bundle(
+            path, ExportRequest(backend, precision, target, limit), footage=frames if with_footage else None
+        )
         return Bundle.load(path), record
 
     return run
@@ -116,6 +125,17 @@ def test_targets_say_the_same(exported):
     )
     assert edge == pytest.approx(plain, abs=1e-5)
     assert cpu == pytest.approx(plain, abs=1e-5)
+
+
+def test_pictures_that_are_asked_for_one_by_one_get_all_cores(exported):
+    hints = {}
+    for name in ("scene-memory", "stae"):
+        bundle, record = exported(name, target="cpu", with_footage=False)
+        (described,) = record.graphs
+        file = record.file(bundle.path, described.name)
+        graph = open_graph("openvino", file, described, record=record, target="cpu")
+        hints[name] = str(graph._compiled.get_property("PERFORMANCE_HINT"))
+    assert hints == {"scene-memory": "LATENCY", "stae": "THROUGHPUT"}
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -172,6 +192,28 @@ def test_what_is_lost_without_integers_is_not_held_against_them(loss, missed, ex
     assert (how.limit, how.loss_without) == (0.005, pytest.approx(0.02))
     assert how.loss == pytest.approx(loss)
     assert how.missed is missed
+
+
+def test_the_record_says_how_many_scores_integers_were_judged_by(exported, monkeypatch):
+    from normalcy.export import rounding
+
+    limits, search = [], rounding.rounded
+
+    def watched(*args, limit, **rest):
+        limits.append(limit)
+        return search(*args, limit=limit, **rest)
+
+    monkeypatch.setattr(rounding, "rounded", watched)
+    monkeypatch.setattr(rounding, "LEAST_SCORES", 10)
+    _, record = exported("stae", precision="int8", limit=2.0)
+    many = record.graphs[0].rounding.scores
+    assert 10 < many <= 40
+    monkeypatch.setattr(rounding, "LEAST_SCORES", many + 1)
+    _, record = exported("stae", precision="int8", limit=-1.0)
+    # By so few no layer is tried out, however much is lost; that the limit is missed is said.
+    how = record.graphs[0].rounding
+    assert limits == [pytest.approx(2.0, abs=0.01), float("inf")]
+    assert (how.kept, how.missed, how.scores) == ((), True, many)
 
 
 def _plans(bundle):
@@ -275,6 +317,26 @@ def test_exports_that_cannot_be_used_leave_the_bundle_readable(exported):
             assert Bundle.load(bundle.path).exports == ()
 
 
+@pytest.mark.parametrize(
+    ("backend", "file", "damage", "words"),
+    [
+        ("openvino", "clip.bin", "gone", r"clip\.bin is missing"),
+        ("openvino", "clip.bin", "cut", r"clip\.xml is damaged"),
+        ("openvino", "clip.xml", "cut", r"clip\.xml is damaged"),
+        ("onnxruntime", "clip.onnx", "cut", r"clip\.onnx is damaged"),
+    ],
+)
+def test_a_damaged_export_is_left_out(backend, file, damage, words, exported):
+    bundle, record = exported("stae", backend, with_footage=False)
+    path = record.file(bundle.path, "clip").with_name(file)
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-10])
+    with pytest.warns(FallbackWarning, match=words):
+        assert Bundle.load(bundle.path).exports == ()
+
+
 def test_a_graph_is_no_path_out_of_the_bundle(exported):
     bundle, _ = exported("stae", with_footage=False)
     change(bundle, lambda entry: entry["graphs"][0].update(name="../../../clip"))
@@ -322,6 +384,79 @@ def test_the_fastest_is_measured_once(exported, tmp_path, monkeypatch):
     assert open_backend(bundle, "auto", cache=cache).name == first.name
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_file_that_no_runtime_can_run_is_named(backend, exported):
+    bundle, record = exported("stae", backend, with_footage=False)
+    file = record.file(bundle.path, "clip")
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    with pytest.raises(BundleError, match=r"clip.*cannot run it.*makes it again"):
+        open_backend(bundle, backend)
+
+
+def test_what_openvino_cannot_compile_is_named(exported, monkeypatch):
+    from normalcy.scoring.backends import openvino_graph
+
+    bundle, _ = exported("stae", with_footage=False)
+    monkeypatch.setattr(openvino_graph, "_settings", lambda *_: {"NUM_STREAMS": "some"})
+    with pytest.raises(BundleError, match=r"clip\.xml: OpenVINO cannot run it"):
+        open_backend(bundle, "openvino")
+
+
+def test_auto_passes_over_what_cannot_be_opened(exported, tmp_path):
+    bundle, record = exported("stae", with_footage=False)
+    record.file(bundle.path, "clip").write_bytes(b"<net")
+    with pytest.warns(FallbackWarning, match="openvino-fp32 is left out: .*cannot run it"):
+        assert open_backend(bundle, "auto", cache=tmp_path / "c.json").name == "torch"
+
+
+def test_auto_passes_over_what_was_the_fastest_and_can_no_longer_be_opened(exported, tmp_path, monkeypatch):
+    bundle, record = exported("stae", with_footage=False)
+    cache = tmp_path / "c.json"
+    times = {"torch": 2.0, "openvino-fp32": 1.0}
+    monkeypatch.setattr(
+        "normalcy.scoring.backends.fastest.milliseconds",
+        lambda models: {name: times[name] for name in models},
+    )
+    assert open_backend(bundle, "auto", cache=cache).name == "openvino-fp32"
+    record.file(bundle.path, "clip").write_bytes(b"<net")
+    with pytest.warns(FallbackWarning, match="openvino-fp32 is left out"):
+        assert open_backend(bundle, "auto", cache=cache).name == "torch"
+    monkeypatch.setattr(
+        "normalcy.scoring.backends.fastest.milliseconds", lambda _: pytest.fail("measured again")
+    )
+    assert open_backend(bundle, "auto", cache=cache).name == "torch"
+
+
+def test_where_nothing_can_be_opened_auto_says_why(exported, tmp_path, monkeypatch):
+    bundle, record = exported("stae", with_footage=False)
+    record.file(bundle.path, "clip").write_bytes(b"<net")
+    monkeypatch.setattr("normalcy.scoring.backends.choice.available", lambda _: ("openvino-fp32",))
+    with pytest.raises(BundleError, match="cannot run it"):
+        open_backend(bundle, "auto", cache=tmp_path / "c.json")
+
+
+def test_an_export_by_another_normalcy_is_told(exported):
+    bundle, _ = exported("stae", with_footage=False)
+    change(bundle, lambda entry: entry["versions"].update(normalcy="0.0.1"))
+    with pytest.warns(FallbackWarning, match=r"openvino-fp32 was exported by normalcy 0\.0\.1; this is"):
+        open_backend(Bundle.load(bundle.path), "openvino")
+
+
+def test_threads_are_those_of_torch_and_opencv_too(exported, monkeypatch):
+    asked = []
+    monkeypatch.setattr("cv2.setNumThreads", lambda count: asked.append(("opencv", count)))
+    monkeypatch.setattr("torch.set_num_threads", lambda count: asked.append(("torch", count)))
+    bundle, _ = exported("stae", with_footage=False)
+    for name in ("torch", "openvino"):
+        open_backend(bundle, name)
+        assert asked == []
+        opened = open_backend(bundle, name, threads=1)
+        assert asked == [("opencv", 1), ("torch", 1)]
+        asked.clear()
+    (graph,) = (each for each in vars(opened.model).values() if hasattr(each, "_compiled"))
+    assert graph._compiled.get_property("INFERENCE_NUM_THREADS") == 1
+
+
 def test_auto_takes_no_export_whose_thresholds_mean_something_else(exported, tmp_path, monkeypatch):
     bundle, _ = exported("stae", precision="bf16")
     change(
@@ -339,6 +474,138 @@ def test_an_export_with_other_alarms_gets_a_calibration_of_its_own(exported, mon
     opened = open_backend(bundle, "openvino")
     assert opened.bundle.calibration != bundle.calibration
     assert open_backend(bundle, "torch").bundle.calibration == bundle.calibration
+
+
+def test_another_scene_sets_no_thresholds(exported, monkeypatch, tmp_path):
+    monkeypatch.setattr("normalcy.export.parity.MOST_RATIO", 0.0)
+    bundle, record = exported("stae", precision="bf16", is_own=False)
+    assert (record.recalibrated, record.difference.same_alarms, record.difference.own_video) == (
+        False,
+        False,
+        False,
+    )
+    assert not (bundle.path / "exports" / record.name / "calibration.json").exists()
+    assert open_backend(bundle, "auto", cache=tmp_path / "c.json").name == "torch"
+
+
+@pytest.mark.parametrize("changes", [{"calibration"}, {"scoring"}])
+def test_alarms_that_were_compared_at_other_thresholds_are_forgotten(exported, changes, monkeypatch):
+    bundle, _ = exported("stae", precision="bf16")
+    change(bundle, lambda entry: entry["difference"].update(same_alarms=True, alarms_per_day=1.0))
+    bundle = Bundle.load(bundle.path)
+    bundle.save(bundle.path)
+    assert Bundle.load(bundle.path).exports[0].difference.same_alarms is True
+    with pytest.warns(FallbackWarning, match="others now than openvino-bf16 was compared at"):
+        _changed(bundle, *changes).save(bundle.path)
+    found = Bundle.load(bundle.path).exports[0].difference
+    assert (found.same_alarms, found.alarms_per_day) == (None, None)
+    assert found.rank_correlation > 0.9
+
+
+def _changed(bundle, what):
+    if what == "calibration":
+        return dataclasses.replace(
+            bundle, calibration=fit_calibration([np.arange(60.0)], frames_per_second=10)
+        )
+    scoring = bundle.header.scoring.model_copy(update={"threshold": 0.5})
+    return dataclasses.replace(bundle, header=bundle.header.model_copy(update={"scoring": scoring}))
+
+
+# An export and a change of the bundle at the same time.
+
+
+@pytest.fixture
+def meanwhile(monkeypatch):
+    """Does something while a graph is being exported."""
+
+    def run(act):
+        write = export.write_graph
+
+        def acting(*args):
+            act()
+            return write(*args)
+
+        monkeypatch.setattr(export, "write_graph", acting)
+
+    return run
+
+
+def test_an_export_outlasts_a_bundle_that_is_replaced(exported, meanwhile):
+    bundle, _ = exported("scene-memory", with_footage=False)
+    name = "streams.speed.usual.usual_SR"
+    learned = dataclasses.replace(bundle, weights={**bundle.weights, name: bundle.weights[name] + 1})
+    meanwhile(lambda: learned.save(bundle.path))
+    after, _ = exported("scene-memory", "onnxruntime", with_footage=False)
+    assert [each.name for each in after.exports] == ["openvino-fp32", "onnxruntime-fp32"]
+    np.testing.assert_array_equal(after.weights[name], learned.weights[name])
+    assert available(after) == ("torch", "openvino-fp32", "onnxruntime-fp32")
+
+
+def test_alarms_are_not_known_of_an_export_during_which_thresholds_moved(exported, meanwhile):
+    bundle, _ = exported("stae", with_footage=False)
+    other = _changed(bundle, "scoring")
+    meanwhile(lambda: other.save(bundle.path))
+    with pytest.warns(FallbackWarning, match="thresholds have changed while openvino-bf16 was made"):
+        after, record = exported("stae", precision="bf16")
+    assert record.difference == after.exports[-1].difference
+    assert (record.difference.same_alarms, record.difference.rank_correlation > 0.9) == (None, True)
+
+
+def test_an_export_of_what_is_no_longer_there_is_not_entered(exported, meanwhile, tmp_path):
+    bundle, _ = exported("stae", with_footage=False)
+    before = sorted(path.name for path in tmp_path.iterdir())
+    name = "encoder.first.conv.weight"
+    other = dataclasses.replace(
+        bundle, weights={**bundle.weights, name: bundle.weights[name] + 1}, exports=()
+    )
+    meanwhile(lambda: other.save(bundle.path))
+    with (
+        pytest.warns(FallbackWarning, match="openvino-fp32; export it again"),
+        pytest.raises(BundleError, match="has changed while onnxruntime-fp32 was made of it"),
+    ):
+        exported("stae", "onnxruntime", with_footage=False)
+    assert Bundle.load(bundle.path).exports == ()
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_a_save_takes_exports_along_that_it_did_not_know(exported):
+    bundle, _ = exported("stae", with_footage=False)
+    exported("stae", "onnxruntime", with_footage=False)
+    assert len(bundle.exports) == 1
+    bundle.save(bundle.path)
+    assert [each.name for each in Bundle.load(bundle.path).exports] == ["openvino-fp32", "onnxruntime-fp32"]
+
+
+def test_an_export_waits_for_a_bundle_that_is_being_replaced(exported):
+    bundle, _ = exported("stae", with_footage=False)
+    with ThreadPoolExecutor(1) as pool:
+        with bundle_lock(bundle.path):
+            waiting = pool.submit(bundle.save, bundle.path)
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.3)
+        waiting.result(timeout=10)
+
+
+# A precision that is preferred.
+
+
+def test_what_rounds_by_itself_is_exported_so_where_another_precision_is_only_preferred(
+    exported, tmp_path, monkeypatch
+):
+    export_once(monkeypatch, "scene-memory", "rounds by itself")
+    path = save_bundle("scene-memory", tmp_path / "rounding", trunk_precision="int8")
+    bundle = Bundle.load(path)
+    method = bundle.method()
+    (seen,) = footage(method.clip)
+    method.survey([(seen.frames_TCHW, seen.pts_seconds_T)])
+    dataclasses.replace(bundle, weights=method.arrays()).save(path)
+    with pytest.warns(FallbackWarning, match="scene-memory is exported in int8, .* has no fp16"):
+        record = export_bundle(path, ExportRequest("onnxruntime", preferred="fp16"))
+    assert record.name == "onnxruntime-int8"
+    with pytest.raises(ConfigError, match="it has no fp16"):
+        export_bundle(path, ExportRequest("onnxruntime", "fp16"))
+    other, _ = exported("stae", with_footage=False)
+    assert export_bundle(other.path, ExportRequest("onnxruntime", preferred="fp16")).precision == "fp16"
 
 
 def test_a_missing_runtime_is_named(exported, monkeypatch):

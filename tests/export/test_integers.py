@@ -118,6 +118,38 @@ def test_the_best_is_taken_where_the_limit_is_out_of_reach(model, samples):
     assert found.layers == 1
 
 
+class _Deep(nn.Module):
+    """Six learned layers and a score."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.layers = nn.Sequential(nn.Conv2d(1, 4, 3), *(nn.Conv2d(4, 4, 1) for _ in range(5)))
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        made = self.layers(x)
+        return made.mean(dim=(1, 2, 3)), made
+
+
+def test_the_search_ends_where_two_more_layers_do_not_help(samples, tmp_path):
+    path = tmp_path / "graph.onnx"
+    to_onnx(GraphPlan("graph", _Deep(), {"x": torch.rand(2, *SHAPE[1:])}, ("score", "map")), path)
+    # In full; each layer alone; then the best, one more each time: that helps, does not, helps, does not twice.
+    losses = [1.0, 0.9, 0.91, 0.92, 0.93, 0.94, 0.95, 0.8, 0.85, 0.7, 0.75, 0.72]
+    left, told = iter(losses), []
+    found = rounded(
+        onnx.load(path),
+        samples,
+        judge=lambda _: next(left),
+        limit=0.1,
+        progress=lambda what, done, most: told.append((what, done, most)),
+    )
+    assert next(left, None) is None
+    assert (found.loss, len(found.kept), found.layers) == (0.7, 3, 3)
+    assert [done for _, done, _ in told] == [*range(11), 12]
+    assert {(what, most) for what, _, most in told} == {("looking for the most sensitive layers", 12)}
+
+
 def test_restored_layers_have_their_own_weights_again(model, samples):
     full = rounded(model, samples, judge=lambda _: 0.0, limit=0.01).model
     back = restored(full, model, learned(model))

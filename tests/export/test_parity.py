@@ -3,14 +3,9 @@
 import numpy as np
 import pytest
 
-from normalcy.errors import CalibrationError, ConfigError, InputError
-from normalcy.export.held_out import excerpt, halves, held_out_footage
+from normalcy.errors import CalibrationError, InputError
 from normalcy.export.parity import Scored, difference, rank_correlation, rates
-from normalcy.methods.contract import ClipSpec
-from normalcy.scoring.bundle import Bundle
 from normalcy.scoring.settings import ScoringSettings
-from normalcy.training.config import DataConfig
-from small_exports import footage
 
 SETTINGS = ScoringSettings(merge_gap_seconds=0.5)
 FPS = 10.0
@@ -77,37 +72,3 @@ def test_too_few_alarms_tell_nothing():
     assert agree(scores, scores + 1.0, threshold=0.99) is False
     with pytest.raises(CalibrationError):
         agree(scores[:5], scores[:5])
-
-
-def test_video_that_was_fitted_on_never_passes_for_held_out(tiny_run, tiny_root, tiny_cache):
-    bundle = Bundle.load(tiny_run.path)
-    data = DataConfig(name="folder", root=tiny_root, cache=tiny_cache)
-    spec = bundle.method().clip
-    spans = held_out_footage(bundle, data, spec=spec)
-    assert sum(map(len, spans)) == bundle.header.fit.held_out_frames
-    for changes in ({"held_out_videos": ("monday",)}, {"held_out_frames": 1}):
-        header = bundle.header.model_copy(update={"fit": bundle.header.fit.model_copy(update=changes)})
-        other = Bundle(header, bundle.calibration, bundle.weights)
-        with pytest.raises(ConfigError, match="holds other normal video than at the fit"):
-            held_out_footage(other, data, spec=spec)
-
-
-def test_video_of_another_dataset_was_never_fitted_on(tiny_run, tiny_root, tiny_cache):
-    bundle = Bundle.load(tiny_run.path)
-    fit = bundle.header.fit.model_copy(update={"data": "ucsd-ped2"})
-    other = Bundle(bundle.header.model_copy(update={"fit": fit}), bundle.calibration, bundle.weights)
-    data = DataConfig(name="folder", root=tiny_root, cache=tiny_cache)
-    spec = bundle.method().clip
-    found = held_out_footage(other, data, spec=spec)
-    assert sum(map(len, found)) > bundle.header.fit.held_out_frames
-
-
-def test_halves_and_excerpts_hold_clips():
-    spec = ClipSpec(4, (16, 24), 1)
-    spans = footage(spec, frames=20, videos=2)
-    first, second = halves(spans, spec=spec)
-    assert [len(span) for span in (*first, *second)] == [10, 10, 10, 10]
-    assert second[0].indices_T[0] == 10
-    short = footage(spec, frames=5)
-    assert [len(span) for span in halves(short, spec=spec)[0]] == [5]
-    assert sum(map(len, excerpt(spans, spec=spec, frames=16))) == 16

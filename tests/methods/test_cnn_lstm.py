@@ -190,6 +190,19 @@ def test_a_camera_judges_its_last_frames(method):
     assert np.allclose(scores[-1].map_THW, scores[-1].score_T[0])
 
 
+def test_a_sequence_is_judged_where_the_weights_are(monkeypatch):
+    method, given = small("cnn-lstm", classes=CLASSES), []
+    method.temperature = method.temperature.to("meta")
+
+    def probabilities(features_BTD, there_BT):
+        given.extend([features_BTD.device.type, there_BT.device.type])
+        return torch.full((1, 3), 1 / 3)
+
+    monkeypatch.setattr(method, "probabilities", probabilities)
+    method.camera().scores(stamps(0), looks(1)[0])
+    assert given == ["meta", "meta"]
+
+
 def test_a_frame_that_was_seen_counts_once(method):
     first, second = method.camera(), method.camera()
     one, other = looks(2)

@@ -109,7 +109,7 @@ def test_saving_again_replaces_all_of_it(saved):
     bundle_of(seed=9, card="new").save(saved)
     assert Bundle.load(saved).card == "new"
     assert not (saved / "model.onnx").exists()
-    assert [path.name for path in saved.parent.iterdir()] == ["bundle"]
+    assert sorted(path.name for path in saved.parent.iterdir()) == [".bundle.lock", "bundle"]
 
 
 def fail_at(monkeypatch, place: str):
@@ -139,6 +139,7 @@ def test_a_crash_leaves_the_old_bundle_whole_and_no_rubbish(saved, monkeypatch, 
         fail_at(patch, place)
         with pytest.raises(KeyboardInterrupt):
             bundle_of(seed=9).save(saved)
+    (saved.parent / ".bundle.lock").unlink(missing_ok=True)
     assert everything(saved.parent) == before
     assert [path.name for path in saved.parent.iterdir()] == ["bundle"]
     Bundle.load(saved)

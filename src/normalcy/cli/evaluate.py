@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from normalcy.cli.console import out, plural, progress_bar, say, say_table, say_text, show_result
-from normalcy.cli.options import AsJson, Backend, BundlePath, DataName, DataRoot, flag
+from normalcy.cli.options import AsJson, Backend, BundlePath, DataName, DataRoot, Threads, flag
 
 if TYPE_CHECKING:
     from normalcy.evaluation.class_run import ClassEvaluation
@@ -58,6 +58,7 @@ def evaluate(
         typer.Option(metavar="DIR", help="Of classes: the feature store; ~/.cache/normalcy/features."),
     ] = None,
     backend: Backend = "torch",
+    threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge a bundle on the test videos of a dataset."""
@@ -79,6 +80,7 @@ def evaluate(
             publish=publish,
             class_options=ClassOptions(others or (), views, temperature, features or FEATURES),
             backend=backend,
+            threads=threads,
             progress=progress,
         )
     if not as_json:

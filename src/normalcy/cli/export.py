@@ -11,7 +11,7 @@ from normalcy.errors import ConfigError
 
 if TYPE_CHECKING:
     from normalcy.export.export import ExportRequest
-    from normalcy.scoring.backends.record import ExportedGraph, ExportRecord
+    from normalcy.scoring.backends.record import Difference, ExportedGraph, ExportRecord
     from normalcy.training.config import DataConfig
 
 
@@ -89,7 +89,7 @@ def _request(
     from normalcy.export.export import ExportRequest
 
     defaults = {"edge": ("openvino", "int8"), "cpu": ("openvino", "int8"), "gpu": ("onnx", "fp16")}
-    usual_to, usual_precision = defaults.get(target or "", ("openvino", None))
+    usual_to, preferred = defaults.get(target or "", ("openvino", None))
     chosen = to or usual_to
     if target == "gpu" and chosen != "onnx":
         raise ConfigError(
@@ -97,9 +97,10 @@ def _request(
         )
     return ExportRequest(
         "onnxruntime" if chosen == "onnx" else "openvino",
-        precision or usual_precision,  # type: ignore[arg-type]
+        precision,  # type: ignore[arg-type]
         target,  # type: ignore[arg-type]
         limit if limit is not None else (0.005 if judged else 0.01),
+        preferred,  # type: ignore[arg-type]
     )
 
 
@@ -141,30 +142,42 @@ def _lines(record: "ExportRecord") -> list[str]:
     )
     if found.auc is not None:
         lines.append(f"AUC on labelled video {found.auc:.4f}, in torch {found.auc_torch:.4f}.")
-    alarms = {
-        None: "There is too little normal video to compare alarms; `--backend auto` does not take it.",
-        True: "The same thresholds give as many alarms.",
-        False: "Its thresholds give other numbers of alarms"
-        + (
-            ", so it has a calibration of its own."
-            if record.recalibrated
-            else ", and there is no unseen video to calibrate it on; `--backend auto` does not take it."
-        ),
-    }
-    return [*lines, alarms[found.same_alarms]]
+    return [*lines, _alarms_line(record, found)]
+
+
+def _alarms_line(record: "ExportRecord", found: "Difference") -> str:
+    """What became of thresholds."""
+    if found.same_alarms:
+        return "The same thresholds give as many alarms."
+    left_out = "; `--backend auto` does not take it" if record.precision != "fp32" else ""
+    if found.same_alarms is None:
+        return f"There is too little normal video to compare alarms{left_out}."
+    others = "Its thresholds give other numbers of alarms"
+    if record.recalibrated:
+        return f"{others}, so it has a calibration of its own."
+    if not found.own_video:
+        return f"{others} on this video, which was not held out of the fit and sets no thresholds{left_out}."
+    return f"{others}, and there is no unseen video to calibrate it on{left_out}."
 
 
 def _rounding_lines(graph: "ExportedGraph") -> list[str]:
     """How a graph was rounded."""
+    from normalcy.export.rounding import LEAST_SCORES
+
     how = graph.rounding
     if how is None:
         return []
     if not how.layers and not how.kept:
         return ["  nothing in it can be rounded"]
-    cost = f"{how.loss:.2g} of {how.judged_by} lost, {how.limit:g} allowed"
+    by = f" by {how.scores} scores" if how.scores else ""
+    cost = f"{how.loss:.2g} of {how.judged_by} lost{by}, {how.limit:g} allowed"
     if how.loss_without > 0:
         cost += f" beyond the {how.loss_without:.2g} that are lost without them"
     lines = [f"  {how.layers} layers in integers: {cost}"]
     if how.kept:
         lines.append(f"  left in floating point, or {how.loss_in_full:.2g}: {', '.join(how.kept)}")
-    return lines + (["  This misses the limit."] if how.missed else [])
+    if how.missed:
+        few = how.judged_by != "AUC" and how.scores < LEAST_SCORES
+        why = f", but by fewer than {LEAST_SCORES} scores no layers are tried out" if few else ""
+        lines.append(f"  This misses the limit{why}.")
+    return lines

@@ -28,6 +28,16 @@ Backend = Annotated[
         help="torch, torch-bf16, torch-fp16, or an export such as openvino-int8; auto takes the fastest here.",
     ),
 ]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        metavar="N",
+        min=1,
+        help="Threads of the backend, and of OpenCV (optical flow takes two); all cores without. "
+        "Decoding video has its own.",
+    ),
+]
 BundlePath = Annotated[
     Path, typer.Argument(metavar="BUNDLE", help="Bundle folder, or the run folder that holds it.")
 ]

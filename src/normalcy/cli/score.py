@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from normalcy.cli.console import plural, progress_bar, say, say_error, show_result
-from normalcy.cli.options import AsJson, Backend, BundlePath
+from normalcy.cli.options import AsJson, Backend, BundlePath, Threads
 
 if TYPE_CHECKING:
     from normalcy.scoring.record import ScoredVideo
@@ -36,6 +36,7 @@ def score(
         float | None, typer.Option(metavar="RATE", help="Frames per second of a folder of pictures.")
     ] = None,
     backend: Backend = "auto",
+    threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:
     """Score videos with a fitted bundle."""
@@ -49,7 +50,14 @@ def score(
     run = RunFolder(folder)
     with progress_bar() as progress:
         scored = score_videos(
-            bundle, videos, run=run, options=options, annotate=annotate, backend=backend, progress=progress
+            bundle,
+            videos,
+            run=run,
+            options=options,
+            annotate=annotate,
+            backend=backend,
+            threads=threads,
+            progress=progress,
         )
     for video in scored.videos if not as_json else ():
         say(_video_line(video))

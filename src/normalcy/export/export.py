@@ -4,17 +4,16 @@ import json
 import shutil
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from filelock import FileLock
-
 from normalcy.environment import hardware_name, versions
-from normalcy.errors import CalibrationError, ConfigError, FallbackWarning, MissingPackage
+from normalcy.errors import BundleError, CalibrationError, ConfigError, FallbackWarning, MissingPackage
 from normalcy.export.files import GraphFile, exported_graph, open_written, write_graph
+from normalcy.export.held_out import HeldOut
 from normalcy.export.parity import Scored, difference, rates, score_footage
 from normalcy.export.rounding import Judge, Rounding
 from normalcy.methods import method_definition
@@ -31,10 +30,9 @@ from normalcy.scoring.backends.record import (
     Precision,
     Target,
     digest_of,
-    read_exports,
     write_exports,
 )
-from normalcy.scoring.bundle import Bundle
+from normalcy.scoring.bundle import Bundle, bundle_lock
 from normalcy.scoring.calibration import Calibration
 from normalcy.scoring.model import ScoringModel, TorchModel
 from normalcy.scoring.track import alarm_rule
@@ -47,8 +45,9 @@ class ExportRequest:
 
     Attributes:
         backend: What shall run it.
-        precision: In what; without, integers where a graph has nothing else, 32 bits elsewhere.
+        precision: In what; without, what is preferred; else integers where a graph has nothing else, or 32 bits.
         target: What it is tuned for.
+        preferred: In what, where its graphs have that.
         limit: Of integers: what the scores may lose by them, in rank correlation on normal video, or in AUC where
             labelled video is given; beyond it, layers go back to floating point.
     """
@@ -57,13 +56,14 @@ class ExportRequest:
     precision: Precision | None = None
     target: Target | None = None
     limit: float = 0.01
+    preferred: Precision | None = None
 
 
 def export_bundle(
     path: Path,
     request: ExportRequest,
     *,
-    footage: Callable[[Bundle], Sequence[Footage]] | None = None,
+    footage: Callable[[Bundle], HeldOut] | None = None,
     auc: Judge | None = None,
     progress: Progress | None = None,
 ) -> ExportRecord:
@@ -72,7 +72,7 @@ def export_bundle(
     Args:
         path: Bundle folder, or the run folder that holds it.
         request: What is asked for.
-        footage: Held-out normal video; needed for integers, and to say how far the export differs.
+        footage: Normal video that was not fitted on; needed for integers, and to say how far the export differs.
         auc: Judges on labelled video.
         progress: Called with what is being done, how much is done and how much there is.
 
@@ -89,33 +89,32 @@ class Exporter:
 
     Attributes:
         bundle: As it was read.
-        footage: Gives held-out normal video; none where there is none.
+        footage: Gives normal video that was not fitted on; none where there is none.
         auc: Judges on labelled video.
         progress: Called with what is being done, how much is done and how much there is.
     """
 
     bundle: Bundle
-    footage: Callable[[Bundle], Sequence[Footage]] | None = None
+    footage: Callable[[Bundle], HeldOut] | None = None
     auc: Judge | None = None
     progress: Progress | None = None
 
     def export(self, request: ExportRequest) -> ExportRecord:
         """Makes an export and enters it into the bundle; raises what `export_bundle` raises."""
-        precision = request.precision or self._natural
+        precision = request.precision or self._preferred(request)
         self._require_possible(precision)
         assert self.bundle.path is not None
-        folder = self.bundle.path / FOLDER
-        folder.mkdir(exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".making-", dir=folder))
+        # Beside the bundle, which may be replaced meanwhile.
+        place = self.bundle.path.resolve()
+        temporary = Path(tempfile.mkdtemp(prefix=f".{place.name}-export-", dir=place.parent))
         try:
             record = self._record(request, precision)
             record = self._written(record, temporary, limit=request.limit)
             record = self._compared(record, temporary) if self._spans else record
             temporary.chmod(0o755)
-            _enter(self.bundle.path, record, temporary)
+            return _enter(self.bundle, record, temporary)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-        return record
 
     @cached_property
     def _method(self) -> Method:
@@ -139,8 +138,12 @@ class Exporter:
         return TorchModel(self._method)
 
     @cached_property
+    def _held_out(self) -> HeldOut:
+        return self.footage(self.bundle) if self.footage else HeldOut((), is_own=False)
+
+    @property
     def _spans(self) -> tuple[Footage, ...]:
-        return tuple(self.footage(self.bundle)) if self.footage else ()
+        return self._held_out.spans
 
     @cached_property
     def _own(self) -> Scored:
@@ -157,6 +160,16 @@ class Exporter:
     @property
     def _natural(self) -> Precision:
         return "int8" if any(graph.in_integers for graph in self._plan.graphs) else "fp32"
+
+    def _preferred(self, request: ExportRequest) -> Precision:
+        """What is preferred, where no graph rounds to something else by itself."""
+        wanted, own = request.preferred or self._natural, self._natural
+        if own != "int8" or wanted == own:
+            return wanted
+        method = self.bundle.header.method
+        message = f"{method} is exported in {own}, for it rounds by itself and has no {wanted}"
+        warnings.warn(message, FallbackWarning, stacklevel=3)
+        return own
 
     def _require_possible(self, precision: Precision) -> None:
         graphs = self._plan.graphs
@@ -222,7 +235,8 @@ class Exporter:
             warnings.warn(f"{record.name} is not compared: {error}", FallbackWarning, stacklevel=3)
             return record
         other = self._scored(model, "scoring with the export")
-        found, calibration = self._calibrated(difference(self._own, other), other)
+        found = difference(self._own, other).model_copy(update={"own_video": self._held_out.is_own})
+        found, calibration = self._calibrated(found, other)
         if self.auc:
             found = found.model_copy(update={"auc": self.auc(model), "auc_torch": self._own_auc})
         if calibration:
@@ -231,7 +245,7 @@ class Exporter:
         return record.model_copy(update={"difference": found, "recalibrated": calibration is not None})
 
     def _calibrated(self, found: Difference, other: Scored) -> tuple[Difference, Calibration | None]:
-        """A calibration where thresholds no longer mean the same, and what is held out was never learned."""
+        """A calibration where thresholds no longer mean the same, and the footage is the bundle's own and unseen."""
         header = self.bundle.header
         fps = sum(map(len, self._spans)) / sum(len(span) / span.frames_per_second for span in self._spans)
         try:
@@ -247,24 +261,49 @@ class Exporter:
                 "alarms_per_day_torch": both.own.false_alarms_per_day(threshold),
             }
         )
-        # What was held out in turns is remembered in the end: it is no longer unseen, and calibrates nothing.
-        return found, both.other if same is False and header.fit.held_out_turns == 1 else None
+        # What was held out in turns is remembered in the end: it is no longer unseen, and calibrates nothing. Nor does
+        # another scene, whose alarms are not the alarms of this one.
+        may = self._held_out.is_own and header.fit.held_out_turns == 1
+        return found, both.other if same is False and may else None
 
 
-def _enter(bundle: Path, record: ExportRecord, made: Path) -> None:
-    """Puts what was made in its place, then enters it."""
-    place = bundle / FOLDER / record.name
+def _enter(made_of: Bundle, record: ExportRecord, made: Path) -> ExportRecord:
+    """Puts what was made in its place and enters it, as far as it is still true of the bundle that is there by now.
+
+    Raises:
+        BundleError: The bundle is another by now.
+    """
+    assert made_of.path is not None
+    with bundle_lock(made_of.path):
+        now = Bundle.load(made_of.path)
+        true = now.still_true(record, made_of.thresholds)
+        if true is None:
+            raise BundleError(
+                f"has changed while {record.name} was made of it", where=made_of.path, hint="Export it again"
+            )
+        if true != record:
+            message = (
+                f"thresholds have changed while {record.name} was made; export it again to compare alarms"
+            )
+            warnings.warn(message, FallbackWarning, stacklevel=3)
+        _put(true, made, now, made_of.path)
+    return true
+
+
+def _put(record: ExportRecord, made: Path, bundle: Bundle, path: Path) -> None:
+    """Whole or not at all."""
+    place = path / FOLDER / record.name
+    place.parent.mkdir(exist_ok=True)
     aside = made.with_name(f"{made.name}-old")
-    with FileLock(bundle / FOLDER / ".lock"):
-        others = [each for each in read_exports(bundle) if each.name != record.name]
-        if place.exists():
-            place.rename(aside)
-        try:
-            made.rename(place)
-            write_exports(bundle, [*others, record])
-        except BaseException:
-            if aside.exists():
-                shutil.rmtree(place, ignore_errors=True)
-                aside.rename(place)
-            raise
+    others = [each for each in bundle.exports if each.name != record.name]
+    if place.exists():
+        place.rename(aside)
+    try:
+        made.rename(place)
+        write_exports(path, [*others, record])
+    except BaseException:
+        if aside.exists():
+            shutil.rmtree(place, ignore_errors=True)
+            aside.rename(place)
+        raise
     shutil.rmtree(aside, ignore_errors=True)

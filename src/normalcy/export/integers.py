@@ -1,7 +1,8 @@
 """Rounding a graph to 8-bit integers, as far as its scores allow.
 
 Post-training quantisation by NNCF. What comes after the last layer with weights stays as it is, for that is the score.
-Where scores suffer more than is allowed, layers go back to floating point, those first that help most.
+Where scores suffer more than is allowed, layers go back to floating point, those first that help most, as long as it
+helps.
 """
 
 import contextlib
@@ -26,6 +27,8 @@ Onnx: TypeAlias = Any
 _EXACT = ("Gemm", "MatMul")
 _WEIGHTED = ("Conv", "ConvTranspose")
 _MOST_TRIALS = 24
+_MOST_IN_VAIN = 2
+"""After so many groups in a row whose going back does not help, no more are tried."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +63,8 @@ def rounded(
     Args:
         model: In 32 bits.
         samples: Inputs of batches of 1, as normal video gives them.
-        judge: How much a graph's scores suffer, 0 not at all; called some thirty times at most.
+        judge: How much a graph's scores suffer, 0 not at all; called at most once, and twice for each of some 24 groups
+            of layers.
         limit: What is tolerated of it.
         progress: Called with what is being done, how much is done and how much there is.
 
@@ -74,22 +78,54 @@ def rounded(
     loss = in_full = judge(full)
     if loss <= limit:
         return Rounded(full, loss, in_full, layers=len(layers))
-    trials = _groups(layers)
-    losses = []
-    for number, names in enumerate(trials):
-        if progress:
-            progress("looking for the most sensitive layers", number, len(trials))
-        losses.append(judge(restored(full, model, names)))
-    best, kept = Rounded(full, in_full, in_full, layers=len(layers)), list[str]()
-    for place in np.argsort(losses, kind="stable"):
-        kept += trials[place]
-        found = restored(full, model, kept)
-        if (loss := judge(found)) < best.loss:
-            named = tuple(_layer_names(model, kept))
-            best = Rounded(found, loss, in_full, layers=len(layers) - len(kept), kept=named)
-        if loss <= limit:
-            break
-    return best
+    search = _Search(model, full, judge=judge, limit=limit, progress=progress)
+    return search.run(layers, in_full)
+
+
+class _Search:
+    """Looks for the layers that should go back: each group by itself first, then the best of them together."""
+
+    def __init__(
+        self,
+        model: Onnx,
+        full: Onnx,
+        *,
+        judge: Callable[[Onnx], float],
+        limit: float,
+        progress: Progress | None,
+    ) -> None:
+        self._model, self._full, self._limit = model, full, limit
+        self._judge, self._progress = judge, progress
+        self._done = self._most = 0
+
+    def run(self, layers: Sequence[str], in_full: float) -> Rounded:
+        """The best that was found; the first within the limit."""
+        trials = _groups(layers)
+        self._most = 2 * len(trials)
+        losses = [self._loss(restored(self._full, self._model, names)) for names in trials]
+        best, kept = Rounded(self._full, in_full, in_full, layers=len(layers)), list[str]()
+        in_vain = 0
+        for place in np.argsort(losses, kind="stable"):
+            kept += trials[place]
+            found = restored(self._full, self._model, kept)
+            loss = self._loss(found)
+            in_vain = 0 if loss < best.loss else in_vain + 1
+            if not in_vain:
+                named = tuple(_layer_names(self._model, kept))
+                best = Rounded(found, loss, in_full, layers=len(layers) - len(kept), kept=named)
+            if loss <= self._limit or in_vain == _MOST_IN_VAIN:
+                break
+        self._tell(self._most)
+        return best
+
+    def _loss(self, model: Onnx) -> float:
+        self._tell(self._done)
+        self._done += 1
+        return self._judge(model)
+
+    def _tell(self, done: int) -> None:
+        if self._progress:
+            self._progress("looking for the most sensitive layers", done, self._most)
 
 
 def _layer_names(model: Onnx, nodes: Collection[str]) -> Iterator[str]:

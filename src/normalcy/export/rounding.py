@@ -1,8 +1,10 @@
 """The graphs of an export in integers: what goes through them on normal video, and how its scores suffer."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+import numpy as np
 import numpy.typing as npt
 
 from normalcy.export.files import GraphFile, open_in_memory
@@ -22,7 +24,9 @@ Judge: TypeAlias = Callable[[ScoringModel], float]
 """Micro AUC of a scoring model on labelled video."""
 
 _SAMPLES = 120
-_JUDGED_FRAMES = 400
+_JUDGED_FRAMES, _JUDGED_CLIPS = 400, 100
+LEAST_SCORES = 30
+"""By fewer scores it is chance which layers seem to be sensitive."""
 
 
 class Rounding:
@@ -55,12 +59,13 @@ class Rounding:
         self._auc = auc
         # What integers are tuned on says little of what they cost.
         tuned, judged = halves(spans, spec=record.spec)
-        self._spans = excerpt(judged, spec=record.spec, frames=_JUDGED_FRAMES)
+        frames = max(_JUDGED_FRAMES, _JUDGED_CLIPS * bundle.header.scoring.hop_frames)
+        self._spans = excerpt(judged, spec=record.spec, frames=frames)
         self._samples_of = excerpt(tuned, spec=record.spec, frames=4 * _JUDGED_FRAMES)
         self._own: Scored | None = None
 
     def rounded(self, name: str, *, limit: float) -> GraphFile:
-        """A graph in integers, with as many layers left as the limit asks for.
+        """A graph in integers, with as many layers left as the limit asks for; all where few scores judge.
 
         Args:
             name: Of the graph.
@@ -77,8 +82,10 @@ class Rounding:
 
         # Layers that go back are computed as the rest is: what that loses is not theirs to give back.
         without = judge(file.model)
+        scores = 0 if self._auc else len(np.unique(self._own_scores(name).raw))
+        bearable = limit + without if self._auc or scores >= LEAST_SCORES else math.inf
         found = rounded(
-            file.model, self._recorded(name), judge=judge, limit=limit + without, progress=self._progress
+            file.model, self._recorded(name), judge=judge, limit=bearable, progress=self._progress
         )
         how = RoundingRecord(
             layers=found.layers,
@@ -88,6 +95,7 @@ class Rounding:
             loss=found.loss,
             loss_in_full=found.loss_in_full,
             loss_without=without,
+            scores=scores,
         )
         self._files[name] = GraphFile(file.plan, file.exporter, found.model, how)
         return self._files[name]

@@ -343,7 +343,7 @@ class CnnLstm(Method):
     def _of_sequence(self, features_TD: FloatArray) -> FloatArray:
         """Probabilities of the classes, (K,)."""
         features_1TD = torch.from_numpy(features_TD)[None].to(self.temperature.device)
-        there_1T = torch.ones(features_1TD.shape[:2], dtype=torch.bool)
+        there_1T = torch.ones(features_1TD.shape[:2], dtype=torch.bool, device=features_1TD.device)
         with torch.inference_mode():
             return np.asarray(self.probabilities(features_1TD, there_1T)[0].float().cpu().numpy(), np.float32)
 

@@ -7,17 +7,19 @@ card.md             what it was fitted on, when, with which versions
 export.json         once it was exported: what its files in exports/ are (`scoring.backends.record`)
 """
 
+import contextlib
 import json
 import shutil
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from filelock import FileLock
 from pydantic import Field
 
 from normalcy.config import StrictConfig, build_config, read_yaml, to_yaml
@@ -101,6 +103,24 @@ class BundleHeader(StrictConfig):
 
 
 @dataclass(frozen=True)
+class BundleThresholds:
+    """What decides about alarms.
+
+    Attributes:
+        calibration: From score to false alarms per day.
+        scoring: How scores become alarms.
+    """
+
+    calibration: Calibration
+    scoring: ScoringSettings
+
+    @classmethod
+    def read(cls, path: Path) -> "BundleThresholds":
+        """Of a bundle folder; raises `BundleError` where it is damaged."""
+        return cls(_read_calibration(path), _read_header(path).scoring)
+
+
+@dataclass(frozen=True)
 class Bundle:
     """A fitted detector.
 
@@ -154,7 +174,8 @@ class Bundle:
     def save(self, path: Path) -> None:
         """Writes the folder under a temporary name and renames it, so that no reader sees half a bundle.
 
-        Exports go along as far as they are still of this method; the others are dropped with a warning.
+        Exports go along as far as they are still of this method; the others are dropped with a warning. An export that
+        is entered meanwhile waits.
         """
         from safetensors.numpy import save
 
@@ -170,27 +191,44 @@ class Bundle:
             calibration = json.dumps(self.calibration.to_json(), indent=2)
             (temporary / "calibration.json").write_text(calibration + "\n", encoding="utf-8")
             (temporary / "card.md").write_text(self.card, encoding="utf-8")
-            self._take_exports(temporary)
             temporary.chmod(0o755)
-            _replace_folder(temporary, path)
+            with bundle_lock(path) if path.exists() else contextlib.nullcontext():
+                self._take_exports(temporary)
+                _replace_folder(temporary, path)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
     def _take_exports(self, folder: Path) -> None:
-        """Copies the exports that are still true."""
-        if self.path is None or not self.exports:
+        """Copies the exports that are still true, as they are entered by now."""
+        if self.path is None or not (exports := read_exports(self.path)):
             return
-        unchanged = _read_calibration(self.path) == self.calibration
-        kept = [
-            record for record in self.exports if self.is_of(record) and (unchanged or not record.recalibrated)
-        ]
+        before = BundleThresholds.read(self.path)
+        kept = [true for record in exports if (true := self.still_true(record, before))]
         for record in kept:
             shutil.copytree(self.path / FOLDER / record.name, folder / FOLDER / record.name)
         if kept:
             write_exports(folder, kept)
-        if dropped := [record.name for record in self.exports if record not in kept]:
-            message = f"exports of what it was before are dropped: {', '.join(dropped)}; export it again"
-            warnings.warn(message, FallbackWarning, stacklevel=3)
+        _warn_of_exports(exports, kept)
+
+    def still_true(self, record: ExportRecord, before: "BundleThresholds") -> ExportRecord | None:
+        """What may still be said of an export of an earlier bundle; None where it is one of something else.
+
+        Args:
+            record: Of the export.
+            before: What it was compared under.
+        """
+        if not self.is_of(record):
+            return None
+        if record.recalibrated and before.calibration != self.calibration:
+            return None
+        if record.difference is None or before == self.thresholds:
+            return record
+        return record.model_copy(update={"difference": record.difference.without_alarms})
+
+    @property
+    def thresholds(self) -> "BundleThresholds":
+        """What decides about alarms."""
+        return BundleThresholds(self.calibration, self.header.scoring)
 
     def is_of(self, record: ExportRecord) -> bool:
         """Whether an export was made of the settings and weights that this holds."""
@@ -260,6 +298,27 @@ def _read_weights(path: Path) -> dict[str, Any]:
 def _read_card(path: Path) -> str:
     card = path / "card.md"
     return card.read_text(encoding="utf-8") if card.is_file() else ""
+
+
+@contextlib.contextmanager
+def bundle_lock(path: Path) -> Iterator[None]:
+    """Keeps a bundle folder from being replaced, or its exports from being entered, by others."""
+    path = path.resolve()
+    # Beside the folder: what lies in it goes with it.
+    with FileLock(path.parent / f".{path.name}.lock"):
+        yield
+
+
+def _warn_of_exports(before: Sequence[ExportRecord], after: Sequence[ExportRecord]) -> None:
+    """Says which exports are gone, and of which thresholds are no longer known to hold."""
+    kept = {record.name: record for record in after}
+    dropped = [record.name for record in before if record.name not in kept]
+    if dropped:
+        message = f"exports of what it was before are dropped: {', '.join(dropped)}; export it again"
+        warnings.warn(message, FallbackWarning, stacklevel=5)
+    if doubtful := [record.name for record in before if kept.get(record.name, record) != record]:
+        message = f"thresholds are others now than {', '.join(doubtful)} was compared at; export it again"
+        warnings.warn(message, FallbackWarning, stacklevel=5)
 
 
 def _replace_folder(new: Path, path: Path) -> None:

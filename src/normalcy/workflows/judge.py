@@ -87,6 +87,7 @@ def judge_run(
     publish: Path | None = None,
     class_options: ClassOptions | None = None,
     backend: str = TORCH,
+    threads: int | None = None,
     progress: Progress | None = None,
 ) -> JudgedRun:
     """Evaluates a bundle and writes everything about it.
@@ -102,9 +103,10 @@ def judge_run(
         publish: Results folder to enter this seed's numbers into.
         class_options: How classes are judged, where the bundle tells them apart.
         backend: What scores frames; figures are published of torch alone.
+        threads: As `scoring.backends.choice.open_backend` takes them.
         progress: Called with what is being done, how much is done and how much there is.
     """
-    opened = open_backend(Bundle.load(bundle_path), backend)
+    opened = open_backend(Bundle.load(bundle_path), backend, threads=threads)
     bundle = opened.bundle
     if publish and opened.name != TORCH:
         hint = "Leave --backend out, or --publish"

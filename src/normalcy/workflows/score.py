@@ -67,6 +67,7 @@ def score_videos(
     options: ReadOptions,
     annotate: bool = True,
     backend: str = TORCH,
+    threads: int | None = None,
     progress: Progress | None = None,
 ) -> ScoredVideos:
     """Scores each source; one that cannot be read costs only itself. The tables are written after every video.
@@ -78,13 +79,14 @@ def score_videos(
         options: Span and time-outs of reading; size and colour are the method's.
         annotate: Write annotated videos.
         backend: What scores, as `scoring.backends.choice.open_backend` takes it.
+        threads: Of it; likewise.
         progress: Called with what is being done, how much is done, and how much there is: 0 where nobody knows.
 
     Raises:
         RunFolderBusy: Another process writes there.
         DiskFull: No room is left; the videos that were scored before are in the tables.
     """
-    opened = open_backend(bundle, backend)
+    opened = open_backend(bundle, backend, threads=threads)
     bundle, model = opened.bundle, opened.model
     result = ScoredVideos(backend=opened.name)
     with run.claimed():

@@ -2,11 +2,15 @@
 
 import importlib.util
 import json
+import sys
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
+
+from normalcy.environment import versions
 from normalcy.errors import BundleError, ConfigError, FallbackWarning, MissingPackage
 from normalcy.scoring.backends.exported_model import exported_model
 from normalcy.scoring.backends.fastest import CACHE, measured_fastest, remembered_fastest
@@ -48,8 +52,8 @@ def open_backend(
     Args:
         bundle: As it was read.
         choice: `torch`; `torch-bf16`, or `torch-fp16` on a GPU; an export by name, such as `openvino-int8`; the most
-            exact one of a backend by the backend's name; or `auto`.
-        threads: Threads of each exported graph; all cores without.
+            exact one of a backend by the backend's name; or `auto`, which passes over what cannot be opened.
+        threads: Threads of each exported graph, and in this process of torch and OpenCV; all cores without.
         cache: File of what was the fastest here, for `auto`.
 
     Raises:
@@ -57,31 +61,60 @@ def open_backend(
         MissingPackage: It is not installed.
         BundleError: The bundle was not exported for it, or has changed since.
     """
-    name = _auto(bundle, threads, cache) if choice == AUTO else choice
+    opened = _fastest(bundle, threads, cache) if choice == AUTO else _opened(bundle, choice, threads)
+    for record in bundle.exports:
+        if record.name == opened.name:
+            _warn_of_versions(record)
+            _warn_of_hardware(record)
+    return opened
+
+
+def _limit(threads: int) -> None:
+    """Of what is at work in this process beside exported graphs; torch is not imported for this."""
+    cv2.setNumThreads(threads)
+    if (torch := sys.modules.get(TORCH)) is not None:
+        torch.set_num_threads(threads)
+
+
+def _opened(bundle: Bundle, name: str, threads: int | None) -> Opened:
     if name in IN_TORCH:
-        if not installed(TORCH):
-            what = "torch is not installed"
-            if choice == AUTO:
-                what += ", nor anything that this bundle was exported for"
-            hint = f"pip install 'normalcy[train]'; or use what `{MADE_BY}` makes, which runs without"
-            raise MissingPackage(what, hint=hint)
-        return Opened(name, bundle.scoring_model(precision=IN_TORCH[name]), bundle)
-    record = _named(bundle, name)
-    assert bundle.path is not None
-    _warn_of_hardware(record)
-    model = exported_model(record, bundle.path, weights=lambda: bundle.weights, threads=threads)
-    return Opened(record.name, model, _calibrated(bundle, record))
+        opened = Opened(name, _in_torch(bundle, IN_TORCH[name]), bundle)
+    else:
+        record = _named(bundle, name)
+        assert bundle.path is not None
+        model = exported_model(record, bundle.path, weights=lambda: bundle.weights, threads=threads)
+        opened = Opened(record.name, model, _calibrated(bundle, record))
+    if threads:
+        _limit(threads)
+    return opened
+
+
+def _in_torch(bundle: Bundle, precision: TorchPrecision) -> ScoringModel:
+    if not installed(TORCH):
+        hint = f"pip install 'normalcy[train]'; or use what `{MADE_BY}` makes, which runs without"
+        raise MissingPackage("torch is not installed", hint=hint)
+    return bundle.scoring_model(precision=precision)
+
+
+def _warn_of_versions(record: ExportRecord) -> None:
+    made_by, here = record.versions.get("normalcy"), versions().get("normalcy")
+    if made_by and here and made_by != here:
+        message = (
+            f"{record.name} was exported by normalcy {made_by}; this is {here}, whose scores in torch may "
+            f"differ. `{MADE_BY}` makes it again"
+        )
+        warnings.warn(message, FallbackWarning, stacklevel=3)
 
 
 def _warn_of_hardware(record: ExportRecord) -> None:
-    if record.backend != "openvino" or not record.computed_in or not installed("openvino"):
+    if record.backend != "openvino" or not record.computed_in:
         return
     if (here := computed_in(record.precision)) != record.computed_in:
         message = (
             f"{record.name} was compared and calibrated where it was computed in {record.computed_in}; "
             f"here it is {here}, so scores differ a little"
         )
-        warnings.warn(message, FallbackWarning, stacklevel=4)
+        warnings.warn(message, FallbackWarning, stacklevel=3)
 
 
 def installed(backend: str) -> bool:
@@ -95,8 +128,43 @@ def available(bundle: Bundle) -> tuple[str, ...]:
     return ((TORCH,) if installed(TORCH) else ()) + tuple(exports)
 
 
-def _auto(bundle: Bundle, threads: int | None, cache: Path) -> str:
-    """The fastest of those whose thresholds are known to mean the same."""
+def _fastest(bundle: Bundle, threads: int | None, cache: Path) -> Opened:
+    """The fastest that can be opened of those whose thresholds are known to mean the same.
+
+    Where one alone comes into question, whatever is wrong with it is the error.
+    """
+    names = _trusted(bundle)
+    if len(names) < 2:
+        return _opened(bundle, names[0], threads) if names else _nothing_here()
+    known = remembered_fastest(bundle, names, threads=threads, cache=cache)
+    if known and (opened := _tried(bundle, known, threads)):
+        return opened
+    others = [name for name in names if name != known]
+    found = {name: opened for name in others if (opened := _tried(bundle, name, threads))}
+    if not found:
+        return _opened(bundle, others[-1], threads)
+    models = {name: opened.model for name, opened in found.items()}
+    return found[measured_fastest(bundle, names, models=models, threads=threads, cache=cache)]
+
+
+def _nothing_here() -> Opened:
+    raise MissingPackage(
+        "torch is not installed, nor anything that this bundle was exported for",
+        hint=f"pip install 'normalcy[train]'; or use what `{MADE_BY}` makes, which runs without",
+    )
+
+
+def _tried(bundle: Bundle, name: str, threads: int | None) -> Opened | None:
+    """What was opened; None, with a warning, where that fails: nobody named it."""
+    try:
+        return _opened(bundle, name, threads)
+    except (BundleError, ConfigError, MissingPackage) as error:
+        warnings.warn(f"{name} is left out: {error}", FallbackWarning, stacklevel=5)
+        return None
+
+
+def _trusted(bundle: Bundle) -> list[str]:
+    """What can score here with thresholds that are known to mean the same; all, with a warning, where nothing is."""
     doubtful = {
         each.name
         for each in bundle.exports
@@ -109,17 +177,7 @@ def _auto(bundle: Bundle, threads: int | None, cache: Path) -> str:
         message = f"thresholds of {', '.join(there)} were not compared with torch's, or differ; there is nothing else"
         warnings.warn(message, FallbackWarning, stacklevel=4)
         names = list(there)
-    if len(names) > 1 and (known := remembered_fastest(bundle, names, threads=threads, cache=cache)):
-        return known
-    opened: dict[str, ScoringModel] = {}
-    for name in names if len(names) > 1 else ():
-        try:
-            opened[name] = open_backend(bundle, name, threads=threads).model
-        except (ConfigError, MissingPackage) as error:
-            warnings.warn(f"{name} is left out: {error}", FallbackWarning, stacklevel=4)
-    if not opened:
-        return names[0] if names else TORCH
-    return measured_fastest(bundle, names, models=opened, threads=threads, cache=cache)
+    return names
 
 
 def _named(bundle: Bundle, name: str) -> ExportRecord:

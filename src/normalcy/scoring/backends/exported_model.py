@@ -9,6 +9,9 @@ from normalcy.scoring.backends.record import ExportedGraph, ExportRecord, FileBa
 
 OpenGraph = Callable[[ExportedGraph], RunGraph]
 
+_ONE_BY_ONE = ("scene-memory",)
+"""Runners that ask for one item at a time: with cores shared out among several, each takes longer."""
+
 
 def exported_model(
     record: ExportRecord,
@@ -53,6 +56,8 @@ def open_graph(
     threads: int | None = None,
 ) -> RunGraph:
     """A graph of a file, or of a model in memory, on a backend."""
+    if target == "cpu" and record.runner in _ONE_BY_ONE:
+        target = None
     if backend == "openvino":
         from normalcy.scoring.backends.openvino_graph import OpenVinoGraph as Graph
     else:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from normalcy.errors import BundleError, MissingPackage
 from normalcy.layers.openvino_import import import_openvino, openvino_installed
 from normalcy.methods.runtime import Arrays
-from normalcy.scoring.backends.record import Precision, Target
+from normalcy.scoring.backends.record import MADE_BY, Precision, Target
 
 INSTALL = "pip install 'normalcy[runtime]'"
 
@@ -30,7 +30,7 @@ class OpenVinoGraph:
 
     Raises:
         MissingPackage: OpenVINO is not installed.
-        BundleError: The file cannot be read.
+        BundleError: The file cannot be read or compiled.
     """
 
     def __init__(
@@ -52,9 +52,11 @@ class OpenVinoGraph:
         try:
             found = core.read_model(model) if isinstance(model, (str, Path)) else model
             found.reshape({port: [1, *port.partial_shape[1:]] for port in found.inputs})
+            self._compiled = core.compile_model(found, "CPU", _settings(precision, target, threads))
         except RuntimeError as error:
-            raise BundleError(f"OpenVINO cannot read it: {_first_line(error)}", where=model) from error
-        self._compiled = core.compile_model(found, "CPU", _settings(precision, target, threads))
+            where = model if isinstance(model, (str, Path)) else ""
+            what = f"OpenVINO cannot run it: {_first_line(error)}"
+            raise BundleError(what, where=where, hint=f"`{MADE_BY}` makes it again") from error
         count = self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS") if target == "cpu" else 1
         self._requests = [self._compiled.create_infer_request() for _ in range(count)]
 

@@ -27,6 +27,7 @@ Target = Literal["edge", "cpu", "gpu"]
 
 RECORD, FOLDER = "export.json", "exports"
 SUFFIX: Mapping[FileBackend, str] = {"onnxruntime": ".onnx", "openvino": ".xml"}
+_SUFFIXES: Mapping[FileBackend, tuple[str, ...]] = {"onnxruntime": (".onnx",), "openvino": (".xml", ".bin")}
 MADE_BY = "normalcy export"
 
 
@@ -43,6 +44,7 @@ class Difference(StrictConfig):
         same_alarms: Whether thresholds mean the same on held-out normal video; None where it is too short to tell.
         alarms_per_day: What held-out normal video gives at the bundle's threshold by the export.
         alarms_per_day_torch: By torch.
+        own_video: Whether that normal video was held out of the bundle's own fit; elsewhere it is of another scene.
     """
 
     clips: int
@@ -55,6 +57,14 @@ class Difference(StrictConfig):
     same_alarms: bool | None = None
     alarms_per_day: float | None = None
     alarms_per_day_torch: float | None = None
+    own_video: bool = True
+
+    @property
+    def without_alarms(self) -> "Difference":
+        """The same where thresholds have changed: nobody knows what they mean by the export."""
+        return self.model_copy(
+            update={"same_alarms": None, "alarms_per_day": None, "alarms_per_day_torch": None}
+        )
 
 
 class Rounding(StrictConfig):
@@ -68,6 +78,7 @@ class Rounding(StrictConfig):
         loss: What it is.
         loss_in_full: With all layers in integers.
         loss_without: With none, by the precision that the rest is computed in.
+        scores: How many different scores of normal video that is known by; 0 by AUC, and where it was not counted.
     """
 
     layers: int
@@ -77,6 +88,7 @@ class Rounding(StrictConfig):
     loss: float
     loss_in_full: float
     loss_without: float = 0.0
+    scores: int = 0
 
     @property
     def missed(self) -> bool:
@@ -192,10 +204,23 @@ def _usable(bundle: Path, entry: object) -> ExportRecord | None:
         _left_out(bundle, f"an entry of {RECORD} cannot be used ({place}: {first['msg']})")
         return None
     for graph in record.graphs:
-        if not (file := record.file(bundle, graph.name)).is_file():
-            _left_out(bundle, f"{file.relative_to(bundle)} is missing")
+        if wrong := _wrong(record.file(bundle, graph.name), graph, record.backend):
+            file, what = wrong
+            _left_out(bundle, f"{file.relative_to(bundle)} {what}")
             return None
     return record
+
+
+def _wrong(file: Path, graph: ExportedGraph, backend: FileBackend) -> tuple[Path, str] | None:
+    """Which file of a graph is missing or not as it was written, and how so; None where all are there."""
+    files = [file.with_suffix(suffix) for suffix in _SUFFIXES[backend]]
+    for each in files:
+        if not each.is_file():
+            return each, "is missing"
+    size = sum(each.stat().st_size for each in files)
+    if graph.size_bytes and size != graph.size_bytes:
+        return file, f"is damaged ({size:,} bytes with what belongs to it instead of {graph.size_bytes:,})"
+    return None
 
 
 def _left_out(bundle: Path, what: str) -> None:
