@@ -254,12 +254,11 @@ def _map(method: OcrGanVideo, name: str, rebuilt: Rebuilt, clip_BTCHW: Tensor) -
         case "feature":
             return _feature_map(method, rebuilt, clip_BTCHW)
         case "displacement":
-            real, fake = (
-                (x_BTCHW[:, method.judged_frames] + 1) / 2 for x_BTCHW in (clip_BTCHW, rebuilt.video)
-            )
-            term = method.displacement
+            term, config = method.displacement, method.config
+            places = config.judged[:: -config.displacement_every]
+            real, fake = ((x_BTCHW[:, places] + 1) / 2 for x_BTCHW in (clip_BTCHW, rebuilt.video))
             return (
-                DisplacementScore(box_px=term.box_px, enlarge=term.enlarge)
+                DisplacementScore(box_px=term.box_px, enlarge=term.enlarge, preset=term.preset)
                 .map(real, fake)
                 .mean(dim=1, keepdim=True)
             )

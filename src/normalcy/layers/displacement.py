@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from normalcy.layers.dis_flow import displacement_map
+from normalcy.layers.dis_flow import DisPreset, displacement_map
 
 
 class DisplacementScore(nn.Module):
@@ -19,11 +19,12 @@ class DisplacementScore(nn.Module):
     Args:
         box_px: Side of the box.
         enlarge: Pictures are made so many times larger first: dense inverse search is coarse on small ones.
+        preset: Accuracy of the flow.
     """
 
-    def __init__(self, *, box_px: int, enlarge: int = 1) -> None:
+    def __init__(self, *, box_px: int, enlarge: int = 1, preset: DisPreset = "medium") -> None:
         super().__init__()
-        self.box_px, self.enlarge = box_px, enlarge
+        self.box_px, self.enlarge, self.preset = box_px, enlarge, preset
 
     def forward(self, error_BTHW: Tensor, real_BTCHW: Tensor, predicted_BTCHW: Tensor) -> Tensor:
         """Returns (B, T)."""
@@ -32,7 +33,10 @@ class DisplacementScore(nn.Module):
     def map(self, real_BTCHW: Tensor, predicted_BTCHW: Tensor) -> Tensor:
         """Box-blurred magnitude of the flow, in pixels of the given pictures: (B, T, H, W), for values in [0, 1]."""
         pairs = zip(_numbers(predicted_BTCHW), _numbers(real_BTCHW), strict=True)
-        maps = [displacement_map(*pair, box_px=self.box_px, enlarge=self.enlarge) for pair in pairs]
+        maps = [
+            displacement_map(*pair, box_px=self.box_px, enlarge=self.enlarge, preset=self.preset)
+            for pair in pairs
+        ]
         map_NHW = torch.from_numpy(np.stack(maps))
         return map_NHW.reshape(*real_BTCHW.shape[:2], *map_NHW.shape[1:]).to(real_BTCHW.device)
 
