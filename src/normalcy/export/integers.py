@@ -26,9 +26,7 @@ Onnx: TypeAlias = Any
 # Products of short sequences, as in attention, cost as much to be rounded as they save.
 _EXACT = ("Gemm", "MatMul")
 _WEIGHTED = ("Conv", "ConvTranspose")
-_MOST_TRIALS = 24
-_MOST_IN_VAIN = 2
-"""After so many groups in a row whose going back does not help, no more are tried."""
+_MOST_TRIALS = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,8 +61,8 @@ def rounded(
     Args:
         model: In 32 bits.
         samples: Inputs of batches of 1, as normal video gives them.
-        judge: How much a graph's scores suffer, 0 not at all; called at most once, and twice for each of some 24 groups
-            of layers.
+        judge: How much a graph's scores suffer, 0 not at all; called once, and some twenty times more where that is
+            too much.
         limit: What is tolerated of it.
         progress: Called with what is being done, how much is done and how much there is.
 
@@ -99,24 +97,29 @@ class _Search:
         self._done = self._most = 0
 
     def run(self, layers: Sequence[str], in_full: float) -> Rounded:
-        """The best that was found; the first within the limit."""
+        """With as few groups of layers back as the limit asks for; the best that was found where it is out of reach."""
         trials = _groups(layers)
-        self._most = 2 * len(trials)
+        self._most = len(trials) + len(trials).bit_length()
         losses = [self._loss(restored(self._full, self._model, names)) for names in trials]
-        best, kept = Rounded(self._full, in_full, in_full, layers=len(layers)), list[str]()
-        in_vain = 0
-        for place in np.argsort(losses, kind="stable"):
-            kept += trials[place]
-            found = restored(self._full, self._model, kept)
-            loss = self._loss(found)
-            in_vain = 0 if loss < best.loss else in_vain + 1
-            if not in_vain:
-                named = tuple(_layer_names(self._model, kept))
-                best = Rounded(found, loss, in_full, layers=len(layers) - len(kept), kept=named)
-            if loss <= self._limit or in_vain == _MOST_IN_VAIN:
-                break
+        sensitive = [trials[place] for place in np.argsort(losses, kind="stable")]
+        best = Rounded(self._full, in_full, in_full, layers=len(layers))
+        # The more go back, the less is lost: halves lead to the fewest that are enough.
+        fewest, most = 1, len(sensitive)
+        while fewest <= most:
+            count = (fewest + most) // 2
+            found = self._with_back(sensitive[:count], layers, in_full)
+            if found.loss <= self._limit:
+                best, most = found, count - 1
+            else:
+                best, fewest = min(best, found, key=lambda each: each.loss), count + 1
         self._tell(self._most)
         return best
+
+    def _with_back(self, groups: Sequence[Sequence[str]], layers: Sequence[str], in_full: float) -> Rounded:
+        kept = [name for names in groups for name in names]
+        found = restored(self._full, self._model, kept)
+        named = tuple(_layer_names(self._model, kept))
+        return Rounded(found, self._loss(found), in_full, layers=len(layers) - len(kept), kept=named)
 
     def _loss(self, model: Onnx) -> float:
         self._tell(self._done)
