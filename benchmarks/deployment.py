@@ -30,6 +30,7 @@ from normalcy.evaluation.class_run import at_its_fold
 from normalcy.evaluation.frame_metrics import VideoScores, micro_auc
 from normalcy.export.export import Exporter, ExportRequest
 from normalcy.export.held_out import HeldOut, at_hand, data_of_fit, excerpt, held_out_footage
+from normalcy.export.labelled import auc_judge
 from normalcy.export.parity import Scored, difference
 from normalcy.run_folder import write_json
 from normalcy.scoring.backends.choice import open_backend
@@ -54,6 +55,7 @@ KINDS: tuple[tuple[FileBackend, Precision], ...] = (
 )
 
 
+LIMITS = {"rank correlation": 0.01, "AUC": 0.005}
 UNTIMED = {"openvino-fp16"}
 """On a processor it is `fp32` with a smaller file."""
 TIMED_FRAMES = 40
@@ -69,7 +71,7 @@ class TestVideo:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
-    command = shlex.join(["python", "benchmarks/deployment.py", *(arguments or sys.argv[1:])])
+    command = _command(arguments or sys.argv[1:])
     with _working_folder(options.work) as folder:
         copies = [_copied(run, folder / run.name) for run in options.bundles]
         for copy in copies:
@@ -83,6 +85,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _enter(options.out / "bench.json", found, command=command)
 
 
+def _command(words: Sequence[str]) -> str:
+    """What was asked for, wherever copies and results lie."""
+    places = [at for at, word in enumerate(words) if word in ("--work", "--out")]
+    left_out = {at for place in places for at in (place, place + 1)}
+    kept = [word for at, word in enumerate(words) if at not in left_out]
+    return shlex.join(["python", "benchmarks/deployment.py", *kept])
+
+
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("bundles", nargs="+", type=Path)
@@ -92,6 +102,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--every", type=int, default=4, help="a clip at every so many frames is compared")
     parser.add_argument("--held-out-frames", type=int, default=400, help="of normal video, at most")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(
+        "--labelled", action="store_true", help="integers are judged by AUC on these labels, not by rank"
+    )
     parser.add_argument("--only", nargs="*", help="such as openvino-int8")
     parser.add_argument("--work", type=Path, help="folder for copies and exports, used again if there")
     parser.add_argument("--no-parity", action="store_true")
@@ -139,14 +152,16 @@ def _exports(run: Path, options: argparse.Namespace) -> Iterator[ExportRecord]:
         return held_out[0]
 
     bundle = Bundle.load(run)
-    exporter = Exporter(bundle, footage if data else None)
+    auc = auc_judge(judged, bundle, spec=spec) if options.labelled else None
+    limit = LIMITS["AUC" if auc else "rank correlation"]
+    exporter = Exporter(bundle, footage if data else None, auc)
     made = {record.name: record for record in bundle.exports}
     for backend, precision in kinds:
         if (name := f"{backend}-{precision}") in made:
             yield made[name]
             continue
         try:
-            record = exporter.export(ExportRequest(backend, precision))
+            record = exporter.export(ExportRequest(backend, precision, limit=limit))
         except ConfigError as error:
             print(f"  {backend}-{precision}: {error}")
             continue

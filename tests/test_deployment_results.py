@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-# It was taught fights, and its AUC on Ped2 is next to chance: what integers move there says little.
-BEYOND = {("cnn-lstm", "openvino-int8"): 0.01, ("cnn-lstm", "onnxruntime-int8"): 0.04}
+# Taught fights, it tells Ped2's frames apart hardly better than chance: there integers change which it ranks first.
+OUT_OF_PLACE = ("cnn-lstm", "ucsd-ped2")
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 METHODS = {"cnn-lstm", "flow-magnitude", "future-frame", "ocr-gan-video", "scene-memory", "stae"}
 
@@ -21,14 +21,26 @@ def test_every_method_was_compared_and_the_slow_ones_were_timed():
     assert {"cnn-lstm", "future-frame", "ocr-gan-video", "stae"} <= timed <= METHODS
 
 
-@pytest.mark.parametrize("bundle", bundles("parity"), ids=lambda each: each["method"])
+@pytest.mark.parametrize("bundle", bundles("parity"), ids=lambda each: f"{each['method']}-{each['dataset']}")
 def test_exports_say_what_torch_says(bundle):
     for name, found in bundle["exports"].items():
         if name.endswith("fp32"):
             assert found["relative"] <= 1e-3, name
-        assert abs(found["auc_difference"]) <= BEYOND.get((bundle["method"], name), 0.005), name
+        if (bundle["method"], bundle["dataset"]) != OUT_OF_PLACE or not name.endswith("int8"):
+            assert abs(found["auc_difference"]) <= 0.005, name
 
 
-def test_integers_are_four_times_as_fast_where_arithmetic_is_the_bound():
-    (bundle,) = (each for each in bundles("bench") if each["method"] == "future-frame")
-    assert bundle["backends"]["openvino-int8"]["times_as_fast"]["1"] >= 4
+LEAST = {
+    ("future-frame", "openvino-bf16"): 2.4,
+    ("future-frame", "openvino-int8"): 4,
+    ("stae", "openvino-int8"): 2.5,
+    ("cnn-lstm", "openvino-int8"): 3,
+    ("ocr-gan-video", "openvino-int8"): 2,
+}
+"""How many times as fast as plain eager PyTorch."""
+
+
+@pytest.mark.parametrize(("method", "backend"), LEAST)
+def test_exports_are_so_much_faster(method, backend):
+    (bundle,) = (each for each in bundles("bench") if each["method"] == method)
+    assert bundle["backends"][backend]["times_as_fast"]["1"] >= LEAST[method, backend]

@@ -35,12 +35,23 @@ def test_every_export_is_compared_on_labelled_clips(measured):
     assert found["dataset"] == "folder"
     assert found["method"] == "stae"
     assert found["command"].startswith("python benchmarks/deployment.py")
+    assert "--only openvino-fp32 openvino-int8 --every 1" in found["command"]
+    assert str(measured) not in found["command"]
     exact, rounded = found["exports"]["openvino-fp32"], found["exports"]["openvino-int8"]
     assert exact["relative"] < 1e-3
     assert exact["auc"] == pytest.approx(found["auc_torch"], abs=1e-6)
     assert rounded["relative"] > 0
     assert rounded["auc_difference"] == pytest.approx(rounded["auc"] - found["auc_torch"])
     assert rounded["bytes"] > 0
+
+
+def test_integers_are_judged_by_labels_where_asked(tiny_run, tiny_root, tmp_path):
+    words = [str(tiny_run.path), "--data", "folder", "--root", str(tiny_root), "--out", str(tmp_path)]
+    words += ["--only", "openvino-int8", "--every", "1", "--no-bench"]
+    script("deployment").main([*words, "--labelled"])
+    (found,) = json.loads((tmp_path / "parity.json").read_text())["bundles"]
+    rounding = found["exports"]["openvino-int8"]["rounding"]["clip"]
+    assert (rounding["judged_by"], rounding["limit"]) == ("AUC", 0.005)
 
 
 def test_every_export_is_timed_against_plain_torch(measured):

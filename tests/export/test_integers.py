@@ -157,6 +157,42 @@ def test_restored_layers_have_their_own_weights_again(model, samples):
         np.testing.assert_allclose(run(back, sample)["map"], run(model, sample)["map"], rtol=1e-4, atol=1e-6)
 
 
+class _Forked(nn.Module):
+    """Two learned layers side by side, what they make joined and pooled, and a third."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.left, self.right = nn.Conv2d(1, 4, 3, padding=1), nn.Conv2d(1, 4, 1)
+        self.last = nn.Conv2d(8, 2, 1)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        joined = torch.cat([torch.relu(self.left(x)), torch.relu(self.right(x))], dim=1)
+        made = self.last(nn.functional.max_pool2d(joined, 2))
+        return made.square().mean(dim=(1, 2, 3)), made
+
+
+def test_nothing_is_rounded_for_a_layer_that_is_not(samples, tmp_path):
+    path = tmp_path / "graph.onnx"
+    to_onnx(GraphPlan("graph", _Forked(), {"x": torch.rand(2, *SHAPE[1:])}, ("score", "map")), path)
+    model = onnx.load(path)
+    full = rounded(model, samples, judge=lambda _: 0.0, limit=0.01).model
+    layers = [node.name for node in model.graph.node if node.op_type == "Conv"]
+    assert len(layers) == 3
+    last = restored(full, model, layers[2:])
+    # Both that are left round the picture and their weights, and no more.
+    assert kinds(last)["QuantizeLinear"] == 1
+    assert len(last.graph.initializer) < len(full.graph.initializer) + 2
+    back = restored(full, model, layers)
+    assert kinds(back)["QuantizeLinear"] == kinds(back)["DequantizeLinear"] == 0
+    assert {each.name.removesuffix(".plain") for each in back.graph.initializer} <= {
+        each.name for each in model.graph.initializer
+    }
+    for sample in samples:
+        np.testing.assert_array_equal(run(back, sample)["map"], run(model, sample)["map"])
+        onnx.checker.check_model(last)
+
+
 def test_without_nncf_it_says_so(model, samples, monkeypatch):
     monkeypatch.setattr("normalcy.export.integers.find_spec", lambda name: None)
     with pytest.raises(MissingPackage, match=r"normalcy\[export\]"):

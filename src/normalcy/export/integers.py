@@ -8,8 +8,9 @@ helps.
 import contextlib
 import io
 import logging
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from typing import Any, TypeAlias
 
@@ -72,7 +73,8 @@ def rounded(
     if not _learned(model):
         return Rounded(model, 0.0, 0.0, layers=0)
     full = _quantised(model, samples)
-    layers = [node.name for node in full.graph.node if _is_rounded(node, full)]
+    makers = {name: node for node in full.graph.node for name in node.output}
+    layers = [node.name for node in full.graph.node if _takes_rounded(node, makers)]
     loss = in_full = judge(full)
     if loss <= limit:
         return Rounded(full, loss, in_full, layers=len(layers))
@@ -248,7 +250,51 @@ def restored(quantised: Onnx, model: Onnx, names: Collection[str]) -> Onnx:
                     added.CopyFrom(original)
                     added.name = f"{name}.plain"
                     known[added.name] = added
+    _pass_over_idle(result.graph)
+    _drop_unused(result.graph)
     return result
+
+
+def _pass_over_idle(graph: Any) -> None:
+    """Takes pairs of rounding and back out of the way that lead to no rounded layer any more."""
+    makers = {name: node for node in graph.node for name in node.output}
+    users: dict[str, list[Any]] = {}
+    for node in graph.node:
+        for name in node.input:
+            users.setdefault(name, []).append(node)
+    layers = {node.name for node in graph.node if _takes_rounded(node, makers)}
+
+    @cache
+    def leads_to_layer(name: str) -> bool:
+        return any(
+            node.name in layers
+            if node.op_type in (*_WEIGHTED, *_EXACT)
+            else any(map(leads_to_layer, node.output))
+            for node in users.get(name, ())
+        )
+
+    for node in graph.node:
+        if node.op_type != "DequantizeLinear" or leads_to_layer(node.output[0]):
+            continue
+        if (before := _unrounded(node.output[0], makers)) != node.output[0]:
+            for user in users.get(node.output[0], ()):
+                for place, name in enumerate(user.input):
+                    if name == node.output[0]:
+                        user.input[place] = before
+
+
+def _drop_unused(graph: Any) -> None:
+    """Nodes and weights that nothing reads any more."""
+    results = {each.name for each in graph.output}
+    while True:
+        read = results | {name for node in graph.node for name in node.input}
+        unread = [node for node in graph.node if not read & set(node.output)]
+        if not unread:
+            break
+        for node in unread:
+            graph.node.remove(node)
+    for each in [each for each in graph.initializer if each.name not in read]:
+        graph.initializer.remove(each)
 
 
 def _unrounded(name: str, makers: dict[str, Any]) -> str:
@@ -260,10 +306,8 @@ def _unrounded(name: str, makers: dict[str, Any]) -> str:
     return str(first.input[0]) if first is not None and first.op_type == "QuantizeLinear" else name
 
 
-def _is_rounded(node: Any, model: Onnx) -> bool:
-    if node.op_type not in _WEIGHTED:
-        return False
-    rounders = {
-        name for each in model.graph.node if each.op_type == "DequantizeLinear" for name in each.output
-    }
-    return any(name in rounders for name in node.input)
+def _takes_rounded(node: Any, makers: Mapping[str, Any]) -> bool:
+    """Whether it is a layer in integers."""
+    return node.op_type in _WEIGHTED and any(
+        name in makers and makers[name].op_type == "DequantizeLinear" for name in node.input
+    )
