@@ -178,7 +178,7 @@ def test_what_is_lost_without_integers_is_not_held_against_them(loss, missed, ex
     aucs = iter([0.90, 0.88, 0.90 - loss])
     limits = []
 
-    def rounded(model, samples, *, judge, limit, progress):
+    def rounded(model, samples, *, judge, limit, known, progress):
         limits.append(limit)
         return Rounded(model, judge(model), loss, layers=3)
 

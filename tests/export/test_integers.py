@@ -150,6 +150,16 @@ def test_as_few_layers_go_back_as_are_enough(samples, tmp_path):
     assert {(what, most) for what, _, most in told} == {("looking for the most sensitive layers", 9)}
 
 
+def test_what_went_back_for_another_backend_is_tried_first(model, samples):
+    losses = iter([1.0, 0.05])
+    found = rounded(model, samples, judge=lambda _: next(losses), limit=0.1, known={"second", "elsewhere"})
+    assert (found.loss, found.loss_in_full, found.kept, found.layers) == (0.05, 1.0, ("second",), 1)
+    # Where that is not enough, others are looked for: each alone, then the better of them.
+    losses = iter([1.0, 0.5, 0.2, 0.3, 0.05])
+    found = rounded(model, samples, judge=lambda _: next(losses), limit=0.1, known={"second"})
+    assert (found.loss, found.kept) == (0.05, ("first",))
+
+
 def test_restored_layers_have_their_own_weights_again(model, samples):
     full = rounded(model, samples, judge=lambda _: 0.0, limit=0.01).model
     back = restored(full, model, learned(model))

@@ -55,6 +55,7 @@ def rounded(
     *,
     judge: Callable[[Onnx], float],
     limit: float,
+    known: Collection[str] = (),
     progress: Progress | None = None,
 ) -> Rounded:
     """Rounds weights and what goes into layers with weights.
@@ -65,6 +66,7 @@ def rounded(
         judge: How much a graph's scores suffer, 0 not at all; called once, and some twenty times more where that is
             too much.
         limit: What is tolerated of it.
+        known: Layers that went back when it was rounded for another backend: tried before any are looked for.
         progress: Called with what is being done, how much is done and how much there is.
 
     Raises:
@@ -78,8 +80,12 @@ def rounded(
     loss = in_full = judge(full)
     if loss <= limit:
         return Rounded(full, loss, in_full, layers=len(layers))
-    search = _Search(model, full, judge=judge, limit=limit, progress=progress)
-    return search.run(layers, in_full)
+    search = _Search(model, full, layers, in_full, judge=judge, limit=limit, progress=progress)
+    if back := [name for name in layers if known and next(_layer_names(model, [name])) in known]:
+        found = search.with_back([back])
+        if found.loss <= limit:
+            return found
+    return search.run()
 
 
 class _Search:
@@ -89,27 +95,30 @@ class _Search:
         self,
         model: Onnx,
         full: Onnx,
+        layers: Sequence[str],
+        in_full: float,
         *,
         judge: Callable[[Onnx], float],
         limit: float,
         progress: Progress | None,
     ) -> None:
         self._model, self._full, self._limit = model, full, limit
+        self._layers, self._in_full = layers, in_full
         self._judge, self._progress = judge, progress
         self._done = self._most = 0
 
-    def run(self, layers: Sequence[str], in_full: float) -> Rounded:
+    def run(self) -> Rounded:
         """With as few groups of layers back as the limit asks for; the best that was found where it is out of reach."""
-        trials = _groups(layers)
+        trials = _groups(self._layers)
         self._most = len(trials) + len(trials).bit_length()
         losses = [self._loss(restored(self._full, self._model, names)) for names in trials]
         sensitive = [trials[place] for place in np.argsort(losses, kind="stable")]
-        best = Rounded(self._full, in_full, in_full, layers=len(layers))
+        best = Rounded(self._full, self._in_full, self._in_full, layers=len(self._layers))
         # The more go back, the less is lost: halves lead to the fewest that are enough.
         fewest, most = 1, len(sensitive)
         while fewest <= most:
             count = (fewest + most) // 2
-            found = self._with_back(sensitive[:count], layers, in_full)
+            found = self.with_back(sensitive[:count])
             if found.loss <= self._limit:
                 best, most = found, count - 1
             else:
@@ -117,11 +126,13 @@ class _Search:
         self._tell(self._most)
         return best
 
-    def _with_back(self, groups: Sequence[Sequence[str]], layers: Sequence[str], in_full: float) -> Rounded:
+    def with_back(self, groups: Sequence[Sequence[str]]) -> Rounded:
+        """The graph with these layers in floating point, judged."""
         kept = [name for names in groups for name in names]
         found = restored(self._full, self._model, kept)
         named = tuple(_layer_names(self._model, kept))
-        return Rounded(found, self._loss(found), in_full, layers=len(layers) - len(kept), kept=named)
+        left = len(self._layers) - len(kept)
+        return Rounded(found, self._loss(found), self._in_full, layers=left, kept=named)
 
     def _loss(self, model: Onnx) -> float:
         self._tell(self._done)

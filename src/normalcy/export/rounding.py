@@ -14,7 +14,7 @@ from normalcy.export.parity import Scored, rank_correlation, score_footage
 from normalcy.methods.runtime import Arrays, RunGraph, Runner
 from normalcy.progress import Progress
 from normalcy.scoring.backends.exported_model import exported_model
-from normalcy.scoring.backends.record import ExportedGraph, ExportRecord
+from normalcy.scoring.backends.record import ExportedGraph, ExportRecord, read_exports
 from normalcy.scoring.backends.record import Rounding as RoundingRecord
 from normalcy.scoring.bundle import Bundle
 from normalcy.scoring.model import ScoringModel
@@ -85,7 +85,12 @@ class Rounding:
         scores = 0 if self._auc else len(np.unique(self._own_scores(name).raw))
         bearable = limit + without if self._auc or scores >= LEAST_SCORES else math.inf
         found = rounded(
-            file.model, self._recorded(name), judge=judge, limit=bearable, progress=self._progress
+            file.model,
+            self._recorded(name),
+            judge=judge,
+            limit=bearable,
+            known=self._known(name),
+            progress=self._progress,
         )
         how = RoundingRecord(
             layers=found.layers,
@@ -99,6 +104,13 @@ class Rounding:
         )
         self._files[name] = GraphFile(file.plan, file.exporter, found.model, how)
         return self._files[name]
+
+    def _known(self, name: str) -> set[str]:
+        """Layers that went back in other exports of the bundle."""
+        assert self._bundle.path is not None
+        exports = [each for each in read_exports(self._bundle.path) if self._bundle.is_of(each)]
+        graphs = [graph for each in exports for graph in each.graphs if graph.name == name]
+        return {layer for graph in graphs if graph.rounding for layer in graph.rounding.kept}
 
     def _own_scores(self, name: str) -> Scored:
         if self._own is None:
