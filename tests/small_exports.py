@@ -1,5 +1,6 @@
 """Bundles of small methods, and what they are exported as; each graph is exported once for all tests of a process."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -70,3 +71,11 @@ def export_once(monkeypatch, name: str, salt: str = "") -> None:
         return _graphs[key]
 
     monkeypatch.setattr(export, "exported_graph", cached)
+
+
+def change(bundle, edit) -> None:
+    """Changes the one entry of a bundle's record."""
+    path = bundle.path / "export.json"
+    data = json.loads(path.read_text())
+    edit(data["exports"][0])
+    path.write_text(json.dumps(data))

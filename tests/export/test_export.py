@@ -11,32 +11,21 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from normalcy.errors import BundleError, ConfigError, FallbackWarning, MissingPackage
+from normalcy.errors import BundleError, ConfigError, FallbackWarning
 from normalcy.explain.reasoner import Reasoner
-from normalcy.export import export
 from normalcy.export.export import ExportRequest, export_bundle
 from normalcy.export.files import exported_graph
-from normalcy.export.held_out import HeldOut
 from normalcy.methods import METHODS
 from normalcy.scoring.backends.choice import available, open_backend
 from normalcy.scoring.backends.exported_model import open_graph
 from normalcy.scoring.backends.record import read_exports
-from normalcy.scoring.bundle import Bundle, bundle_lock
-from normalcy.scoring.calibration import fit_calibration
+from normalcy.scoring.bundle import Bundle
 from normalcy.scoring.model import TorchModel
 from normalcy.scoring.pipeline import SourceScorer
-from small_exports import SETTINGS, export_once, footage, save_bundle
+from small_exports import SETTINGS, change, export_once, footage, save_bundle
 
 BACKENDS = ("onnxruntime", "openvino")
 RELATIVE = 1e-3
-
-
-def change(bundle, edit) -> None:
-    """Changes the one entry of a bundle's record."""
-    path = bundle.path / "export.json"
-    data = json.loads(path.read_text())
-    edit(data["exports"][0])
-    path.write_text(json.dumps(data))
 
 
 def verdicts_of(model, spans, *, batch_clips=8):
@@ -47,38 +36,6 @@ def verdicts_of(model, spans, *, batch_clips=8):
         )
         found += list(scorer.run(span.frames()))
     return found
-
-
-@pytest.fixture
-def exported(request, tmp_path, monkeypatch):
-    """Exports a small bundle as asked for, and gives it back as it is read again."""
-
-    def run(
-        name,
-        backend="openvino",
-        precision="fp32",
-        *,
-        target=None,
-        limit=0.01,
-        with_footage=True,
-        is_own=True,
-        salt="",
-        **changes,
-    ):
-        export_once(monkeypatch, name, salt)
-        path = tmp_path / name
-        if not path.exists():
-            save_bundle(name, path, **changes)
-
-        def frames(bundle):
-            return HeldOut(footage(bundle.method().clip, videos=2), is_own=is_own)
-
-        record = export_bundle(
-            path, ExportRequest(backend, precision, target, limit), footage=frames if with_footage else None
-        )
-        return Bundle.load(path), record
-
-    return run
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -257,9 +214,6 @@ def test_a_backbone_is_a_graph_of_its_own(exported):
     assert [graph.name for graph in record.graphs] == ["backbone", "classifier"]
 
 
-# What a bundle says of its exports.
-
-
 def test_an_export_replaces_only_its_own_kind(exported):
     exported("stae", "openvino", with_footage=False)
     exported("stae", "onnxruntime", with_footage=False)
@@ -362,233 +316,6 @@ def test_integers_need_video(exported):
         exported("stae", precision="int8", with_footage=False)
 
 
-# Choosing.
-
-
-def test_what_was_not_exported_is_named(exported):
-    bundle, _ = exported("stae", with_footage=False)
-    with pytest.raises(BundleError, match="not exported as onnxruntime, but as openvino-fp32"):
-        open_backend(bundle, "onnxruntime")
-    with pytest.raises(ConfigError, match="unknown backend 'abacus'"):
-        open_backend(bundle, "abacus")
-
-
-def test_the_fastest_is_measured_once(exported, tmp_path, monkeypatch):
-    bundle, _ = exported("stae", with_footage=False)
-    cache = tmp_path / "cache" / "backends.json"
-    first = open_backend(bundle, "auto", cache=cache)
-    assert first.name in ("torch", "openvino-fp32")
-    monkeypatch.setattr(
-        "normalcy.scoring.backends.fastest.milliseconds", lambda _: pytest.fail("measured again")
-    )
-    assert open_backend(bundle, "auto", cache=cache).name == first.name
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_a_file_that_no_runtime_can_run_is_named(backend, exported):
-    bundle, record = exported("stae", backend, with_footage=False)
-    file = record.file(bundle.path, "clip")
-    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-    with pytest.raises(BundleError, match=r"clip.*cannot run it.*makes it again"):
-        open_backend(bundle, backend)
-
-
-def test_what_openvino_cannot_compile_is_named(exported, monkeypatch):
-    from normalcy.scoring.backends import openvino_graph
-
-    bundle, _ = exported("stae", with_footage=False)
-    monkeypatch.setattr(openvino_graph, "_settings", lambda *_: {"NUM_STREAMS": "some"})
-    with pytest.raises(BundleError, match=r"clip\.xml: OpenVINO cannot run it"):
-        open_backend(bundle, "openvino")
-
-
-def test_auto_passes_over_what_cannot_be_opened(exported, tmp_path):
-    bundle, record = exported("stae", with_footage=False)
-    record.file(bundle.path, "clip").write_bytes(b"<net")
-    with pytest.warns(FallbackWarning, match="openvino-fp32 is left out: .*cannot run it"):
-        assert open_backend(bundle, "auto", cache=tmp_path / "c.json").name == "torch"
-
-
-def test_auto_passes_over_what_was_the_fastest_and_can_no_longer_be_opened(exported, tmp_path, monkeypatch):
-    bundle, record = exported("stae", with_footage=False)
-    cache = tmp_path / "c.json"
-    times = {"torch": 2.0, "openvino-fp32": 1.0}
-    monkeypatch.setattr(
-        "normalcy.scoring.backends.fastest.milliseconds",
-        lambda models: {name: times[name] for name in models},
-    )
-    assert open_backend(bundle, "auto", cache=cache).name == "openvino-fp32"
-    record.file(bundle.path, "clip").write_bytes(b"<net")
-    with pytest.warns(FallbackWarning, match="openvino-fp32 is left out"):
-        assert open_backend(bundle, "auto", cache=cache).name == "torch"
-    monkeypatch.setattr(
-        "normalcy.scoring.backends.fastest.milliseconds", lambda _: pytest.fail("measured again")
-    )
-    assert open_backend(bundle, "auto", cache=cache).name == "torch"
-
-
-def test_where_nothing_can_be_opened_auto_says_why(exported, tmp_path, monkeypatch):
-    bundle, record = exported("stae", with_footage=False)
-    record.file(bundle.path, "clip").write_bytes(b"<net")
-    monkeypatch.setattr("normalcy.scoring.backends.choice.available", lambda _: ("openvino-fp32",))
-    with pytest.raises(BundleError, match="cannot run it"):
-        open_backend(bundle, "auto", cache=tmp_path / "c.json")
-
-
-def test_an_export_by_another_normalcy_is_told(exported):
-    bundle, _ = exported("stae", with_footage=False)
-    change(bundle, lambda entry: entry["versions"].update(normalcy="0.0.1"))
-    with pytest.warns(FallbackWarning, match=r"openvino-fp32 was exported by normalcy 0\.0\.1; this is"):
-        open_backend(Bundle.load(bundle.path), "openvino")
-
-
-def test_threads_are_those_of_torch_and_opencv_too(exported, monkeypatch):
-    asked = []
-    monkeypatch.setattr("cv2.setNumThreads", lambda count: asked.append(("opencv", count)))
-    monkeypatch.setattr("torch.set_num_threads", lambda count: asked.append(("torch", count)))
-    bundle, _ = exported("stae", with_footage=False)
-    for name in ("torch", "openvino"):
-        open_backend(bundle, name)
-        assert asked == []
-        opened = open_backend(bundle, name, threads=1)
-        assert asked == [("opencv", 1), ("torch", 1)]
-        asked.clear()
-    (graph,) = (each for each in vars(opened.model).values() if hasattr(each, "_compiled"))
-    assert graph._compiled.get_property("INFERENCE_NUM_THREADS") == 1
-
-
-def test_auto_takes_no_export_whose_thresholds_mean_something_else(exported, tmp_path, monkeypatch):
-    bundle, _ = exported("stae", precision="bf16")
-    change(
-        bundle,
-        lambda entry: (entry["difference"].update(same_alarms=False), entry.update(recalibrated=False)),
-    )
-    assert open_backend(Bundle.load(bundle.path), "auto", cache=tmp_path / "c.json").name == "torch"
-
-
-def test_an_export_with_other_alarms_gets_a_calibration_of_its_own(exported, monkeypatch):
-    monkeypatch.setattr("normalcy.export.parity.MOST_RATIO", 0.0)
-    bundle, record = exported("stae")
-    assert record.recalibrated
-    assert record.difference.same_alarms is False
-    opened = open_backend(bundle, "openvino")
-    assert opened.bundle.calibration != bundle.calibration
-    assert open_backend(bundle, "torch").bundle.calibration == bundle.calibration
-
-
-def test_another_scene_sets_no_thresholds(exported, monkeypatch, tmp_path):
-    monkeypatch.setattr("normalcy.export.parity.MOST_RATIO", 0.0)
-    bundle, record = exported("stae", precision="bf16", is_own=False)
-    assert (record.recalibrated, record.difference.same_alarms, record.difference.own_video) == (
-        False,
-        False,
-        False,
-    )
-    assert not (bundle.path / "exports" / record.name / "calibration.json").exists()
-    assert open_backend(bundle, "auto", cache=tmp_path / "c.json").name == "torch"
-
-
-@pytest.mark.parametrize("changes", [{"calibration"}, {"scoring"}])
-def test_alarms_that_were_compared_at_other_thresholds_are_forgotten(exported, changes, monkeypatch):
-    bundle, _ = exported("stae", precision="bf16")
-    change(bundle, lambda entry: entry["difference"].update(same_alarms=True, alarms_per_day=1.0))
-    bundle = Bundle.load(bundle.path)
-    bundle.save(bundle.path)
-    assert Bundle.load(bundle.path).exports[0].difference.same_alarms is True
-    with pytest.warns(FallbackWarning, match="others now than openvino-bf16 was compared at"):
-        _changed(bundle, *changes).save(bundle.path)
-    found = Bundle.load(bundle.path).exports[0].difference
-    assert (found.same_alarms, found.alarms_per_day) == (None, None)
-    assert found.rank_correlation > 0.9
-
-
-def _changed(bundle, what):
-    if what == "calibration":
-        return dataclasses.replace(
-            bundle, calibration=fit_calibration([np.arange(60.0)], frames_per_second=10)
-        )
-    scoring = bundle.header.scoring.model_copy(update={"threshold": 0.5})
-    return dataclasses.replace(bundle, header=bundle.header.model_copy(update={"scoring": scoring}))
-
-
-# An export and a change of the bundle at the same time.
-
-
-@pytest.fixture
-def meanwhile(monkeypatch):
-    """Does something while a graph is being exported."""
-
-    def run(act):
-        write = export.write_graph
-
-        def acting(*args):
-            act()
-            return write(*args)
-
-        monkeypatch.setattr(export, "write_graph", acting)
-
-    return run
-
-
-def test_an_export_outlasts_a_bundle_that_is_replaced(exported, meanwhile):
-    bundle, _ = exported("scene-memory", with_footage=False)
-    name = "streams.speed.usual.usual_SR"
-    learned = dataclasses.replace(bundle, weights={**bundle.weights, name: bundle.weights[name] + 1})
-    meanwhile(lambda: learned.save(bundle.path))
-    after, _ = exported("scene-memory", "onnxruntime", with_footage=False)
-    assert [each.name for each in after.exports] == ["openvino-fp32", "onnxruntime-fp32"]
-    np.testing.assert_array_equal(after.weights[name], learned.weights[name])
-    assert available(after) == ("torch", "openvino-fp32", "onnxruntime-fp32")
-
-
-def test_alarms_are_not_known_of_an_export_during_which_thresholds_moved(exported, meanwhile):
-    bundle, _ = exported("stae", with_footage=False)
-    other = _changed(bundle, "scoring")
-    meanwhile(lambda: other.save(bundle.path))
-    with pytest.warns(FallbackWarning, match="thresholds have changed while openvino-bf16 was made"):
-        after, record = exported("stae", precision="bf16")
-    assert record.difference == after.exports[-1].difference
-    assert (record.difference.same_alarms, record.difference.rank_correlation > 0.9) == (None, True)
-
-
-def test_an_export_of_what_is_no_longer_there_is_not_entered(exported, meanwhile, tmp_path):
-    bundle, _ = exported("stae", with_footage=False)
-    before = sorted(path.name for path in tmp_path.iterdir())
-    name = "encoder.first.conv.weight"
-    other = dataclasses.replace(
-        bundle, weights={**bundle.weights, name: bundle.weights[name] + 1}, exports=()
-    )
-    meanwhile(lambda: other.save(bundle.path))
-    with (
-        pytest.warns(FallbackWarning, match="openvino-fp32; export it again"),
-        pytest.raises(BundleError, match="has changed while onnxruntime-fp32 was made of it"),
-    ):
-        exported("stae", "onnxruntime", with_footage=False)
-    assert Bundle.load(bundle.path).exports == ()
-    assert sorted(path.name for path in tmp_path.iterdir()) == before
-
-
-def test_a_save_takes_exports_along_that_it_did_not_know(exported):
-    bundle, _ = exported("stae", with_footage=False)
-    exported("stae", "onnxruntime", with_footage=False)
-    assert len(bundle.exports) == 1
-    bundle.save(bundle.path)
-    assert [each.name for each in Bundle.load(bundle.path).exports] == ["openvino-fp32", "onnxruntime-fp32"]
-
-
-def test_an_export_waits_for_a_bundle_that_is_being_replaced(exported):
-    bundle, _ = exported("stae", with_footage=False)
-    with ThreadPoolExecutor(1) as pool:
-        with bundle_lock(bundle.path):
-            waiting = pool.submit(bundle.save, bundle.path)
-            with pytest.raises(TimeoutError):
-                waiting.result(timeout=0.3)
-        waiting.result(timeout=10)
-
-
-# A precision that is preferred.
-
-
 def test_what_rounds_by_itself_is_exported_so_where_another_precision_is_only_preferred(
     exported, tmp_path, monkeypatch
 ):
@@ -606,21 +333,6 @@ def test_what_rounds_by_itself_is_exported_so_where_another_precision_is_only_pr
         export_bundle(path, ExportRequest("onnxruntime", "fp16"))
     other, _ = exported("stae", with_footage=False)
     assert export_bundle(other.path, ExportRequest("onnxruntime", preferred="fp16")).precision == "fp16"
-
-
-def test_a_missing_runtime_is_named(exported, monkeypatch):
-    bundle, _ = exported("stae", with_footage=False)
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(MissingPackage, match="OpenVINO is not installed"):
-        open_backend(bundle, "openvino")
-
-
-def test_a_gpu_that_is_not_there_is_said_to_be_absent(exported, tmp_path):
-    bundle, _ = exported("stae", "onnxruntime", target="gpu", with_footage=False)
-    with pytest.raises(ConfigError, match="neither TensorRT nor CUDA"):
-        open_backend(bundle, "onnxruntime")
-    with pytest.warns(FallbackWarning, match="onnxruntime-fp32-gpu is left out: .*neither TensorRT nor CUDA"):
-        assert open_backend(bundle, "auto", cache=tmp_path / "c.json").name == "torch"
 
 
 def test_an_export_for_a_gpu_is_not_compared_without_one(exported):
@@ -643,38 +355,6 @@ def test_a_copied_bundle_runs_where_there_is_no_torch(exported, tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert (done.stdout.strip(), done.stderr) == ("1", "")
-
-
-def test_the_most_exact_export_of_a_backend_is_taken_by_its_name(exported):
-    exported("stae", precision="bf16", with_footage=False)
-    bundle, _ = exported("stae", precision="fp32", with_footage=False)
-    assert [each.name for each in bundle.exports] == ["openvino-bf16", "openvino-fp32"]
-    assert open_backend(bundle, "openvino").name == "openvino-fp32"
-    assert open_backend(bundle, "torch-bf16").name == "torch-bf16"
-
-
-def test_a_processor_that_computes_in_other_bits_is_told(exported):
-    bundle, _ = exported("stae", precision="bf16", with_footage=False)
-    change(bundle, lambda entry: entry.update(computed_in="f16"))
-    with pytest.warns(FallbackWarning, match="where it was computed in f16; here it is"):
-        open_backend(Bundle.load(bundle.path), "openvino")
-
-
-def test_auto_says_where_thresholds_are_not_known_to_hold(exported, tmp_path, monkeypatch):
-    bundle, _ = exported("stae", precision="bf16", with_footage=False)
-    monkeypatch.setattr("normalcy.scoring.backends.choice.available", lambda _: ("openvino-bf16",))
-    with pytest.warns(FallbackWarning, match="openvino-bf16 were not compared with torch's"):
-        assert open_backend(bundle, "auto", cache=tmp_path / "c.json").name == "openvino-bf16"
-
-
-def test_a_calibration_of_its_own_goes_with_the_one_it_replaced(exported, tmp_path, monkeypatch):
-    monkeypatch.setattr("normalcy.export.parity.MOST_RATIO", 0.0)
-    bundle, _ = exported("stae")
-    bundle.save(tmp_path / "same")
-    assert Bundle.load(tmp_path / "same").exports[0].recalibrated
-    other = dataclasses.replace(bundle, calibration=fit_calibration([np.arange(60.0)], frames_per_second=10))
-    with pytest.warns(FallbackWarning, match="openvino-fp32; export it again"):
-        other.save(tmp_path / "other")
 
 
 @pytest.mark.parametrize("name", ["ocr-gan-video", "cnn-lstm"])

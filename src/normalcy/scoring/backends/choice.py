@@ -69,7 +69,7 @@ def open_backend(
     return opened
 
 
-def _limit(threads: int) -> None:
+def limit_threads(threads: int) -> None:
     """Of what is at work in this process beside exported graphs; torch is not imported for this."""
     cv2.setNumThreads(threads)
     if (torch := sys.modules.get(TORCH)) is not None:
@@ -85,7 +85,7 @@ def _opened(bundle: Bundle, name: str, threads: int | None) -> Opened:
         model = exported_model(record, bundle.path, weights=lambda: bundle.weights, threads=threads)
         opened = Opened(record.name, model, _calibrated(bundle, record))
     if threads:
-        _limit(threads)
+        limit_threads(threads)
     return opened
 
 

@@ -3,7 +3,6 @@
 import itertools
 import re
 import resource
-import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -47,8 +46,6 @@ class TimedBackend:
     def __init__(self, path: Path, name: str, video: Path, options: BenchOptions) -> None:
         self._bundle, self._video, self._options = Bundle.load(path), video, options
         self._model = open_model(self._bundle, name, threads=options.threads)
-        if options.threads:
-            _limit_threads(options.threads)
         self._watch()
         self.peak_memory_mib = _peak_memory_mib()
         self._frames = self._read()
@@ -148,15 +145,6 @@ class TimedBackend:
         with open_video(self._video, self._reading) as reader:
             for _ in scorer.run(itertools.islice(reader, self._options.frames)):
                 pass
-
-
-def _limit_threads(threads: int) -> None:
-    """Of torch, where it is used, and of optical flow and scaling."""
-    import cv2
-
-    cv2.setNumThreads(threads)
-    if (torch := sys.modules.get("torch")) is not None:
-        torch.set_num_threads(threads)
 
 
 def _peak_memory_mib() -> float:

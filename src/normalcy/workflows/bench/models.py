@@ -1,6 +1,6 @@
 """What is timed against what."""
 
-from normalcy.scoring.backends.choice import available, open_backend
+from normalcy.scoring.backends.choice import available, limit_threads, open_backend
 from normalcy.scoring.bundle import Bundle
 from normalcy.scoring.model import ScoringModel
 
@@ -19,5 +19,7 @@ def open_model(bundle: Bundle, name: str, *, threads: int | None = None) -> Scor
     if name == EAGER:
         from normalcy.workflows.bench.eager import EagerModel
 
+        if threads:
+            limit_threads(threads)
         return EagerModel(bundle.method())
     return open_backend(bundle, name, threads=threads).model
