@@ -1,0 +1,1 @@
+"""Alerts: what leaves the house, from a table that outlives every process."""

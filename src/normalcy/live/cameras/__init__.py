@@ -1,0 +1,1 @@
+"""Cameras: opening, pacing, reconnecting; one process each."""

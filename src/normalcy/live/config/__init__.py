@@ -1,0 +1,1 @@
+"""The configuration of the live engine: strict YAML, one file a section."""

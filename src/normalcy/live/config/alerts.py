@@ -1,0 +1,101 @@
+"""Who is told."""
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from normalcy.config import StrictConfig
+
+Severity = Literal["notice", "alert"]
+
+
+class ReceiverConfig(StrictConfig):
+    """What every receiver has.
+
+    Attributes:
+        severity: The least that it is told of.
+        cameras: Only these; all where empty.
+    """
+
+    severity: Severity = "notice"
+    cameras: tuple[str, ...] = ()
+
+
+class WebhookConfig(ReceiverConfig):
+    """A URL that is posted to.
+
+    Attributes:
+        url: http or https; may hold `${SECRET}`.
+        secret: Signs each message (HMAC-SHA256); may hold `${SECRET}`. Unsigned without.
+        timeout_seconds: For an answer.
+    """
+
+    url: str
+    secret: str | None = None
+    timeout_seconds: float = Field(10.0, gt=0, le=60)
+
+    @field_validator("url")
+    @classmethod
+    def _is_http(cls, url: str) -> str:
+        if not url.startswith(("http://", "https://", "${")):
+            raise ValueError("it must start with http:// or https://")
+        return url
+
+
+class MqttConfig(ReceiverConfig):
+    """An MQTT broker.
+
+    Attributes:
+        host, port: Where it listens.
+        username, password: May hold `${SECRET}`.
+        tls: Whether to encrypt.
+        topic: What all topics start with.
+        discovery: Topic of Home Assistant's discovery; none tells it nothing.
+    """
+
+    host: str
+    port: int = Field(1883, ge=1, le=65535)
+    username: str | None = None
+    password: str | None = None
+    tls: bool = False
+    topic: str = "normalcy"
+    discovery: str | None = "homeassistant"
+
+
+class AppriseConfig(ReceiverConfig):
+    """Anything apprise speaks.
+
+    Attributes:
+        url: As apprise writes it; may hold `${SECRET}`.
+    """
+
+    url: str
+
+
+class AlertsConfig(StrictConfig):
+    """Who is told of what.
+
+    Attributes:
+        webhooks, apprise: Receivers by name.
+        mqtt: A broker.
+        per_camera_per_hour: More alerts than this of one camera are kept back, and counted.
+        retry_first_seconds, retry_most_seconds: Waits between attempts, doubled each time.
+        give_up_hours: Then an alert is dead.
+        public_url: Where people reach the dashboard, for links; none without.
+    """
+
+    webhooks: dict[str, WebhookConfig] = Field(default_factory=dict)
+    apprise: dict[str, AppriseConfig] = Field(default_factory=dict)
+    mqtt: MqttConfig | None = None
+    per_camera_per_hour: int = Field(30, ge=1)
+    retry_first_seconds: float = Field(1.0, gt=0)
+    retry_most_seconds: float = Field(300.0, gt=0)
+    give_up_hours: float = Field(24.0, gt=0)
+    public_url: str | None = None
+
+    @property
+    def receivers(self) -> dict[str, ReceiverConfig]:
+        """All of them by what the outbox calls them: `webhook:NAME`, `apprise:NAME`, `mqtt`."""
+        found: dict[str, ReceiverConfig] = {f"webhook:{name}": each for name, each in self.webhooks.items()}
+        found |= {f"apprise:{name}": each for name, each in self.apprise.items()}
+        return found | ({"mqtt": self.mqtt} if self.mqtt else {})

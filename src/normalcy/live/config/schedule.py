@@ -1,0 +1,43 @@
+"""When a camera alarms."""
+
+from datetime import datetime, time
+from typing import Literal
+
+from pydantic import Field
+
+from normalcy.config import StrictConfig
+
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class WatchHours(StrictConfig):
+    """A part of the week; one that ends before it starts reaches past midnight, and belongs to the day it starts on.
+
+    Attributes:
+        days: On which it starts.
+        start: Local time of day.
+        end: Local time of day, no longer in it; the same as `start` for the whole day.
+    """
+
+    days: tuple[Day, ...] = Field(DAYS, min_length=1)
+    start: time = time(0)
+    end: time = time(0)
+
+    def holds(self, local: datetime) -> bool:
+        """Whether a local time lies in it.
+
+        >>> nights = WatchHours(days=("fri",), start=time(22), end=time(6))
+        >>> nights.holds(datetime(2026, 1, 3, 5, 0))  # a Saturday
+        True
+        """
+        now, today = local.time(), DAYS[local.weekday()]
+        yesterday = DAYS[(local.weekday() - 1) % 7]
+        if self.start < self.end:
+            return today in self.days and self.start <= now < self.end
+        return (today in self.days and now >= self.start) or (yesterday in self.days and now < self.end)
+
+
+def watches(schedule: tuple[WatchHours, ...], local: datetime) -> bool:
+    """Whether alarms are raised at a local time; without a schedule, always."""
+    return not schedule or any(hours.holds(local) for hours in schedule)

@@ -1,0 +1,44 @@
+"""Secrets in a configuration: `${NAME}` is read from the environment, `${file:PATH}` from a file.
+
+A configuration keeps the reference, so that it can be shown and saved; what it stands for is read where it is used.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from normalcy.errors import ConfigError
+
+_REFERENCE = re.compile(r"\$\{(file:)?([^}]+)\}")
+
+
+def resolve(text: str, *, environment: Mapping[str, str] = os.environ) -> str:
+    """The text with each reference replaced by what it stands for.
+
+    >>> resolve("rtsp://${USER_OF_DOOR}@door/1", environment={"USER_OF_DOOR": "guard"})
+    'rtsp://guard@door/1'
+
+    Raises:
+        ConfigError: A variable is not set, or a file cannot be read; the text itself is not shown.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        is_file, name = match.groups()
+        return _from_file(Path(name)) if is_file else _from_environment(name, environment)
+
+    return _REFERENCE.sub(value, text)
+
+
+def _from_environment(name: str, environment: Mapping[str, str]) -> str:
+    if name not in environment:
+        raise ConfigError(f"the environment variable {name} is not set", where=f"${{{name}}}")
+    return environment[name]
+
+
+def _from_file(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise ConfigError(f"cannot be read ({reason})", where=f"${{file:{path}}}") from error

@@ -1,0 +1,1 @@
+"""Shared memory between the processes: frames of a camera, and what is known of it."""

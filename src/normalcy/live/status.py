@@ -1,0 +1,186 @@
+"""What the dashboard knows of the engine, and may ask of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from normalcy.live.cameras.state import CameraState
+from normalcy.live.config.live import LiveConfig
+
+
+@dataclass(frozen=True)
+class CameraStatus:
+    """One camera as it is now.
+
+    Attributes:
+        name, title: What it is called.
+        source: Without credentials.
+        state, state_since, reason: Where it stands, since when (seconds since 1970), and why.
+        frame_age_seconds: Since the last frame; none before there is one.
+        size_px: (height, width) of the source's picture.
+        source_fps: As the stream says.
+        frames_in: Decoded since it was added.
+        frames_scored: That got a verdict.
+        dropped: Frames by cause (`frames.counters.Drop` in small letters).
+        waiting: Frames in its buffer.
+        reconnects: How often it had to be opened again.
+        score: Smoothed, of the newest verdict; none before there is one.
+        threshold: Of the alarm; none where it never alarms.
+        rate_per_day: How often normal video reaches the score.
+        alarmed: Whether the alarm is on.
+        event: Id of the open event.
+        scene: `settled`, `changing`, `dark` or `unknown`.
+        watching: Whether its schedule lets it alarm now.
+        latency_counts: Capture to score, by `frames.counters.LATENCY_BOUNDS_SECONDS`.
+        latency_sum_seconds: All of them together.
+    """
+
+    name: str
+    title: str
+    source: str
+    state: CameraState
+    state_since: float
+    reason: str = ""
+    frame_age_seconds: float | None = None
+    size_px: tuple[int, int] = (0, 0)
+    source_fps: float = 0.0
+    codec: str = ""
+    frames_in: int = 0
+    frames_scored: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    waiting: int = 0
+    reconnects: int = 0
+    score: float | None = None
+    threshold: float | None = None
+    rate_per_day: float | None = None
+    alarmed: bool = False
+    event: str | None = None
+    scene: str = "unknown"
+    watching: bool = True
+    latency_counts: tuple[int, ...] = ()
+    latency_sum_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class StageStatus:
+    """One process of the engine.
+
+    Attributes:
+        name: `inference`, `alerts`, `capture NAME`.
+        state: `running`, `restarting`, `stopped` or `failed`.
+        pid: Of the process; none where there is none.
+        restarts: How often it died.
+        reason: Why it died last.
+        memory_bytes: Resident; none where unknown.
+    """
+
+    name: str
+    state: Literal["running", "restarting", "stopped", "failed"]
+    pid: int | None = None
+    restarts: int = 0
+    reason: str = ""
+    memory_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class CalibrationView:
+    """The threshold of a camera, and what other rates would have meant.
+
+    Attributes:
+        false_alarms_per_day: What it is set to.
+        threshold: What that comes to.
+        described: Where that comes from, in a sentence.
+        observed_days: Over how much of its own past the preview reaches.
+        preview: (false alarms per day, threshold, events there would have been in that time), by descending rate.
+        learned: False alarms that people marked, which raise the threshold.
+    """
+
+    false_alarms_per_day: float
+    threshold: float
+    described: str
+    observed_days: float
+    preview: Sequence[tuple[float, float, int]]
+    learned: int = 0
+
+
+@dataclass(frozen=True)
+class VerdictEffect:
+    """What marking an event as a false alarm does.
+
+    Attributes:
+        threshold_before, threshold_after: Of its camera.
+        silenced: Ids of past events that would not have alarmed with the new threshold.
+    """
+
+    threshold_before: float
+    threshold_after: float
+    silenced: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ProbeResult:
+    """What a source answered when it was tried.
+
+    Attributes:
+        ok: Whether a frame came.
+        message: What it is, or why not; without credentials.
+        jpeg: Its picture.
+    """
+
+    ok: bool
+    message: str
+    jpeg: bytes | None = None
+
+
+class Engine(Protocol):
+    """What the dashboard asks of the engine. All of it may be called from any thread."""
+
+    @property
+    def config(self) -> LiveConfig:
+        """As it is in force."""
+        ...
+
+    def cameras(self) -> list[CameraStatus]:
+        """In the order of the configuration."""
+        ...
+
+    def stages(self) -> list[StageStatus]:
+        """All processes."""
+        ...
+
+    def picture(self, camera: str, *, heat: bool) -> bytes | None:
+        """The newest picture as JPEG, with the heat map where asked for; None where there is none."""
+        ...
+
+    def raw_camera(self, camera: str) -> dict[str, Any]:
+        """What the configuration file says of a camera, as it is written there: secrets stay references."""
+        ...
+
+    def save_camera(self, camera: str, settings: Mapping[str, Any] | None) -> None:
+        """Writes a camera into the configuration file, or takes it out, and puts that into force.
+
+        Raises:
+            ConfigError: The configuration would be wrong; nothing was changed.
+        """
+        ...
+
+    def try_source(self, source: str, *, transport: str = "tcp") -> ProbeResult:
+        """Opens a source in a process of its own, within its time-outs, and tells what came."""
+        ...
+
+    def calibration(self, camera: str) -> CalibrationView:
+        """Of a camera; raises `ConfigError` where it was never calibrated."""
+        ...
+
+    def verdict_effect(self, event_id: str) -> VerdictEffect:
+        """What it would do to mark an event as a false alarm."""
+        ...
+
+    def verdict_given(self, event_id: str) -> None:
+        """A verdict was stored or taken back: thresholds follow."""
+        ...
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether everything that should run does."""
+        ...

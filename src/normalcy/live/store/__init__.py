@@ -1,0 +1,1 @@
+"""The event store: SQLAlchemy models, migrations, retention."""

@@ -1,0 +1,112 @@
+"""What the store is given and gives: plain data, no rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Verdict = Literal["confirmed", "false_alarm"]
+Severity = Literal["notice", "alert"]
+MessageKind = Literal["event.opened", "event.escalated", "event.closed", "camera.offline", "camera.online"]
+
+
+@dataclass(frozen=True)
+class EventRecord:
+    """One incident; the fields are those of `models.EventRow`."""
+
+    id: str
+    camera: str
+    severity: Severity
+    state: Literal["open", "closed"]
+    started_at: float
+    alarmed_at: float
+    ended_at: float
+    peak_at: float
+    peak_score: float
+    threshold: float
+    rate_per_day: float | None = None
+    region: str = ""
+    kind: str = "anomaly"
+    parts: Mapping[str, float] = field(default_factory=dict)
+    sentence: str = ""
+    box: tuple[float, float, float, float] | None = None
+    bundle: str = ""
+    interrupted: bool = False
+    media: str = ""
+    media_bytes: int = 0
+    verdict: Verdict | None = None
+    verdict_by: str | None = None
+    verdict_at: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """From its first to its last frame."""
+        return max(0.0, self.ended_at - self.started_at)
+
+
+@dataclass(frozen=True)
+class NewMessage:
+    """A message to be committed together with what it tells of; the fields are those of `models.MessageRow`."""
+
+    key: str
+    camera: str
+    receiver: str
+    kind: MessageKind
+    severity: Severity
+    payload: Mapping[str, Any]
+    event_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message that is due."""
+
+    id: int
+    key: str
+    camera: str
+    receiver: str
+    kind: str
+    severity: str
+    payload: Mapping[str, Any]
+    created_at: float
+    attempts: int
+    event_id: str | None = None
+
+
+@dataclass(frozen=True)
+class EventFilter:
+    """Which events are asked for; what is None does not matter.
+
+    Attributes:
+        verdict: `none` for those without one.
+        before: (started_at, id) of the last event of the page before.
+    """
+
+    cameras: tuple[str, ...] = ()
+    severity: Severity | None = None
+    verdict: Literal["confirmed", "false_alarm", "none"] | None = None
+    state: Literal["open", "closed"] | None = None
+    kind: str | None = None
+    since: float | None = None
+    until: float | None = None
+    before: tuple[float, str] | None = None
+
+
+@dataclass(frozen=True)
+class User:
+    """Somebody who may log in."""
+
+    name: str
+    password_hash: str
+    role: Literal["viewer", "admin"]
+    created_at: float
+
+
+@dataclass(frozen=True)
+class Login:
+    """A login that holds."""
+
+    user: str
+    role: Literal["viewer", "admin"]
+    csrf: str
+    created_at: float
+    seen_at: float
