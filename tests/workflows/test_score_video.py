@@ -11,6 +11,7 @@ from normalcy.scoring.bundle import Bundle, BundleHeader, FitRecord
 from normalcy.scoring.calibration import fit_calibration
 from normalcy.video.contract import VideoInfo
 from normalcy.video.frame import Frame
+from normalcy.video.names import video_stem
 from normalcy.video.reader import ReadOptions, open_video
 from normalcy.video.writer import VideoWriter, write_picture
 from normalcy.workflows import score
@@ -19,7 +20,6 @@ from normalcy.workflows.score import (
     score_video,
     score_videos,
     scoring_options,
-    video_stem,
 )
 
 SIZE_PX = (32, 48)

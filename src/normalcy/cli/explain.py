@@ -33,9 +33,9 @@ def explain(
     """Say why a detector alarmed: where, what was unusual and by how much, and what is normal there."""
     from normalcy.run_folder import RunFolder
     from normalcy.scoring.bundle import Bundle
+    from normalcy.video.names import video_stem
     from normalcy.video.reader import ReadOptions
     from normalcy.workflows.explain import explain_video, write_explanation
-    from normalcy.workflows.score import video_stem
 
     bundle = Bundle.load(bundle_path)
     run = RunFolder(folder or Path("runs") / f"explain-{video_stem(video)}")

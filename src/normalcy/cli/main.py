@@ -17,10 +17,12 @@ from normalcy.cli import (
     explain,
     export,
     fit,
+    live,
     memory,
     pipeline,
     score,
     study,
+    watch,
 )
 from normalcy.cli.console import GO_ON, INTERRUPTED, run_command
 from normalcy.cli.options import flag
@@ -48,6 +50,8 @@ app.command("explain")(explain.explain)
 app.command("export")(export.export)
 app.command("bench")(bench.bench)
 app.command("pipeline")(pipeline.pipeline)
+app.command("watch")(watch.watch)
+app.add_typer(live.app, name="live")
 app.add_typer(memory.app, name="memory")
 app.add_typer(study.app, name="study")
 

@@ -116,6 +116,29 @@ class Calibration:
             return self.u + max(_STEP_ABOVE * abs(self.u), float(np.finfo(np.float32).tiny))
         return self.u + self._tail.excess(false_alarms_per_day / self.rate_per_day)
 
+    def with_false_alarms(self, peaks: Sequence[float]) -> "Calibration":
+        """With alarms that somebody called false: normal video reached these scores as well.
+
+        No time is added to what was observed, so the rate at every score up to a peak rises, and thresholds with it.
+
+        Args:
+            peaks: Highest smoothed score of each.
+
+        Raises:
+            CalibrationError: A peak is not finite.
+        """
+        if not peaks:
+            return self
+        if odd := [peak for peak in peaks if not math.isfinite(peak)]:
+            raise CalibrationError(f"a false alarm has the score {odd[0]}", hint="look for a NaN in the model")
+        levels = np.sort(np.asarray((*self.alarm_levels, *peaks), np.float64))[::-1]
+        return _from_levels(
+            levels,
+            observed_seconds=self.observed_seconds,
+            frames=self.frames,
+            cluster_gap_seconds=self.cluster_gap_seconds,
+        )
+
     @property
     def resolution_per_day(self) -> float:
         """One alarm per observed time: the lowest rate that was observed rather than extrapolated."""
@@ -212,6 +235,15 @@ def fit_calibration(
     observed_seconds = frames / frames_per_second
     gap_frames = math.ceil(round(cluster_gap_seconds * frames_per_second, 6))
     levels = alarm_levels(score_T_by_video, gap_frames=gap_frames)
+    return _from_levels(
+        levels, observed_seconds=observed_seconds, frames=frames, cluster_gap_seconds=cluster_gap_seconds
+    )
+
+
+def _from_levels(
+    levels: Float64Array, *, observed_seconds: float, frames: int, cluster_gap_seconds: float
+) -> Calibration:
+    """A calibration from descending alarm levels."""
     tail, u, fitted = _tail_above_splice(levels)
     return Calibration(
         kind="empirical" if tail is None else "generalised-pareto",

@@ -103,12 +103,12 @@ class EventDetector:
     """The alarm of one source.
 
     Args:
-        rule: Thresholds and times.
+        rule: Thresholds and times; another one holds from the next frame on.
         source_id: Written into every event.
     """
 
     def __init__(self, rule: EventRule, *, source_id: str) -> None:
-        self._rule = rule
+        self.rule = rule
         self._source_id = source_id
         self._state = AlarmState.QUIET
         self._span: _Span | None = None
@@ -121,6 +121,11 @@ class EventDetector:
         """Where the source stands after the last frame."""
         return self._state
 
+    @property
+    def open_event(self) -> Event | None:
+        """The event that the alarm was raised for, as far as it has come; None where none is open."""
+        return _as_event(self._event, self._source_id) if self._event else None
+
     def update(
         self, stamp: FrameStamp, *, score: float, parts: dict[str, float]
     ) -> tuple[bool, Event | None]:
@@ -129,11 +134,11 @@ class EventDetector:
         Returns:
             Whether the alarm is on at this frame, and the event that no later frame can change, if there is one.
         """
-        if score < self._rule.exit_threshold:
+        if score < self.rule.exit_threshold:
             self._close_span()
         finished = self._finish_if_gap_over(stamp)
         frame = _Span(stamp, stamp, stamp, score, parts)
-        if score >= self._rule.enter_threshold:
+        if score >= self.rule.enter_threshold:
             self._open_span(frame)
         self._extend(frame)
         return self._state is AlarmState.ALARMED, finished
@@ -156,7 +161,7 @@ class EventDetector:
         """Adds the frame to the span that is open, and confirms that once it has lasted."""
         if self._state in _UNCONFIRMED and self._span:
             self._span.extend(frame)
-            if self._span.seconds >= self._rule.min_seconds - _ROUNDING_SECONDS:
+            if self._span.seconds >= self.rule.min_seconds - _ROUNDING_SECONDS:
                 self._confirm(self._span)
         elif self._state is AlarmState.ALARMED and self._event:
             self._event.extend(frame)
@@ -180,7 +185,7 @@ class EventDetector:
         if self._state is not AlarmState.HOLDING or self._event is None:
             return None
         gap_seconds = stamp.pts_seconds - self._event.end.pts_seconds
-        is_over = gap_seconds >= self._rule.merge_gap_seconds - _ROUNDING_SECONDS
+        is_over = gap_seconds >= self.rule.merge_gap_seconds - _ROUNDING_SECONDS
         return self._finish() if is_over else None
 
     def _finish(self) -> Event | None:

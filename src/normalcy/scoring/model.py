@@ -67,11 +67,11 @@ class TorchModel:
             what = "half precision needs a GPU, and "
             what += "this method runs on the processor" if _on_processor(method) else "torch sees none"
             raise ConfigError(what, where="--backend", hint="Use torch-bf16")
-        self._method = _prepared(method, self.device)
+        self.method = _prepared(method, self.device)
         self._looks = method.camera() is not None
         if precision != "fp32" and self.device != "cpu" and not self._looks:
             # Its `forward` asks itself for the graph; what comes after it is no work of torch.
-            self._method.graph = _compiled(self._method.graph)  # type: ignore[assignment]
+            self.method.graph = _compiled(self.method.graph)  # type: ignore[assignment]
 
     def infer(self, clips_TCHW: Sequence[UInt8Array]) -> Sequence[Found]:
         """What is found in each clip, in order."""
@@ -81,9 +81,9 @@ class TorchModel:
 
         with self._computing():
             if self._looks:
-                return self._method.look(clips_TCHW)
+                return self.method.look(clips_TCHW)
             clip_BTCHW = torch.from_numpy(np.stack(clips_TCHW)).to(self.device)
-            return unbatched(self._method(self.spec.in_range(clip_BTCHW)))
+            return unbatched(self.method(self.spec.in_range(clip_BTCHW)))
 
     @contextmanager
     def _computing(self) -> Iterator[None]:
@@ -101,7 +101,7 @@ class TorchModel:
 
     def camera(self, source_id: str) -> "Camera | None":
         """State of a source, where the method keeps any."""
-        return self._method.camera(source_id)
+        return self.method.camera(source_id)
 
 
 GraphOf = Callable[["Tensor"], "GraphScores"]

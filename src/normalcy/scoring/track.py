@@ -39,6 +39,9 @@ class ScoreTrack:
         source_id: Which camera or file.
         settings: Smoothing and alarm settings.
         calibration: Without one, no frame is alarmed.
+
+    Attributes:
+        rule: The thresholds and times of its alarm.
     """
 
     def __init__(
@@ -49,7 +52,19 @@ class ScoreTrack:
         self._calibration = calibration
         self._smoother = CausalSmoother(settings.smoothing_alpha)
         self._last: _Score | None = None
-        self._detector = EventDetector(alarm_rule(settings, calibration), source_id=source_id)
+        self.rule = alarm_rule(settings, calibration)
+        self._detector = EventDetector(self.rule, source_id=source_id)
+
+    @property
+    def open_event(self) -> Event | None:
+        """The event that the alarm was raised for, as far as it has come; None where none is open."""
+        return self._detector.open_event
+
+    def retune(self, *, settings: ScoringSettings, calibration: Calibration | None) -> None:
+        """Goes on with another calibration or threshold; an event that is open stays open until its scores end it."""
+        self._calibration = calibration
+        self.rule = alarm_rule(settings, calibration)
+        self._detector.rule = self.rule
 
     def update(self, clip: Clip, scores: ClipScores) -> TrackUpdate:
         """Settles the frames that are due.
@@ -72,10 +87,14 @@ class ScoreTrack:
         event = self._detector.flush()
         return [event] if event else []
 
+    def rate_of(self, score: float) -> float:
+        """How often a day normal video reaches a smoothed score; NaN without a calibration."""
+        return self._calibration.false_alarms_per_day(score) if self._calibration else math.nan
+
     def _settle(self, stamp: FrameStamp, score: _Score, *, own: bool, update: TrackUpdate) -> None:
         smoothed = self._smoother.update(score.raw)
         alarmed, event = self._detector.update(stamp, score=smoothed, parts=score.parts)
-        rate = self._calibration.false_alarms_per_day(smoothed) if self._calibration else math.nan
+        rate = self.rate_of(smoothed)
         update.frames.append(
             FrameScore(
                 self._source_id,

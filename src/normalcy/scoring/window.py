@@ -53,6 +53,10 @@ class ClipWindow:
         full = len(self._frames) == self.spec.span_frames
         return self._clip(flush=False) if full and self._since_clip >= self.hop_frames else None
 
+    def pass_over(self, stamp: FrameStamp) -> None:
+        """Takes note of a frame that no clip would take (`ClipSpec.too_soon`), whose picture nobody made."""
+        self._due.append(stamp)
+
     def flush(self) -> Clip | None:
         """At the end of the source: a last clip for frames that have no score yet, if there is a full clip."""
         if not self._due or len(self._frames) < self.spec.span_frames:

@@ -39,6 +39,7 @@ class PyAVBackend:
 
     def __init__(self, source: Source, options: ReadOptions) -> None:
         self._source = source
+        self._open_timeout_seconds = options.open_timeout_seconds
         self._read_timeout_seconds = options.read_timeout_seconds
         self.tally = Tally()
         self._container = open_container(source, options)
@@ -77,6 +78,7 @@ class PyAVBackend:
         self._container.close()
 
     def _decode_all(self) -> Generator[Decoded]:
+        asked = time.monotonic()
         for packet in self._packets():
             for picture in self._pictures(packet):
                 index, pts_seconds = self._timeline.place(picture.pts, duration=picture.duration)
@@ -86,7 +88,15 @@ class PyAVBackend:
                 self.tally.read += 1
                 self.tally.end_seconds = self._timeline.end_seconds
                 yield Decoded(picture, index, pts_seconds)
+                asked = time.monotonic()
+            self._require_picture(waited_seconds=time.monotonic() - asked)
         self.tally.lost = self._timeline.lost
+
+    def _require_picture(self, *, waited_seconds: float) -> None:
+        """A URL that sends what nothing can be made of is as good as silent."""
+        limit = self._read_timeout_seconds + (0 if self.tally.read else self._open_timeout_seconds)
+        if self._source.kind == "url" and waited_seconds > limit:
+            raise timed_out(self._source, what="no picture could be decoded", limit_seconds=limit)
 
     def _packets(self) -> Iterator["Packet[VideoStream] | None"]:
         """Packets up to the end, or to where reading breaks off, then None, which empties the decoder."""

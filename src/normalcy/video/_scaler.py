@@ -42,7 +42,7 @@ class Scaler:
     def to_image(self, picture: av.VideoFrame) -> UInt8Array:
         """The picture as uint8 (H, W, C)."""
         matrix = self._orientation.matrix(picture)
-        height, width = _turned(self._target_size(_turned((picture.height, picture.width), matrix)), matrix)
+        height, width = _turned(self._target_size(self.upright_size(picture)), matrix)
         scaled = self._reformatter.reformat(
             picture,
             width=width,
@@ -55,6 +55,10 @@ class Scaler:
         image = np.asarray(scaled.to_ndarray(), np.uint8)
         image_HWC = image[..., np.newaxis] if image.ndim == 2 else image
         return np.ascontiguousarray(turn_upright(image_HWC, matrix))
+
+    def upright_size(self, picture: av.VideoFrame) -> tuple[int, int]:
+        """(height, width) in pixels of a picture of this source as it is meant to be seen."""
+        return _turned((picture.height, picture.width), self._orientation.matrix(picture))
 
     def _target_size(self, size_px: tuple[int, int]) -> tuple[int, int]:
         if self._first_size_px is None:

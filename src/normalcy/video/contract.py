@@ -101,7 +101,7 @@ class VideoInfo:
     fps: float
     frame_count: int | None
     duration_seconds: float | None
-    backend: Literal["pyav", "opencv", "pictures"]
+    backend: Literal["pyav", "opencv", "pictures", "generated"]
     codec: str
     is_live: bool = False
 

@@ -6,10 +6,11 @@ For example:
             ...
 """
 
+import contextlib
 import logging
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -26,12 +27,21 @@ from normalcy.errors import (
 from normalcy.video._pyav import PyAVBackend
 from normalcy.video._scaler import Scaler
 from normalcy.video.contract import Backend, Decoded, ReadOptions, VideoInfo
-from normalcy.video.frame import Frame
+from normalcy.video.frame import Frame, UInt8Array
 from normalcy.video.pictures import PictureBackend, list_pictures
 from normalcy.video.sources import Source, find_source
 from normalcy.video.urls import redact
 
-__all__ = ["ReadOptions", "VideoInfo", "VideoReader", "list_pictures", "open_video", "probe", "redact"]
+__all__ = [
+    "LazyFrame",
+    "ReadOptions",
+    "VideoInfo",
+    "VideoReader",
+    "list_pictures",
+    "open_video",
+    "probe",
+    "redact",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +84,32 @@ def probe(source: str | Path) -> VideoInfo:
         return video.info
 
 
+class LazyFrame:
+    """A decoded picture with its place in time, which becomes an image only when somebody asks for one.
+
+    Attributes:
+        index: Place in the source, from 0, counted before any stride.
+        pts_seconds: Presentation time since the start of the source.
+    """
+
+    def __init__(self, decoded: Decoded, *, scaler: Scaler, preview: Scaler | None) -> None:
+        self.index, self.pts_seconds = decoded.index, decoded.pts_seconds
+        self._picture, self._scaler, self._preview = decoded.picture, scaler, preview
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """(height, width) of the upright picture, before any scaling."""
+        return self._scaler.upright_size(self._picture)
+
+    def image(self) -> UInt8Array:
+        """What a method reads: uint8 (H, W, C) of the size and colour that the options ask for."""
+        return self._scaler.to_image(self._picture)
+
+    def preview(self) -> UInt8Array | None:
+        """The picture for people, RGB; None where the options ask for none."""
+        return self._preview.to_image(self._picture) if self._preview else None
+
+
 class VideoReader:
     """Frames of one source, to be read once, in order of presentation.
 
@@ -95,7 +131,7 @@ class VideoReader:
         self._decoded = backend.decode(options)
         self._decoding = threading.Lock()
         self._is_closing = False
-        self._has_given = self._has_warned_of_size = False
+        self._has_given = self._is_exhausted = self._has_warned_of_size = False
 
     def __repr__(self) -> str:
         return f"VideoReader({self.source_id!r}, {self.info})"
@@ -116,11 +152,25 @@ class VideoReader:
             VideoTimeout: A URL stopped sending.
             VideoTooShort: It ends before `start_seconds`.
         """
+        return self._frames(self.lazily())
+
+    def lazily(self) -> Generator[LazyFrame]:
+        """The same frames, scaled on demand; says nothing of damage at the end: `trouble` and `lost` do.
+
+        Raises:
+            ValueError: The reader is closed.
+            VideoTimeout: A URL stopped sending.
+        """
         if self._is_closing:
             raise ValueError(
                 f"the reader of {self.source_id} is closed: open the video again to read it again"
             )
-        return self._frames()
+        return self._lazy_frames()
+
+    @property
+    def lost(self) -> int:
+        """Frames that could not be decoded so far."""
+        return self._backend.tally.lost
 
     def close(self) -> None:
         """Releases the source; may be called twice."""
@@ -132,28 +182,33 @@ class VideoReader:
             finally:
                 self._decoding.release()
 
-    def _frames(self) -> Iterator[Frame]:
+    def _frames(self, lazy_frames: Generator[LazyFrame]) -> Iterator[Frame]:
+        with contextlib.closing(lazy_frames):
+            for lazy in lazy_frames:
+                yield self._frame(lazy)
+        if self._is_exhausted:
+            self._report()
+
+    def _lazy_frames(self) -> Generator[LazyFrame]:
         try:
-            while (frame := self._next_frame()) is not None:
-                yield frame
-            if not self._is_closing:
-                self._report()
+            while (decoded := self._next_decoded()) is not None:
+                self._has_given = True
+                yield LazyFrame(decoded, scaler=self._scaler, preview=self._preview)
+            self._is_exhausted = not self._is_closing
         finally:
             self.close()
 
-    def _next_frame(self) -> Frame | None:
+    def _next_decoded(self) -> Decoded | None:
         with self._decoding:
             decoded = None if self._is_closing else next(self._decoded, None)
-            return None if decoded is None or self._is_closing else self._frame(decoded)
+            return None if self._is_closing else decoded
 
-    def _frame(self, decoded: Decoded) -> Frame:
-        image_HWC = self._scaler.to_image(decoded.picture)
+    def _frame(self, lazy: LazyFrame) -> Frame:
+        image_HWC = lazy.image()
         if self._scaler.changed_size_px and not self._has_warned_of_size:
             self._has_warned_of_size = True
-            self._warn_of_size(decoded.index, self._scaler.changed_size_px)
-        self._has_given = True
-        preview_HWC = self._preview.to_image(decoded.picture) if self._preview else None
-        return Frame(image_HWC, decoded.index, decoded.pts_seconds, self.source_id, preview_HWC)
+            self._warn_of_size(lazy.index, self._scaler.changed_size_px)
+        return Frame(image_HWC, lazy.index, lazy.pts_seconds, self.source_id, lazy.preview())
 
     def _warn_of_size(self, index: int, size_px: tuple[int, int]) -> None:
         message = (
@@ -164,7 +219,7 @@ class VideoReader:
 
     def _report(self) -> None:
         tally, start = self._backend.tally, self._options.start_seconds
-        if trouble := self._trouble():
+        if trouble := self.trouble:
             message = (
                 f"{self.source_id}: {trouble}. Frames read and used: {tally.read}. Copy it again if you can."
             )
@@ -176,8 +231,9 @@ class VideoReader:
                 hint="Start earlier.",
             )
 
-    def _trouble(self) -> str:
-        """What is wrong with the source, or nothing."""
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the source as far as it was read, in words; empty where nothing is."""
         tally = self._backend.tally
         parts = [tally.trouble, f"frames lost: {tally.lost}"] if tally.lost else [tally.trouble]
         if self._ends_early():

@@ -87,6 +87,11 @@ def _file(path: Path) -> Source:
     return Source("file", str(path), str(path.absolute()))
 
 
+def is_webcam(source: str | Path) -> bool:
+    """Whether it names a webcam, which need not be there."""
+    return _is_webcam(source, Path(source))
+
+
 def _is_webcam(source: str | Path, path: Path) -> bool:
     if path.is_char_device() or path.as_posix().startswith("/dev/video"):
         return True

@@ -33,6 +33,7 @@ from normalcy.scoring.pipeline import clip_scores
 from normalcy.scoring.record import ScoredVideo
 from normalcy.scoring.types import Clip, Event
 from normalcy.scoring.window import ClipWindow
+from normalcy.video.names import video_stem
 from normalcy.video.reader import ReadOptions, open_video
 from normalcy.video.sources import find_source
 from normalcy.workflows.memory import strangest_places
@@ -42,7 +43,6 @@ from normalcy.workflows.score import (
     expected_frames,
     score_video,
     scoring_options,
-    video_stem,
 )
 
 UInt8Array = npt.NDArray[np.uint8]

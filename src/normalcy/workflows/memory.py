@@ -28,9 +28,10 @@ from normalcy.scoring.types import Clip, ClipScores
 from normalcy.scoring.window import ClipWindow
 from normalcy.training.amended import amended_bundle
 from normalcy.video.frame import Frame
+from normalcy.video.names import video_stem
 from normalcy.video.reader import ReadOptions, VideoReader, open_video
 from normalcy.workflows.judge import run_of
-from normalcy.workflows.score import expected_frames, scoring_options, video_stem
+from normalcy.workflows.score import expected_frames, scoring_options
 
 RUN_IN_SECONDS = 10.0
 """What streams that take time to see are shown of the video before the span that counts, at least."""

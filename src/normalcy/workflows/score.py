@@ -1,7 +1,6 @@
 """Scoring videos for people: a table of scores, the events, and an annotated video of each source."""
 
 import itertools
-import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -24,12 +23,11 @@ from normalcy.scoring.record import ScoredVideo, as_columns, pair_with_frames, w
 from normalcy.scoring.track import alarm_rule
 from normalcy.scoring.types import FrameScore
 from normalcy.video.frame import Frame
+from normalcy.video.names import video_stem
 from normalcy.video.reader import ReadOptions, VideoInfo, open_video
-from normalcy.video.urls import HIDDEN, as_url, redact
 
 PANEL_HEIGHT_PX = 240
 RATE_TOLERANCE = 0.2
-LONGEST_STEM = 100
 
 
 @dataclass
@@ -278,15 +276,3 @@ def _video_path(run: RunFolder, source: str, taken: Iterable[Path]) -> Path:
         if path.name not in avoided and path.absolute() != Path(source).absolute():
             return path
     raise AssertionError("there is always a next number")
-
-
-def video_stem(source: str) -> str:
-    """Name of a source for a file; of a URL, without anything secret.
-
-    >>> video_stem("footage/monday.mp4"), video_stem("rtsp://admin:secret@door.local:554/live?channel=2")
-    ('monday', 'door.local_554_live_channel_2')
-    """
-    is_url = as_url(source) is not None
-    name = redact(source).partition("://")[2].replace(HIDDEN, "") if is_url else Path(source).absolute().name
-    name = re.sub(r"\.\w{2,4}$", "", name)
-    return re.sub(r"[^\w.-]+", "_", name).strip("._")[:LONGEST_STEM] or "video"

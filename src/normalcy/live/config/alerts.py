@@ -1,12 +1,16 @@
 """Who is told."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, StringConstraints, field_validator
 
 from normalcy.config import StrictConfig
 
 Severity = Literal["notice", "alert"]
+# A receiver's name is part of the keys of its messages, which must not outgrow their column.
+ReceiverName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$")]
+# `+` and `#` are for those who listen.
+MqttTopic = Annotated[str, StringConstraints(pattern=r"^[^+#\x00]{1,100}$")]
 
 
 class ReceiverConfig(StrictConfig):
@@ -58,8 +62,8 @@ class MqttConfig(ReceiverConfig):
     username: str | None = None
     password: str | None = None
     tls: bool = False
-    topic: str = "normalcy"
-    discovery: str | None = "homeassistant"
+    topic: MqttTopic = "normalcy"
+    discovery: MqttTopic | None = "homeassistant"
 
 
 class AppriseConfig(ReceiverConfig):
@@ -76,7 +80,7 @@ class AlertsConfig(StrictConfig):
     """Who is told of what.
 
     Attributes:
-        webhooks, apprise: Receivers by name.
+        webhooks, apprise: Receivers by name: letters, digits, `_`, `.` and `-`, 40 at most.
         mqtt: A broker.
         per_camera_per_hour: More alerts than this of one camera are kept back, and counted.
         retry_first_seconds, retry_most_seconds: Waits between attempts, doubled each time.
@@ -84,8 +88,8 @@ class AlertsConfig(StrictConfig):
         public_url: Where people reach the dashboard, for links; none without.
     """
 
-    webhooks: dict[str, WebhookConfig] = Field(default_factory=dict)
-    apprise: dict[str, AppriseConfig] = Field(default_factory=dict)
+    webhooks: dict[ReceiverName, WebhookConfig] = Field(default_factory=dict)
+    apprise: dict[ReceiverName, AppriseConfig] = Field(default_factory=dict)
     mqtt: MqttConfig | None = None
     per_camera_per_hour: int = Field(30, ge=1)
     retry_first_seconds: float = Field(1.0, gt=0)

@@ -1,14 +1,16 @@
 """When a camera alarms."""
 
 from datetime import datetime, time
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from normalcy.config import StrictConfig
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+_DAY_MINUTES, _DAY_SECONDS = 24 * 60, 24 * 3600
 
 
 class WatchHours(StrictConfig):
@@ -23,6 +25,15 @@ class WatchHours(StrictConfig):
     days: tuple[Day, ...] = Field(DAYS, min_length=1)
     start: time = time(0)
     end: time = time(0)
+
+    @field_validator("start", "end", mode="before")
+    @classmethod
+    def _clock(cls, value: Any) -> Any:
+        """YAML 1.1 reads 18:00 as the number 1080, and 18:00:30 as 64830: parts of 60."""
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _DAY_SECONDS:
+            minutes, seconds = (value, 0) if value < _DAY_MINUTES else divmod(value, 60)
+            return time(minutes // 60, minutes % 60, seconds)
+        return value
 
     def holds(self, local: datetime) -> bool:
         """Whether a local time lies in it.

@@ -3,7 +3,8 @@
     | capture's record | engine's record | slots: stamp + image, N times | pictures: stamp + JPEG, P times | map |
 
 Each record has one writer: the capture process or the engine. So no lock is needed, and a process that is killed can
-leave none behind. Slots are guarded by sequence numbers: odd while one is written, and changed by every write.
+leave none behind. Slots are guarded by sequence numbers: odd while one is written, and changed by every write. Fields
+lie at multiples of their size, so that each is read and written whole.
 
 Letters: N slots of the ring, P pictures kept, H height, W width, C channels.
 """
@@ -35,7 +36,11 @@ CAPTURE_RECORD = np.dtype(
         ("reason", f"S{MOST_TEXT_BYTES}"),
         ("dropped", "<i8", (len(Drop),)),
         ("pid", "<i8"),
-    ]
+        ("next_index", "<i8"),  # of the frame that comes next, over all connections
+        ("pts_seconds", "<f8"),  # of the last frame, over all connections
+        ("life_start", "<f8"),  # monotonic clock; of the first frame
+    ],
+    align=True,
 )
 ENGINE_RECORD = np.dtype(
     [
@@ -55,7 +60,8 @@ ENGINE_RECORD = np.dtype(
         ("dropped", "<i8", (len(Drop),)),
         ("latency", "<i8", (len(LATENCY_BOUNDS_SECONDS) + 1,)),  # capture to score
         ("latency_sum", "<f8"),
-    ]
+    ],
+    align=True,
 )
 SLOT_STAMP = np.dtype(
     [
@@ -67,7 +73,8 @@ SLOT_STAMP = np.dtype(
         ("captured", "<f8"),  # monotonic clock
         ("captured_at", "<f8"),  # wall clock
         ("has_image", "<i4"),  # frames that no clip takes come without
-    ]
+    ],
+    align=True,
 )
 PICTURE_STAMP = np.dtype(
     [
@@ -79,7 +86,8 @@ PICTURE_STAMP = np.dtype(
         ("size_bytes", "<i8"),
         ("width_px", "<i4"),
         ("height_px", "<i4"),
-    ]
+    ],
+    align=True,
 )
 
 

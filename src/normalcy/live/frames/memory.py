@@ -3,6 +3,7 @@
 Letters: H height, W width, C channels.
 """
 
+import contextlib
 from dataclasses import dataclass
 from multiprocessing.shared_memory import SharedMemory
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from normalcy.live.frames.attaching import attach_untracked
+from normalcy.live.frames.counters import Drop
 from normalcy.live.frames.layout import (
     CAPTURE_RECORD,
     ENGINE_RECORD,
@@ -68,7 +71,7 @@ class CameraMemory:
     """Shared memory of one camera.
 
     Made by the supervisor, which also unlinks it; attached to by the capture process and the engine, each of which may
-    be killed at any time and attach anew.
+    be killed at any time and attach anew. Where all of them are killed, the supervisor's resource tracker frees it.
     """
 
     def __init__(self, shared: SharedMemory, layout: Layout) -> None:
@@ -90,7 +93,7 @@ class CameraMemory:
     @classmethod
     def attach(cls, name: MemoryName) -> "CameraMemory":
         """What another process made."""
-        return cls(SharedMemory(name.name), name.layout)
+        return cls(attach_untracked(name.name), name.layout)
 
     @property
     def name(self) -> MemoryName:
@@ -98,10 +101,17 @@ class CameraMemory:
         return MemoryName(self._shared.name, self.layout)
 
     def close(self) -> None:
-        """Detaches; nothing of it may be used afterwards."""
-        del self.capture, self.engine, self._stamps, self._picture_stamps
-        del self._images, self._jpegs, self._map_HW
-        self._shared.close()
+        """Detaches; nothing of it may be used afterwards. May be called twice."""
+        for view in ("capture", "engine", "_stamps", "_picture_stamps", "_images", "_jpegs", "_map_HW"):
+            self.__dict__.pop(view, None)
+        # Where somebody still holds a view, the memory is mapped for as long as that lives.
+        with contextlib.suppress(BufferError):
+            self._shared.close()
+
+    def __del__(self) -> None:
+        # Views have to go first: SharedMemory cannot let go of memory that they show.
+        if "_shared" in self.__dict__:
+            self.close()
 
     def unlink(self) -> None:
         """Frees it once everybody has detached."""
@@ -122,13 +132,8 @@ class CameraMemory:
         """Whether another frame would take the place of one that waits."""
         return self.waiting >= self.layout.slots
 
-    def write(self, frame: Stamped) -> bool:
-        """Puts a frame into the ring; `frame.number` is not looked at.
-
-        Returns:
-            False where it took the place of a frame that nobody had read.
-        """
-        had_room = not self.is_full
+    def write(self, frame: Stamped) -> None:
+        """Puts a frame into the ring, in place of the oldest where it is full; `frame.number` is not looked at."""
         number = int(self.capture.written[0])
         place = number % self.layout.slots
         stamp = self._stamps[place]
@@ -140,21 +145,24 @@ class CameraMemory:
         stamp["number"], stamp["has_image"] = number, frame.image_HWC is not None
         stamp["sequence"] = 2 * number + 2
         self.capture.written[0] = number + 1
-        return had_room
 
     def read(self) -> Stamped | None:
-        """Takes the oldest frame that waits; None where there is none."""
-        while self.waiting > 0:
-            oldest = int(self.capture.written[0]) - self.layout.slots
-            number = max(int(self.engine.read[0]), oldest)
-            frame = self._read(number)
-            self.engine.read[0] = number + 1
+        """Takes the oldest frame that waits; None where there is none.
+
+        Frames that gave way to newer ones are counted here, as `Drop.BUFFER_FULL`: the reader passes each number once,
+        so that what was read and what was dropped always add up to what was written.
+        """
+        while (written := int(self.capture.written[0])) > (number := int(self.engine.read[0])):
+            lapped = max(0, written - self.layout.slots - number)
+            frame = None if lapped else self._read(number)
+            self.engine.read[0] = number + max(lapped, 1)
             if frame is not None:
                 return frame
+            self.engine.dropped[0, Drop.BUFFER_FULL] += max(lapped, 1)
         return None
 
     def _read(self, number: int) -> Stamped | None:
-        """A frame by its number; None where it is being overwritten."""
+        """A frame by its number; None where another one took its place, or takes it now."""
         place = number % self.layout.slots
         stamp = self._stamps[place]
         whole = 2 * number + 2
@@ -215,7 +223,7 @@ class CameraMemory:
     def pictures_since(self, number: int) -> list[Picture]:
         """Pictures from a number on, as far as they are still there."""
         end = int(self.capture.pictures[0])
-        first = max(number, end - self.layout.pictures + 1, 0)
+        first = max(number, end - self.layout.pictures, 0)
         found = (self.picture(each) for each in range(first, end))
         return [picture for picture in found if picture is not None]
 
@@ -223,9 +231,10 @@ class CameraMemory:
 
     def write_map(self, level_HW: UInt8Array) -> None:
         """Shows a map: uint8 of the layout's shape, 255 where it has the last colour."""
-        self.engine.map_sequence[0] += 1
+        odd = int(self.engine.map_sequence[0]) | 1  # already odd where a writer was killed half-way
+        self.engine.map_sequence[0] = odd
         self._map_HW[:] = level_HW
-        self.engine.map_sequence[0] += 1
+        self.engine.map_sequence[0] = odd + 1
 
     def map(self) -> UInt8Array:
         """The newest map; all zero before there is one."""
@@ -244,4 +253,4 @@ def as_text(value: Any) -> str:
 
 def as_bytes(text: str, *, most: int = MOST_TEXT_BYTES) -> bytes:
     """Text for a field, cut where it is too long."""
-    return text.encode("utf-8", "replace")[:most]
+    return text.encode("utf-8", "replace")[:most].decode("utf-8", "ignore").encode("utf-8")

@@ -6,7 +6,9 @@ from typing import Any, Literal
 
 Verdict = Literal["confirmed", "false_alarm"]
 Severity = Literal["notice", "alert"]
-MessageKind = Literal["event.opened", "event.escalated", "event.closed", "camera.offline", "camera.online"]
+MessageKind = Literal[
+    "event.opened", "event.escalated", "event.closed", "camera.offline", "camera.online", "alerts.held"
+]
 
 
 @dataclass(frozen=True)

@@ -7,88 +7,98 @@ PostgreSQL by its URL: `postgresql+psycopg://...`.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
-from normalcy.errors import OutputError
+from normalcy.errors import ConfigError
+from normalcy.live.store.connections import BUSY_SECONDS, READ_ONLY, open_engine
+from normalcy.live.store.refusals import StoreError, refusal
+from normalcy.video.urls import redact
 
-BUSY_SECONDS = 5.0
-"""How long a writer waits for another before the database counts as locked."""
+__all__ = ["BUSY_SECONDS", "Store", "StoreError", "sqlite_url"]
 
-
-class StoreError(OutputError):
-    """The event store cannot be read or written."""
+_BACKENDS = ("sqlite", "postgresql")
 
 
 class Store:
-    """The event store.
+    """The event store. Threads may share it; each process opens its own.
 
     Args:
         url: SQLAlchemy's, with its secrets in place.
         migrate: Bring the tables to this version first; one process does.
+
+    Raises:
+        ConfigError: The URL is none, or of a database that is not known.
+        StoreError: The database cannot be opened or migrated.
     """
 
     def __init__(self, url: str, *, migrate: bool = False) -> None:
-        self.url = make_url(url)
-        self.engine = _engine(url)
+        self.url = _parsed(url)
+        self.engine = open_engine(self.url)
         if migrate:
             from normalcy.live.store.migrate import migrate_to_newest
 
-            migrate_to_newest(self.engine)
-        self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+            with self._refusals():
+                migrate_to_newest(self.engine)
+        self._writers = sessionmaker(self.engine, expire_on_commit=False)
+        self._readers = sessionmaker(self.engine.execution_options(**READ_ONLY), expire_on_commit=False)
 
     @property
     def name(self) -> str:
         """For messages: without a password."""
-        return self.url.render_as_string(hide_password=True)
+        if self.url.get_backend_name() == "sqlite":
+            return str(self.url.database)
+        return redact(self.url.render_as_string(hide_password=True))
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """A session that is committed at the end, or rolled back on the way out by an error.
 
+        SQLite lets one write at a time: nothing slow belongs inside.
+
         Raises:
             StoreError: The database refused: it is locked, full, or gone.
         """
-        try:
-            with self._sessions.begin() as session:
-                yield session
-        except SQLAlchemyError as error:
-            raise StoreError(_reason(error), where=self.name) from error
+        with self._refusals(), self._writers.begin() as session:
+            yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session that only reads: it neither waits for a writer nor makes one wait. Writing is refused.
+
+        Raises:
+            StoreError: The database refused: it is gone, or something was to be written.
+        """
+        with self._refusals(), self._readers.begin() as session:
+            yield session
 
     def close(self) -> None:
         """Gives its connections back."""
         self.engine.dispose()
 
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        try:
+            yield
+        except SQLAlchemyError as error:
+            raise refusal(error, where=self.name) from error
+
 
 def sqlite_url(folder: Path) -> str:
     """Of the database in a data folder."""
-    return f"sqlite:///{(folder / 'events.db').absolute()}"
+    return URL.create("sqlite", database=str((folder / "events.db").absolute())).render_as_string()
 
 
-def _engine(url: str) -> Engine:
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True)
-    engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
-    event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_immediate)
-    return engine
-
-
-def _prepare_sqlite(connection: Any, _: Any) -> None:
-    connection.isolation_level = None  # transactions are begun below, not when the driver thinks fit
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_immediate(connection: Any) -> None:
-    # A transaction that reads first and writes later would fail at once where another wrote in between.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _reason(error: SQLAlchemyError) -> str:
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
-    return " ".join(str(cause).split())
+def _parsed(url: str) -> URL:
+    hint = "Write it as postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise ConfigError("is not a URL of a database", where="store.url", hint=hint) from error
+    if parsed.get_backend_name() not in _BACKENDS:
+        raise ConfigError(f"{parsed.get_backend_name()} is not supported", where="store.url", hint=hint)
+    if not parsed.database or parsed.database == ":memory:":
+        raise ConfigError("names no database", where="store.url", hint=hint)
+    return parsed

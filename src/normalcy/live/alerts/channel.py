@@ -1,0 +1,167 @@
+"""One receiver: a thread that tells it one message after the other, and how long it is left alone after a failure.
+
+READY --messages--> BUSY --all told--> READY
+                    BUSY --failed--> WAITING --time is over, or the connection is back--> READY
+"""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from queue import SimpleQueue
+
+from normalcy.errors import NormalcyError
+from normalcy.live.alerts.backoff import RetryRule
+from normalcy.live.alerts.delivery import Delivery, DeliveryError, Receiver, Trouble
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a message.
+
+    Attributes:
+        delivery: Which.
+        at: When, in seconds since 1970.
+        error: Why it did not arrive; none where it did.
+        wait_seconds: Before it, or where the receiver is away all of its messages, may be tried again.
+    """
+
+    delivery: Delivery
+    at: float
+    error: DeliveryError | None = None
+    wait_seconds: float = 0.0
+
+
+class Channel:
+    """One receiver. `submit` and `collect` belong to one thread, the sending to another.
+
+    Args:
+        name: As the outbox calls the receiver.
+        build: Makes the receiver, given what it calls when its connection is back.
+        retry: Waits between attempts.
+        ring: Wakes whoever collects.
+        clock: Seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        build: Callable[[Callable[[], None]], Receiver],
+        *,
+        retry: RetryRule,
+        ring: Callable[[], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.name = name
+        self._build, self._retry, self._ring, self._clock = build, retry, ring, clock
+        self._receiver: Receiver | None = None
+        self._batches: SimpleQueue[Sequence[Delivery] | None] = SimpleQueue()
+        self._outcomes: SimpleQueue[Outcome] = SimpleQueue()
+        self._under_way: set[int] = set()
+        self._is_busy = False
+        self._failures = 0
+        self._not_before = 0.0
+        self._thread = threading.Thread(target=self._work, name=f"alerts {name}", daemon=True)
+        self._thread.start()
+
+    @property
+    def under_way(self) -> frozenset[int]:
+        """Messages that are being sent, or were and are not collected yet."""
+        return frozenset(self._under_way)
+
+    @property
+    def wait_seconds(self) -> float:
+        """How long it is left alone from now on."""
+        return max(0.0, self._not_before - time.monotonic())
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it may be given messages."""
+        return not self._under_way and self.wait_seconds <= 0.0
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last attempt failed."""
+        return self._failures > 0
+
+    def submit(self, deliveries: Sequence[Delivery]) -> None:
+        """Gives it messages, which are sent in this order until one finds the receiver away."""
+        self._under_way = {each.id for each in deliveries}
+        self._is_busy = True
+        self._batches.put(deliveries)
+
+    def collect(self) -> list[Outcome]:
+        """What became of messages since the last time; those that were not tried are under way no more."""
+        is_over = not self._is_busy  # looked at first: whatever was done before is in the queue then
+        found = []
+        while not self._outcomes.empty():
+            found.append(self._outcomes.get())
+        self._under_way -= {outcome.delivery.id for outcome in found}
+        if is_over:
+            self._under_way.clear()
+        return found
+
+    def close(self, *, wait_seconds: float = 0.0) -> None:
+        """Ends it after the message that is under way; does not wait longer than it is told to."""
+        self._batches.put(None)
+        self._thread.join(wait_seconds)
+
+    def recovered(self) -> None:
+        """Its connection is back: nothing waits any longer."""
+        self._failures, self._not_before = 0, 0.0
+        self._ring()
+
+    def _work(self) -> None:
+        try:
+            self._connected()
+        except DeliveryError as error:
+            logger.warning("%s: %s", self.name, error)
+        while (batch := self._batches.get()) is not None:
+            self._send_all(batch)
+            self._is_busy = False
+            self._ring()
+        if self._receiver is not None:
+            self._receiver.close()
+
+    def _send_all(self, batch: Sequence[Delivery]) -> None:
+        for delivery in batch:
+            outcome = self._send(delivery)
+            self._outcomes.put(outcome)
+            self._ring()
+            if outcome.error is not None and outcome.error.trouble is not Trouble.REFUSED:
+                return
+
+    def _send(self, delivery: Delivery) -> Outcome:
+        try:
+            self._connected().send(delivery)
+        except DeliveryError as error:
+            return self._failed(delivery, error)
+        except Exception as error:  # of a library: its text may hold secrets, and it must not end the thread
+            return self._failed(delivery, DeliveryError(f"it failed ({type(error).__name__})"))
+        self._failures = 0
+        return Outcome(delivery, self._clock())
+
+    def _failed(self, delivery: Delivery, error: DeliveryError) -> Outcome:
+        if error.trouble is Trouble.REFUSED:
+            wait_seconds = self._retry.most_seconds
+        else:
+            self._failures += 1
+            wait_seconds = self._retry.wait_seconds(error, failures=self._failures, random=random.random)
+            self._not_before = time.monotonic() + wait_seconds
+        return Outcome(delivery, self._clock(), error, wait_seconds)
+
+    def _connected(self) -> Receiver:
+        """The receiver; made anew where it could not be made before, because a secret may be there by now."""
+        if self._receiver is None:
+            try:
+                self._receiver = self._build(self.recovered)
+            except NormalcyError as error:
+                raise DeliveryError(str(error), trouble=Trouble.MISCONFIGURED) from None
+            except Exception as error:
+                what = f"it cannot be used ({type(error).__name__})"
+                raise DeliveryError(what, trouble=Trouble.MISCONFIGURED) from None
+        return self._receiver

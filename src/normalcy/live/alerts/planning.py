@@ -1,0 +1,99 @@
+"""What is to become of the messages that are due to one receiver: decided without a database and without a clock.
+
+Messages of one incident keep their order: none goes before those it builds on are settled. Alerts go before notices.
+Beyond the rate limit, a camera's messages are held: a notice as soon as that many messages of any kind went out within
+the hour, an alert only when that many alerts did. So no flood of notices can keep an alert back.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from normalcy.live.alerts.messages import BEGINNINGS, UPDATES, incident_of, message_key
+from normalcy.live.store.records import Message
+
+NEWS = frozenset({"event.opened", "event.escalated", "camera.offline"})
+"""Kinds that count for the rate limit."""
+LIMIT_SECONDS = 3600.0
+
+
+@dataclass(frozen=True)
+class Known:
+    """What planning has to know.
+
+    Attributes:
+        states: Of the messages that others build on, by key.
+        sent: News of the last hour by (camera, severity).
+        limit: News of one camera per hour.
+        oldest_at: Messages that were created before are given up once they have failed.
+        is_failing: Whether the receiver's last attempt failed.
+    """
+
+    states: Mapping[str, str]
+    sent: Mapping[tuple[str, str], int]
+    limit: int
+    oldest_at: float
+    is_failing: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to become of messages; those that are in none of the lists have to wait.
+
+    Attributes:
+        send: In this order.
+        held: Over the rate limit.
+        untold: Updates to what the receiver was never told of.
+        dead: Too old.
+    """
+
+    send: list[Message] = field(default_factory=list)
+    held: list[Message] = field(default_factory=list)
+    untold: list[Message] = field(default_factory=list)
+    dead: list[Message] = field(default_factory=list)
+
+    @property
+    def settled(self) -> bool:
+        """Whether something is decided that has to be written down."""
+        return bool(self.held or self.untold or self.dead)
+
+
+def needed_keys(messages: Sequence[Message]) -> set[str]:
+    """Keys of all that these messages build on."""
+    return {key for message in messages for key in _beginnings(message)}
+
+
+def plan(messages: Sequence[Message], known: Known, *, most: int) -> Plan:
+    """Decides; at most so many are sent at once."""
+    made = Plan()
+    sent = Counter(known.sent)
+    for message in sorted(messages, key=lambda each: (each.severity != "alert", each.id)):
+        states = [known.states[key] for key in _beginnings(message) if key in known.states]
+        if "waiting" in states:
+            continue
+        if _is_too_old(message, known):
+            made.dead.append(message)
+        elif message.kind in UPDATES and "sent" not in states:
+            made.untold.append(message)
+        elif message.kind in NEWS and _is_over_limit(message, sent, known.limit):
+            made.held.append(message)
+        elif len(made.send) < most:
+            made.send.append(message)
+            sent[message.camera, message.severity] += message.kind in NEWS
+    return made
+
+
+def _beginnings(message: Message) -> list[str]:
+    incident = incident_of(message.key, kind=message.kind)
+    kinds = BEGINNINGS.get(message.kind, ())
+    return [message_key(incident, kind=kind, receiver=message.receiver) for kind in kinds]
+
+
+def _is_too_old(message: Message, known: Known) -> bool:
+    # One that was never tried gets its attempt, however long the engine was off.
+    return message.created_at < known.oldest_at and (message.attempts > 0 or known.is_failing)
+
+
+def _is_over_limit(message: Message, sent: Mapping[tuple[str, str], int], limit: int) -> bool:
+    alerts, notices = (sent.get((message.camera, severity), 0) for severity in ("alert", "notice"))
+    return (alerts if message.severity == "alert" else alerts + notices) >= limit

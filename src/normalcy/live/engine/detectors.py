@@ -1,0 +1,58 @@
+"""The detectors of a configuration, opened once and shared by their cameras."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from normalcy.explain.reasoner import Reasoner
+from normalcy.live.config.live import BundleConfig
+from normalcy.scoring.backends.choice import IN_TORCH, Opened, open_backend
+from normalcy.scoring.bundle import Bundle
+from normalcy.scoring.model import ScoringModel
+
+if TYPE_CHECKING:
+    from normalcy.scoring.model import TorchModel
+
+
+@dataclass(frozen=True, eq=False)
+class Detector:
+    """A bundle that is ready to score.
+
+    Attributes:
+        name: In the configuration.
+        model: What scores, whatever the backend.
+        bundle: With the calibration that belongs to it.
+        backend: Name of what scores.
+        reasoner: Says why.
+    """
+
+    name: str
+    model: ScoringModel
+    bundle: Bundle
+    backend: str
+    reasoner: Reasoner
+
+
+def open_detector(name: str, config: BundleConfig) -> Detector:
+    """Opens a detector.
+
+    Raises:
+        BundleError: It is no bundle, or damaged.
+        ConfigError: There is no such backend.
+        MissingPackage: What runs it is not installed.
+    """
+    opened = open_backend(Bundle.load(config.path), config.backend, threads=config.threads)
+    return Detector(name, opened.model, opened.bundle, opened.name, _reasoner(opened))
+
+
+def _reasoner(opened: Opened) -> Reasoner:
+    if opened.name in IN_TORCH:
+        model: TorchModel = opened.model  # type: ignore[assignment]
+        return Reasoner.of(opened.bundle, model.method)
+    record = next(each for each in opened.bundle.exports if each.name == opened.name)
+    return Reasoner.of_export(opened.bundle, record)
+
+
+def bundle_folder(path: Path) -> Path:
+    """Of a bundle, also where a run folder that holds it is given."""
+    return path / "bundle" if (path / "bundle").is_dir() else path

@@ -1,0 +1,134 @@
+"""Pictures and clip of an event, written by a thread of low priority.
+
+    media/<camera>/<day>/<event id>/    snapshot.jpg  heatmap.jpg  clip.mp4
+
+Each file is written whole or not at all. A disk that is full costs pictures, never events.
+"""
+
+import logging
+import os
+import queue
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from normalcy.errors import InputError, NormalcyError
+from normalcy.explain.heatmap import overlay
+from normalcy.live.frames.memory import Picture
+from normalcy.run_folder import whole_file
+from normalcy.scoring.types import FloatArray, UInt8Array
+from normalcy.video.writer import VideoWriter
+
+logger = logging.getLogger(__name__)
+
+_MOST_WAITING = 200
+_QUALITY = 85
+_NICENESS = 10
+
+
+def media_folder(camera: str, *, started_at: float, event: str) -> str:
+    """Of an event, below the media folder."""
+    day = datetime.fromtimestamp(started_at, UTC).strftime("%Y-%m-%d")
+    return f"{camera}/{day}/{event}"
+
+
+def folder_bytes(folder: Path) -> int:
+    """What the files of an event's folder take."""
+    with suppress(OSError):
+        return sum(each.stat().st_size for each in folder.iterdir() if not each.name.startswith("."))
+    return 0
+
+
+def write_stills(
+    folder: Path, picture: Picture, map_HW: FloatArray | None, *, map_range: tuple[float, float]
+) -> None:
+    """The picture of the peak, and the same with its heat map where there is one."""
+    _write(folder / "snapshot.jpg", picture.jpeg)
+    if map_HW is not None:
+        low, high = map_range
+        heat_HWC = overlay(decoded(picture.jpeg), map_HW, low=low, high=high)
+        _write(folder / "heatmap.jpg", encoded(heat_HWC))
+
+
+def write_clip(path: Path, pictures: Sequence[Picture], *, fps: float) -> None:
+    """Pictures as a video; all of the size of the first."""
+    with VideoWriter(path, fps=fps) as video:
+        height, width = decoded(pictures[0].jpeg).shape[:2]
+        for picture in pictures:
+            image_HWC = decoded(picture.jpeg)
+            if image_HWC.shape[:2] != (height, width):
+                image_HWC = np.asarray(cv2.resize(image_HWC, (width, height)), np.uint8)
+            video.write(image_HWC)
+
+
+def decoded(jpeg: bytes) -> UInt8Array:
+    """A JPEG as RGB, uint8 (H, W, 3).
+
+    Raises:
+        InputError: It is none.
+    """
+    image_BGR = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    if image_BGR is None:
+        raise InputError(f"{len(jpeg)} bytes are no picture", where="JPEG")
+    return np.ascontiguousarray(image_BGR[..., ::-1], np.uint8)
+
+
+def encoded(image_HWC: UInt8Array, *, quality: int = _QUALITY) -> bytes:
+    """RGB as JPEG."""
+    image_BGR = np.ascontiguousarray(image_HWC[..., ::-1])
+    return cv2.imencode(".jpg", image_BGR, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+
+
+class MediaWriter:
+    """The thread that writes pictures and clips, one after the other."""
+
+    def __init__(self) -> None:
+        self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue(_MOST_WAITING)
+        self._thread = threading.Thread(target=self._run, name="media", daemon=True)
+        self.failures = 0
+
+    def start(self) -> None:
+        """Begins to write."""
+        self._thread.start()
+
+    def submit(self, job: Callable[[], None]) -> None:
+        """Writes something; counts it as failed where too much waits."""
+        try:
+            self._jobs.put_nowait(job)
+        except queue.Full:
+            self._fail("too much waits to be written")
+
+    def stop(self, timeout_seconds: float) -> bool:
+        """Writes what waits and ends; False where that took too long."""
+        self._jobs.put(None)
+        self._thread.join(timeout_seconds)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        _be_nice()
+        while (job := self._jobs.get()) is not None:
+            try:
+                job()
+            except (NormalcyError, OSError, cv2.error) as error:
+                self._fail(str(error))
+
+    def _fail(self, why: str) -> None:
+        self.failures += 1
+        logger.warning("pictures of an event are lost: %s", why)
+
+
+def _be_nice() -> None:
+    """Lets scoring go first; on Linux, where a thread has a priority of its own."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+
+
+def _write(path: Path, data: bytes) -> None:
+    with whole_file(path) as temporary:
+        temporary.write_bytes(data)

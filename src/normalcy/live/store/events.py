@@ -1,0 +1,124 @@
+"""Events: written by the engine, read by everybody.
+
+All of these take a session of `Store.transaction()` or `Store.reading()`, so that several fit into one transaction.
+"""
+
+import math
+from dataclasses import fields, replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, or_, select, tuple_, update
+from sqlalchemy.orm import Session
+
+from normalcy.live.store.models import EventRow
+from normalcy.live.store.records import EventFilter, EventRecord
+
+_FIELDS = tuple(field.name for field in fields(EventRecord))
+_VERDICT = {"verdict", "verdict_by", "verdict_at"}
+_LONGEST_BUNDLE_NAME = 200
+
+
+def insert_event(session: Session, event: EventRecord) -> None:
+    """Stores a new event."""
+    session.add(EventRow(**_values(event)))
+    session.flush()
+
+
+def update_event(session: Session, event: EventRecord) -> bool:
+    """Stores what the engine knows of an event by now.
+
+    Its verdict stays as it is, and so do its media, and what they take, where the record knows nothing of them.
+
+    Returns:
+        False where there is no such event.
+    """
+    values = _values(event)
+    unknown = {name for name in ("media", "media_bytes") if not values[name]}
+    kept = _VERDICT | unknown | {"id"}
+    changed = {name: value for name, value in values.items() if name not in kept}
+    return _change(session, event.id, **changed)
+
+
+def set_media(session: Session, event_id: str, *, media: str, media_bytes: int) -> bool:
+    """Says where an event's pictures are and what they take; False where there is no such event."""
+    return _change(session, event_id, media=media, media_bytes=media_bytes)
+
+
+def open_events(session: Session) -> list[EventRecord]:
+    """All that are open, oldest first."""
+    rows = session.scalars(select(EventRow).where(EventRow.state == "open").order_by(EventRow.started_at))
+    return [as_event(row) for row in rows]
+
+
+def find_event(session: Session, event_id: str) -> EventRecord | None:
+    """An event by its id."""
+    row = session.get(EventRow, event_id)
+    return None if row is None else as_event(row)
+
+
+def find_events(session: Session, wanted: EventFilter, *, limit: int) -> list[EventRecord]:
+    """A page of events, newest first; `wanted.before` is where the page before ended."""
+    query = (
+        select(EventRow).where(*_conditions(wanted)).order_by(EventRow.started_at.desc(), EventRow.id.desc())
+    )
+    return [as_event(row) for row in session.scalars(query.limit(limit))]
+
+
+def count_events(session: Session, wanted: EventFilter) -> int:
+    """How many events there are on all pages."""
+    conditions = _conditions(replace(wanted, before=None))
+    return session.scalar(select(func.count()).select_from(EventRow).where(*conditions)) or 0
+
+
+def events_overlapping(session: Session, camera: str, since: float, until: float) -> list[EventRecord]:
+    """Events of a camera that go on at some time from `since` to `until`, oldest first."""
+    goes_on = or_(EventRow.state == "open", EventRow.ended_at >= since)
+    query = select(EventRow).where(EventRow.camera == camera, EventRow.started_at <= until, goes_on)
+    return [as_event(row) for row in session.scalars(query.order_by(EventRow.started_at, EventRow.id))]
+
+
+def as_event(row: EventRow) -> EventRecord:
+    """A row as plain data."""
+    values = {name: getattr(row, name) for name in _FIELDS}
+    left_top_right_bottom = values["box"]
+    values["box"] = None if left_top_right_bottom is None else tuple(left_top_right_bottom)
+    return EventRecord(**values)
+
+
+def _values(event: EventRecord) -> dict[str, Any]:
+    values = {name: getattr(event, name) for name in _FIELDS}
+    parts = {name: float(value) for name, value in event.parts.items()}
+    values["parts"] = {name: value for name, value in parts.items() if math.isfinite(value)}
+    values["box"] = None if event.box is None else [float(side) for side in event.box]
+    # PostgreSQL would refuse the event for the sake of a name.
+    values["bundle"] = event.bundle[:_LONGEST_BUNDLE_NAME]
+    return values
+
+
+def _change(session: Session, event_id: str, **values: Any) -> bool:
+    query = update(EventRow).where(EventRow.id == event_id).values(**values).returning(EventRow.id)
+    return session.scalar(query) is not None
+
+
+def _conditions(wanted: EventFilter) -> list[ColumnElement[bool]]:
+    equal = {
+        EventRow.severity: wanted.severity,
+        EventRow.state: wanted.state,
+        EventRow.kind: wanted.kind,
+    }
+    found: list[ColumnElement[bool]] = [
+        column == value for column, value in equal.items() if value is not None
+    ]
+    if wanted.cameras:
+        found.append(EventRow.camera.in_(wanted.cameras))
+    if wanted.verdict is not None:
+        found.append(
+            EventRow.verdict.is_not_distinct_from(None if wanted.verdict == "none" else wanted.verdict)
+        )
+    if wanted.since is not None:
+        found.append(EventRow.started_at >= wanted.since)
+    if wanted.until is not None:
+        found.append(EventRow.started_at < wanted.until)
+    if wanted.before is not None:
+        found.append(tuple_(EventRow.started_at, EventRow.id) < tuple_(*wanted.before))
+    return found

@@ -1,0 +1,86 @@
+"""What the dashboard asks of the engine, answered by the supervisor."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from normalcy.errors import ConfigError, InputError
+from normalcy.live.cameras.probe import probe_source
+from normalcy.live.config.live import LiveConfig
+from normalcy.live.status import CalibrationView, CameraStatus, ProbeResult, StageStatus, VerdictEffect
+from normalcy.live.store.events import find_event
+from normalcy.live.supervision.supervisor import Supervisor
+from normalcy.live.supervision.thresholds import Thresholds
+
+_PROBE_SECONDS = 15.0
+
+
+class FrontDesk:
+    """An `Engine` for the dashboard; all of it may be called from any thread.
+
+    Args:
+        supervisor: That runs.
+    """
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+        self._thresholds = Thresholds(supervisor.store, supervisor.detectors)
+
+    @property
+    def config(self) -> LiveConfig:
+        """As it is in force."""
+        return self._supervisor.config
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether everything that should run does."""
+        return self._supervisor.is_ready
+
+    def cameras(self) -> list[CameraStatus]:
+        """In the order of the configuration."""
+        with self._supervisor.lock:
+            units, config = self._supervisor.units, self._supervisor.config
+            return [units[name].status(config) for name in config.cameras if name in units]
+
+    def stages(self) -> list[StageStatus]:
+        """All processes."""
+        with self._supervisor.lock:
+            captures = [unit.capture for unit in self._supervisor.units.values() if unit.capture]
+            return [each.status for each in (self._supervisor.inference, self._supervisor.alerts, *captures)]
+
+    def picture(self, camera: str, *, heat: bool) -> bytes | None:
+        """The newest picture as JPEG, with the heat map where asked for."""
+        with self._supervisor.lock:
+            unit = self._supervisor.units.get(camera)
+            return unit.picture(heat=heat) if unit else None
+
+    def raw_camera(self, camera: str) -> dict[str, Any]:
+        """What the configuration file says of a camera."""
+        file = self._supervisor.file
+        return file.camera(camera) if file else {}
+
+    def save_camera(self, camera: str, settings: Mapping[str, Any] | None) -> None:
+        """Writes a camera into the configuration file, or takes it out, and puts that into force."""
+        file = self._supervisor.file
+        if file is None:
+            raise ConfigError("there is no configuration file to write to")
+        self._supervisor.apply(file.write_camera(camera, settings))
+
+    def try_source(self, source: str, *, transport: str = "tcp") -> ProbeResult:
+        """Opens a source in a process of its own and tells what came."""
+        return probe_source(source, transport=transport, timeout_seconds=_PROBE_SECONDS)
+
+    def calibration(self, camera: str) -> CalibrationView:
+        """The threshold of a camera, and what others would have meant."""
+        return self._thresholds.view(camera, self.config)
+
+    def verdict_effect(self, event_id: str) -> VerdictEffect:
+        """What it would do to mark an event as a false alarm."""
+        return self._thresholds.effect(event_id, self.config)
+
+    def verdict_given(self, event_id: str) -> None:
+        """A verdict was stored or taken back: thresholds follow."""
+        with self._supervisor.store.reading() as session:
+            event = find_event(session, event_id)
+        if event is None:
+            raise InputError(f"there is no event {event_id!r}")
+        self._supervisor.relearn(event.camera)

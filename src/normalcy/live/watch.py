@@ -1,0 +1,92 @@
+"""The whole of `normalcy watch`: supervisor and dashboard, from start to stop."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from normalcy.errors import NormalcyError
+from normalcy.live.config.live import LiveConfig
+from normalcy.live.supervision.config_file import ConfigFile
+from normalcy.live.supervision.desk import FrontDesk
+from normalcy.live.supervision.supervisor import Supervisor
+from normalcy.live.web.server import WebServer
+
+_LOOK_SECONDS = 0.5
+
+
+class EngineFailed(NormalcyError):
+    """A stage of the engine died too often."""
+
+
+@dataclass(frozen=True)
+class Watching:
+    """An engine that runs.
+
+    Attributes:
+        supervisor: Of its processes.
+        desk: What the dashboard asks.
+        url: Of the dashboard; none without one.
+    """
+
+    supervisor: Supervisor
+    desk: FrontDesk
+    url: str | None
+
+
+@contextlib.contextmanager
+def watching(
+    config: LiveConfig, *, file: ConfigFile | None = None, log_json: bool = False
+) -> Iterator[Watching]:
+    """Runs the engine and its dashboard while the block does; events are closed and stored on the way out."""
+    supervisor = Supervisor(config, file=file, log_json=log_json)
+    desk = FrontDesk(supervisor)
+    with contextlib.ExitStack() as stack:
+        stack.callback(supervisor.stop)
+        url = None
+        if config.web.enabled:
+            url = stack.enter_context(WebServer(desk, supervisor.store, supervisor.media)).url
+        supervisor.start()
+        yield Watching(supervisor, desk, url)
+
+
+def watch(
+    config: LiveConfig,
+    *,
+    file: ConfigFile | None = None,
+    log_json: bool = False,
+    on_start: Callable[[Watching], None],
+) -> None:
+    """Runs until somebody presses Ctrl-C or the system asks to stop.
+
+    Args:
+        config: What to do.
+        file: Where that is written and may change.
+        log_json: Logs are JSON lines.
+        on_start: Called once everything is started.
+
+    Raises:
+        EngineFailed: A stage died too often.
+    """
+    stopping = threading.Event()
+    with _told_to_stop(stopping), watching(config, file=file, log_json=log_json) as running:
+        on_start(running)
+        while not stopping.wait(_LOOK_SECONDS):
+            if running.supervisor.failure is not None:
+                break
+        failure = running.supervisor.failure
+    if failure is not None:
+        raise EngineFailed(failure, hint="The log says why; what was committed is safe")
+
+
+@contextlib.contextmanager
+def _told_to_stop(stopping: threading.Event) -> Iterator[None]:
+    """Ctrl-C and SIGTERM stop gently; a second one has no other effect, since the way out has limits of its own."""
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = {each: signal.signal(each, lambda *_: stopping.set()) for each in signals}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

@@ -1,0 +1,67 @@
+"""What every request passes before anything else looks at it.
+
+Everything is refused unless it is allowed: a login is needed but for `OPEN_PATHS`; a change needs the token of the
+session (CSRF) and must come from a page of this dashboard; what configures asks for `Admin`.
+"""
+
+import secrets
+from typing import Annotated, Final
+from urllib.parse import urlsplit
+
+from fastapi import Depends, HTTPException, Request
+from fastapi.concurrency import run_in_threadpool
+
+from normalcy.live.web.dashboard import Dashboard, dashboard_of
+from normalcy.live.web.guard.identity import Identity
+
+OPEN_PATHS: Final = frozenset({"/login", "/healthz", "/readyz"})
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
+_NOBODY: Final = Identity("", "viewer")
+
+
+async def require_access(request: Request) -> Identity:
+    """Who asks, once that may be done; for every route of the dashboard."""
+    board = dashboard_of(request)
+    changes = request.method not in _SAFE_METHODS
+    by_program = "authorization" in request.headers
+    if changes and not by_program and not _is_own_page(request, board):
+        raise HTTPException(403, "This request comes from another site.")
+    if request.url.path in OPEN_PATHS:
+        return _NOBODY
+    identity = await run_in_threadpool(board.identities.of, request)
+    if identity is None:
+        raise HTTPException(401, "Log in first.", headers={"WWW-Authenticate": "Bearer"})
+    request.state.identity = identity
+    if changes and identity.csrf is not None and not await _repeats(request, identity.csrf):
+        raise HTTPException(403, "This page is out of date. Load it again, then repeat what you did.")
+    return identity
+
+
+Someone = Annotated[Identity, Depends(require_access)]
+
+
+def require_admin(identity: Someone) -> Identity:
+    """Who asks, if that is an admin."""
+    if not identity.is_admin:
+        raise HTTPException(403, "Only admins may do this.")
+    return identity
+
+
+Admin = Annotated[Identity, Depends(require_admin)]
+
+
+def _is_own_page(request: Request, board: Dashboard) -> bool:
+    """Whether a change was asked for by a page of this dashboard, as far as the browser says."""
+    origin = request.headers.get("origin")
+    if origin is None:
+        return request.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
+    public = urlsplit(board.engine.config.alerts.public_url or "").netloc
+    return bool(netloc := urlsplit(origin).netloc) and netloc in (request.headers.get("host"), public)
+
+
+async def _repeats(request: Request, csrf: str) -> bool:
+    given: object = request.headers.get("x-csrf-token")
+    if given is None and request.headers.get("content-type", "").startswith(_FORMS):
+        given = (await request.form()).get("csrf")
+    return isinstance(given, str) and secrets.compare_digest(given.encode(), csrf.encode())

@@ -1,0 +1,134 @@
+"""What Prometheus is told; read from the engine and the store when it asks."""
+
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from itertools import accumulate
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+)
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from normalcy.errors import NormalcyError
+from normalcy.live.cameras.state import CameraState
+from normalcy.live.frames.counters import LATENCY_BOUNDS_SECONDS
+from normalcy.live.status import CameraStatus, StageStatus
+from normalcy.live.store.events import count_events
+from normalcy.live.store.records import EventFilter
+from normalcy.live.web.dashboard import Board, Dashboard
+from normalcy.live.web.probes import alert_counts
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/metrics", response_class=Response)
+def metrics(board: Board) -> Response:
+    """In the text format of Prometheus."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(DashboardCollector(board))
+    return Response(generate_latest(registry), headers={"content-type": CONTENT_TYPE_LATEST})
+
+
+class DashboardCollector(Collector):
+    """All metrics of one dashboard."""
+
+    def __init__(self, board: Dashboard) -> None:
+        self._board = board
+
+    def collect(self) -> Iterator[Metric]:
+        """As they are now."""
+        yield InfoMetricFamily("normalcy_build", "Version.", value={"version": version("normalcy")})
+        yield _gauge("normalcy_ready", "Whether everything that should run does.", self._board.engine.is_ready)
+        cameras = self._board.engine.cameras()
+        yield from camera_counters(cameras)
+        yield from camera_gauges(cameras)
+        yield latency(cameras)
+        yield from stage_metrics(self._board.engine.stages())
+        yield from self._stored()
+
+    def _stored(self) -> Iterator[Metric]:
+        counts, database = alert_counts(self._board)
+        yield _gauge("normalcy_database_up", "Whether the database answers.", database == "ok")
+        yield _by_label("normalcy_alert_messages", "Messages to receivers by state.", "state", counts)
+        try:
+            with self._board.store.reading() as session:
+                kept = {each: count_events(session, EventFilter(severity=each)) for each in ("notice", "alert")}
+        except NormalcyError:
+            return  # normalcy_database_up says so
+        yield _by_label("normalcy_events_kept", "Events in the store, by severity.", "severity", kept)
+
+
+def camera_counters(cameras: list[CameraStatus]) -> Iterator[Metric]:
+    """What only grows."""
+    frames = CounterMetricFamily("normalcy_frames_in", "Frames decoded.", labels=["camera"])
+    scored = CounterMetricFamily("normalcy_frames_scored", "Frames that got a verdict.", labels=["camera"])
+    reconnects = CounterMetricFamily("normalcy_reconnects", "Sources opened again.", labels=["camera"])
+    dropped = CounterMetricFamily("normalcy_frames_dropped", "Frames not scored.", labels=["camera", "cause"])
+    for camera in cameras:
+        frames.add_metric([camera.name], camera.frames_in)
+        scored.add_metric([camera.name], camera.frames_scored)
+        reconnects.add_metric([camera.name], camera.reconnects)
+        for cause, count in camera.dropped.items():
+            dropped.add_metric([camera.name, cause], count)
+    yield from (frames, scored, reconnects, dropped)
+
+
+def camera_gauges(cameras: list[CameraStatus]) -> Iterator[Metric]:
+    """How cameras stand now; what is not known is left out."""
+    states = GaugeMetricFamily("normalcy_camera_state", "1 for the state it is in.", labels=["camera", "state"])
+    for camera in cameras:
+        for state in CameraState:
+            states.add_metric([camera.name, state.name.lower()], float(camera.state is state))
+    yield states
+    gauges = {
+        "alarmed": ("Whether the alarm is on.", lambda camera: camera.alarmed),
+        "buffer_frames": ("Frames that wait to be scored.", lambda camera: camera.waiting),
+        "frame_age_seconds": ("Since the last frame.", lambda camera: camera.frame_age_seconds),
+        "score": ("Smoothed score of the newest verdict.", lambda camera: camera.score),
+        "threshold": ("Of the alarm.", lambda camera: camera.threshold),
+    }
+    for name, (text, read) in gauges.items():
+        values = {camera.name: read(camera) for camera in cameras}
+        known = {camera: value for camera, value in values.items() if value is not None}
+        yield _by_label(f"normalcy_camera_{name}", text, "camera", known)
+
+
+def latency(cameras: list[CameraStatus]) -> Metric:
+    """From capture to score."""
+    family = HistogramMetricFamily("normalcy_latency_seconds", "From capture to score.", labels=["camera"])
+    bounds = [*(str(bound) for bound in LATENCY_BOUNDS_SECONDS), "+Inf"]
+    for camera in cameras:
+        if camera.latency_counts:
+            below = list(accumulate(camera.latency_counts))
+            buckets = [(bound, float(count)) for bound, count in zip(bounds, below, strict=True)]
+            family.add_metric([camera.name], buckets, sum_value=camera.latency_sum_seconds)
+    return family
+
+
+def stage_metrics(stages: list[StageStatus]) -> Iterator[Metric]:
+    """Of the processes."""
+    up = {stage.name: stage.state == "running" for stage in stages}
+    yield _by_label("normalcy_stage_up", "Whether a process runs.", "stage", up)
+    memory = {stage.name: stage.memory_bytes for stage in stages if stage.memory_bytes is not None}
+    yield _by_label("normalcy_stage_memory_bytes", "Resident memory of a process.", "stage", memory)
+    restarts = CounterMetricFamily("normalcy_stage_restarts", "How often a process died.", labels=["stage"])
+    for stage in stages:
+        restarts.add_metric([stage.name], stage.restarts)
+    yield restarts
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, text, value=float(value))
+
+
+def _by_label(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=[label])
+    for key, value in values.items():
+        family.add_metric([key], float(value))
+    return family

@@ -1,0 +1,90 @@
+"""How often a camera may alarm without a cause, and what other settings would have meant."""
+
+import math
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import HTMLResponse
+
+from normalcy.errors import NormalcyError
+from normalcy.live.status import CalibrationView, Engine
+from normalcy.live.web.changes import save_key
+from normalcy.live.web.dashboard import Board
+from normalcy.live.web.guard.access import Admin
+from normalcy.live.web.rate_graph import RateGraph
+from normalcy.live.web.templating import render
+
+router = APIRouter(prefix="/sensitivity", include_in_schema=False)
+
+
+@router.get("", response_class=HTMLResponse)
+def choose(request: Request, board: Board, camera: str = "") -> HTMLResponse:
+    """The slider of one camera, the first by default, and all others to choose from."""
+    names = list(board.engine.config.cameras)
+    name = camera or next(iter(names), "")
+    context = _view(board.engine, board.camera(name).name) if name else {"view": None}
+    return render(request, board, "sensitivity.html", names=names, name=name, saved=False, **context)
+
+
+@router.get("/{name}/preview", response_class=HTMLResponse)
+def preview(
+    request: Request, board: Board, name: str, exponent: Annotated[float, Query(ge=-6, le=6)]
+) -> HTMLResponse:
+    """What the slider's place would have meant."""
+    board.camera(name)
+    view = board.engine.calibration(name)
+    rate = rounded_rate(exponent)
+    return render(request, board, "parts/rate.html", view=view, chosen=rate, graph=RateGraph(view, rate))
+
+
+@router.post("/{name}", response_class=HTMLResponse)
+def save(
+    request: Request,
+    board: Board,
+    identity: Admin,
+    name: str,
+    exponent: Annotated[float, Form(ge=-6, le=6)],
+) -> HTMLResponse:
+    """Writes the rate into the configuration."""
+    board.camera(name)
+    save_key(board.engine, name, "false_alarms_per_day", rounded_rate(exponent))
+    context = _view(board.engine, name)
+    return render(request, board, "parts/slider.html", name=name, saved=True, **context)
+
+
+def rounded_rate(exponent: float) -> float:
+    """The rate at a place of the slider, to two figures: nobody tells 0.1047 a day from 0.1.
+
+    >>> rounded_rate(0.0), rounded_rate(-0.98)
+    (1.0, 0.1)
+    """
+    return float(f"{10**exponent:.2g}")
+
+
+def slider_span(rates: Sequence[float]) -> tuple[float, float]:
+    """Exponents of the slider's ends, whole numbers around all rates.
+
+    >>> slider_span([0.02, 3.0])
+    (-2.0, 1.0)
+    """
+    logs = [math.log10(rate) for rate in rates if rate > 0]
+    return float(math.floor(min(logs))), float(math.ceil(max(logs)))
+
+
+def _view(engine: Engine, name: str) -> dict[str, object]:
+    """What the slider shows; `view` is None where the camera was never calibrated."""
+    try:
+        view: CalibrationView = engine.calibration(name)
+    except NormalcyError as error:
+        return {"view": None, "reason": str(error)}
+    rate = view.false_alarms_per_day
+    low, high = slider_span([rate, 0.01, 10.0, *(each[0] for each in view.preview)])
+    return {
+        "view": view,
+        "chosen": rate,
+        "graph": RateGraph(view, rate),
+        "exponent": math.log10(rate),
+        "low": low,
+        "high": high,
+    }

@@ -1,0 +1,16 @@
+"""All cameras at once."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from normalcy.live.web.dashboard import Board
+from normalcy.live.web.templating import render
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/", response_class=HTMLResponse)
+def wall(request: Request, board: Board) -> HTMLResponse:
+    """A tile a camera; `static/js/wall.js` keeps pictures and states fresh."""
+    fps = board.engine.config.web.picture_fps
+    return render(request, board, "wall.html", cameras=board.engine.cameras(), picture_fps=fps)

@@ -1,0 +1,206 @@
+"""What the API answers, as pydantic models; the keys are a promise to programs."""
+
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, Field
+
+from normalcy.live.status import CalibrationView, CameraStatus, StageStatus, VerdictEffect
+from normalcy.live.store.records import EventRecord, Verdict
+from normalcy.video.urls import redact
+
+
+class CameraOut(BaseModel):
+    """A camera as it is now; times are seconds since 1970, `source` is without credentials."""
+
+    name: str
+    title: str
+    source: str
+    state: Literal["connecting", "online", "stalled", "offline", "disabled", "failed"]
+    state_since: float
+    reason: str
+    frame_age_seconds: float | None
+    width_px: int
+    height_px: int
+    source_fps: float
+    codec: str
+    frames_in: int
+    frames_scored: int
+    dropped: dict[str, int]
+    waiting: int
+    reconnects: int
+    score: float | None
+    threshold: float | None
+    rate_per_day: float | None
+    alarmed: bool
+    event: str | None
+    scene: str
+    watching: bool
+
+    @classmethod
+    def of(cls, status: CameraStatus) -> Self:
+        """From what the engine says."""
+        height_px, width_px = status.size_px
+        plain = {key: getattr(status, key) for key in cls.model_fields if hasattr(status, key)}
+        state = status.state.name.lower()
+        own = {"state": state, "source": redact(status.source), "width_px": width_px, "height_px": height_px}
+        return cls.model_validate({**plain, **own, "title": status.title or status.name})
+
+
+class EventOut(BaseModel):
+    """One incident; times are seconds since 1970, `box` is left, top, right, bottom as parts of the picture."""
+
+    id: str
+    camera: str
+    region: str
+    kind: str
+    severity: Literal["notice", "alert"]
+    state: Literal["open", "closed"]
+    started_at: float
+    alarmed_at: float
+    ended_at: float
+    peak_at: float
+    peak_score: float
+    threshold: float
+    rate_per_day: float | None
+    parts: dict[str, float]
+    sentence: str
+    box: tuple[float, float, float, float] | None
+    bundle: str
+    interrupted: bool
+    media: list[str] = Field(description="Files to be had at /api/v1/events/{id}/media/{file}")
+    verdict: Verdict | None
+    verdict_by: str | None
+    verdict_at: float | None
+
+    @classmethod
+    def of(cls, event: EventRecord, *, media: list[str]) -> Self:
+        """From what the store holds, and the files there are."""
+        plain: dict[str, Any] = {key: getattr(event, key) for key in cls.model_fields if key != "media"}
+        return cls(**{**plain, "parts": dict(event.parts)}, media=media)
+
+
+class EventPage(BaseModel):
+    """Events, newest first; `next` is the `before` of the page after this one."""
+
+    events: list[EventOut]
+    next: str | None
+
+
+class VerdictIn(BaseModel):
+    """What somebody says of an event; null takes the last verdict back."""
+
+    verdict: Verdict | None
+
+
+class VerdictOut(BaseModel):
+    """One verdict of an event's history."""
+
+    verdict: Verdict | None
+    by: str
+    at: float
+
+
+class EffectOut(BaseModel):
+    """What marking an event as a false alarm does to its camera."""
+
+    threshold_before: float
+    threshold_after: float
+    silenced: list[str]
+
+    @classmethod
+    def of(cls, effect: VerdictEffect) -> Self:
+        """From what the engine says."""
+        return cls(
+            threshold_before=effect.threshold_before,
+            threshold_after=effect.threshold_after,
+            silenced=list(effect.silenced),
+        )
+
+
+class ScoresOut(BaseModel):
+    """Scores of a span: the highest of each stretch; null where there was none."""
+
+    at: list[float]
+    score: list[float | None]
+    threshold: list[float | None]
+
+
+class CalibrationPoint(BaseModel):
+    """What a rate would have meant."""
+
+    false_alarms_per_day: float
+    threshold: float
+    events: int
+
+
+class CalibrationOut(BaseModel):
+    """The threshold of a camera."""
+
+    false_alarms_per_day: float
+    threshold: float
+    described: str
+    observed_days: float
+    learned: int
+    preview: list[CalibrationPoint]
+
+    @classmethod
+    def of(cls, view: CalibrationView) -> Self:
+        """From what the engine says."""
+        points = [
+            CalibrationPoint(false_alarms_per_day=rate, threshold=threshold, events=events)
+            for rate, threshold, events in view.preview
+        ]
+        plain = {key: getattr(view, key) for key in cls.model_fields if key != "preview"}
+        return cls(**plain, preview=points)
+
+
+class CalibrationIn(BaseModel):
+    """At which rate a camera may alarm on normal video; null is that of its detector."""
+
+    false_alarms_per_day: float | None = Field(gt=0, le=1e6)
+
+
+class StageOut(BaseModel):
+    """One process of the engine."""
+
+    name: str
+    state: Literal["running", "restarting", "stopped", "failed"]
+    restarts: int
+    reason: str
+    memory_bytes: int | None
+
+    @classmethod
+    def of(cls, stage: StageStatus) -> Self:
+        """From what the engine says."""
+        return cls.model_validate({key: getattr(stage, key) for key in cls.model_fields})
+
+
+class DiskOut(BaseModel):
+    """The disk that holds the media."""
+
+    free_bytes: int
+    total_bytes: int
+
+
+class HealthOut(BaseModel):
+    """Whether everything that should run does."""
+
+    ready: bool
+    database: str = Field(description="`ok`, or why it does not answer")
+    stages: list[StageOut]
+    alerts: dict[str, int] = Field(description="Messages by state")
+    disk: DiskOut | None
+
+
+class MeOut(BaseModel):
+    """Who asks. `csrf` is what a browser's changes carry in X-CSRF-Token; programs use a token instead."""
+
+    name: str
+    role: Literal["viewer", "admin"]
+    csrf: str | None
+
+
+class Problem(BaseModel):
+    """Why something was refused."""
+
+    detail: str

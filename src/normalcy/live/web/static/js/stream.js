@@ -1,0 +1,93 @@
+// Follows what changes, and writes it where the page shows it. One connection, and none while nobody looks:
+// a browser keeps few to a host, and people leave many pages open.
+
+const STATES = {
+  connecting: ["Connecting", "warn"],
+  online: ["Live", "good"],
+  stalled: ["Picture frozen", "warn"],
+  offline: ["Offline", "bad"],
+  disabled: ["Switched off", "off"],
+  failed: ["Not working", "bad"],
+};
+const LEVEL_AT_LIMIT = 75; // where the bar has its mark
+const known = new Map();
+
+export function followStream() {
+  let source = null;
+  const follow = () => {
+    source?.close();
+    source = null;
+    if (document.hidden) return;
+    source = new EventSource("/api/v1/stream");
+    source.addEventListener("cameras", (message) => JSON.parse(message.data).forEach(showCamera));
+    source.addEventListener("event", (message) => showEvent(JSON.parse(message.data)));
+    source.addEventListener("error", () => { document.body.dataset.away = ""; });
+    source.addEventListener("open", () => { delete document.body.dataset.away; });
+  };
+  document.addEventListener("visibilitychange", follow);
+  addEventListener("pagehide", () => source?.close());
+  follow();
+}
+
+function showCamera(camera) {
+  const before = known.get(camera.name);
+  known.set(camera.name, camera);
+  const [words, tone] = STATES[camera.state];
+  if (before && before.state !== camera.state) announce(`${camera.title}: ${words}`);
+  if (before && !before.alarmed && camera.alarmed) announce(`${camera.title}: alarm`);
+  for (const place of document.querySelectorAll(
+    `[data-camera="${camera.name}"], [data-camera-state="${camera.name}"]`,
+  )) {
+    const state = place.querySelector("[data-state]");
+    if (state) {
+      state.textContent = words;
+      state.className = `state ${tone}`;
+    }
+    place.dataset.tone = tone;
+    place.toggleAttribute("data-alarmed", camera.alarmed);
+    showScore(place.querySelector("[data-score]"), camera);
+    const note = place.querySelector("[data-note]");
+    if (note) note.textContent = noteOf(camera);
+  }
+  summarise();
+}
+
+function showScore(bar, camera) {
+  if (!bar) return;
+  const hasLimit = camera.threshold !== null && camera.threshold > 0;
+  const share = camera.score === null || !hasLimit ? 0 : camera.score / camera.threshold;
+  bar.querySelector("[data-level]").setAttribute("width", Math.max(0, Math.min(100, share * LEVEL_AT_LIMIT)));
+  bar.querySelector("[data-limit]").style.visibility = hasLimit ? "visible" : "hidden";
+  const words = camera.score === null ? "No score yet" : `Unusual by ${Math.round(share * 100)} % of the alarm level`;
+  bar.setAttribute("aria-label", hasLimit ? words : "It has no alarm level");
+}
+
+function noteOf(camera) {
+  if (camera.state === "disabled") return "";
+  if (camera.state !== "online") return camera.reason || "";
+  if (camera.event) return "Something unusual is going on";
+  if (!camera.watching) return "Not watching at this hour";
+  if (camera.scene === "changing") return "The view is changing";
+  if (camera.scene === "dark") return "Suddenly dark";
+  const age = camera.frame_age_seconds;
+  return age === null ? "No picture yet" : age < 1 ? "Picture is current" : `Picture is ${Math.round(age)} s old`;
+}
+
+function summarise() {
+  const place = document.querySelector("[data-wall-summary]");
+  if (!place) return;
+  const all = [...known.values()];
+  const live = all.filter((camera) => camera.state === "online").length;
+  const alarms = all.filter((camera) => camera.alarmed).length;
+  place.textContent = `${live} of ${all.length} live${alarms ? `, ${alarms} alarmed` : ""}`;
+}
+
+function showEvent(event) {
+  const title = known.get(event.camera)?.title ?? event.camera;
+  if (event.change === "opened") announce(`New ${event.severity} on ${title}`);
+  document.dispatchEvent(new CustomEvent("eventchange", { detail: event }));
+}
+
+function announce(words) {
+  document.getElementById("announcer").textContent = words;
+}

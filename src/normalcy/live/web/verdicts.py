@@ -1,0 +1,59 @@
+"""A person says what an event was, and thresholds follow."""
+
+import time
+from dataclasses import dataclass
+
+from normalcy.errors import NormalcyError
+from normalcy.live.status import Engine, VerdictEffect
+from normalcy.live.store.records import EventRecord, Verdict
+from normalcy.live.store.verdicts import give_verdict
+from normalcy.live.web.dashboard import Dashboard
+
+
+@dataclass(frozen=True)
+class ThresholdChange:
+    """What a verdict did to the threshold of its camera.
+
+    Attributes:
+        silenced: Past events that would not have alarmed with it.
+    """
+
+    before: float
+    after: float
+    silenced: int = 0
+
+
+def judge(
+    board: Dashboard, event: EventRecord, verdict: Verdict | None, *, by: str
+) -> ThresholdChange | None:
+    """Stores a verdict, or takes it back, and tells the engine.
+
+    Returns:
+        How the threshold moved; None where it did not, or the camera has none.
+    """
+    effect = effect_of(board.engine, event) if verdict == "false_alarm" else None
+    before = _threshold(board.engine, event.camera)
+    with board.store.transaction() as session:
+        give_verdict(session, event.id, verdict, by=by, at=time.time())
+    board.engine.verdict_given(event.id)
+    if effect:
+        change = ThresholdChange(effect.threshold_before, effect.threshold_after, len(effect.silenced))
+    else:
+        after = _threshold(board.engine, event.camera)
+        change = ThresholdChange(before, after) if before is not None and after is not None else None
+    return change if change and change.before != change.after else None
+
+
+def effect_of(engine: Engine, event: EventRecord) -> VerdictEffect | None:
+    """What "false alarm" would do; None where it would do nothing, or its camera is gone or not calibrated."""
+    try:
+        return engine.verdict_effect(event.id)
+    except NormalcyError:
+        return None
+
+
+def _threshold(engine: Engine, camera: str) -> float | None:
+    try:
+        return engine.calibration(camera).threshold
+    except NormalcyError:
+        return None

@@ -1,0 +1,94 @@
+"""What apprise speaks, and the test button."""
+
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from live_alerts import Loop, Outbox, an_event, live_config
+from live_receivers import Behaviour, WebhookReceiver, free_port, wait_until, webhook_receiver
+
+from normalcy.errors import ConfigError
+from normalcy.live.alerts import send_test
+
+
+@pytest.fixture
+def hook() -> Iterator[WebhookReceiver]:
+    with webhook_receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Iterator[Outbox]:
+    made = Outbox(tmp_path, now=time.time)
+    yield made
+    made.store.close()
+
+
+def config_of(hook: WebhookReceiver, credentials: str = ""):
+    return live_config(apprise={"phone": {"url": hook.url.replace("http://", f"json://{credentials}")}})
+
+
+def test_people_read_a_title_and_a_sentence_and_see_the_picture(hook, outbox, tmp_path):
+    config = config_of(hook)
+    event = an_event(media="door/today/one")
+    picture = tmp_path / "media" / event.media / "snapshot.jpg"
+    picture.parent.mkdir(parents=True)
+    picture.write_bytes(b"\xff\xd8\xff\xe0 a picture")
+    with Loop(outbox, config) as loop:
+        keys = outbox.tell(event, "event.opened", config, store=True)
+        keys += outbox.tell(an_event(media="none/yet"), "event.opened", config, store=True)
+        loop.ring()
+        outbox.wait_for(keys)
+    first, second = (each.payload for each in hook.accepted)
+    assert first["title"] == "Alert: Front door"
+    assert first["message"].startswith("Something unusual since 22:13:20")
+    assert first["type"] == "warning"
+    assert first["attachments"][0]["filename"] == "snapshot.jpg"
+    assert second["attachments"] == []
+
+
+def test_a_service_that_fails_is_tried_again_and_its_credentials_are_said_nowhere(
+    hook, outbox, caplog, monkeypatch
+):
+    monkeypatch.setenv("PHONE_PASSWORD", "geheim")
+    caplog.set_level(logging.DEBUG)
+    config = config_of(hook, credentials="user:${PHONE_PASSWORD}@")
+    hook.behaviour = Behaviour(status=401)
+    with Loop(outbox, config) as loop:
+        keys = outbox.tell(an_event(), "event.opened", config)
+        loop.ring()
+        wait_until(lambda: outbox.rows()[0].attempts >= 1)
+        said = outbox.rows()[0].error
+        hook.behaviour = Behaviour()
+        outbox.wait_for(keys)
+    assert said == "the service did not take it (HTTP 401)"
+    assert hook.keys == [""]
+    assert "geheim" not in caplog.text
+
+
+def test_an_url_that_apprise_does_not_know_is_said_without_showing_it():
+    config = live_config(apprise={"phone": {"url": "nonsense://geheim@x"}})
+    assert send_test(config, "apprise:phone") == (
+        "The test message did not arrive: apprise cannot use its URL."
+    )
+
+
+def test_the_test_button_tells_what_became_of_the_message(hook):
+    webhooks = {
+        "good": {"url": hook.url, "secret": hook.secret},
+        "gone": {"url": f"http://127.0.0.1:{free_port()}/geheim"},
+        "unset": {"url": "http://x/${NO_SUCH_SECRET}"},
+    }
+    config = live_config(webhooks=webhooks, apprise={"phone": {"url": hook.url.replace("http", "json")}})
+    assert send_test(config, "webhook:good") == "The test message arrived."
+    assert hook.requests[0].is_genuine
+    assert hook.requests[0].payload["type"] == "test"
+    assert send_test(config, "apprise:phone") == "The test message arrived."
+    gone = send_test(config, "webhook:gone")
+    assert gone.startswith("The test message did not arrive: no connection")
+    assert "geheim" not in gone
+    assert "NO_SUCH_SECRET is not set" in send_test(config, "webhook:unset")
+    with pytest.raises(ConfigError, match="There are: webhook:good"):
+        send_test(config, "webhook:nobody")
