@@ -107,6 +107,11 @@ class Rig(logging.Handler):
     def reason(self) -> str:
         return as_text(self.memory.capture.reason[0])
 
+    def went_through(self, *states: str) -> bool:
+        """Whether it was in these states, one after the other, whatever lay between."""
+        passed = iter(self.states)
+        return all(state in passed for state in states)
+
     def dropped(self, cause: Drop) -> int:
         return int(self.memory.capture.dropped[0, cause] + self.memory.engine.dropped[0, cause])
 

@@ -138,7 +138,9 @@ def rtsp_handshake(
             extra, body = f"Content-Base: {url}/\r\nContent-Type: application/sdp\r\n", SDP
         if method == "SETUP":
             extra, send = _transport(connection, headers["Transport"], outlet)
-        reply = f"RTSP/1.0 200 OK\r\nCSeq: {headers['CSeq']}\r\nSession: 1\r\nPublic: DESCRIBE, SETUP, PLAY\r\n"
+        reply = (
+            f"RTSP/1.0 200 OK\r\nCSeq: {headers['CSeq']}\r\nSession: 1\r\nPublic: DESCRIBE, SETUP, PLAY\r\n"
+        )
         connection.sendall(f"{reply}{extra}Content-Length: {len(body)}\r\n\r\n{body}".encode())
         if method == "PLAY":
             return send

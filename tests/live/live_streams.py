@@ -32,7 +32,9 @@ class FaultyStream:
         frames: Sent so far, to all of them.
     """
 
-    def __init__(self, kind: Kind = "mjpeg", *, fps: float = 40, size_px: tuple[int, int] = (120, 160)) -> None:
+    def __init__(
+        self, kind: Kind = "mjpeg", *, fps: float = 40, size_px: tuple[int, int] = (120, 160)
+    ) -> None:
         self._kind, self._fps, self._size_px = kind, fps, size_px
         self._sockets: set[socket.socket] = set()
         self._flowing, self._closing, self._lock = threading.Event(), threading.Event(), threading.Lock()

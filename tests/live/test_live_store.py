@@ -116,6 +116,12 @@ def test_a_read_only_database_says_so(tmp_path):
     store.close()
 
 
+def test_a_disk_that_processes_cannot_share_is_refused(tmp_path):
+    store = Store(f"sqlite:///file:{tmp_path / 'events.db'}?vfs=unix-dotfile&uri=true")
+    with pytest.raises(StoreError, match="keep it on a local one"), store.reading() as session:
+        open_events(session)
+
+
 @pytest.mark.parametrize(
     ("content", "said"), [(b"no database at all" * 100, "no SQLite database"), (None, "cannot be")]
 )

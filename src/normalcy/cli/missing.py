@@ -21,6 +21,18 @@ ON_DEMAND: Mapping[str, tuple[str, str]] = {
     "nncf": ("nncf", "export"),
     "onnx": ("onnx", "export"),
     "onnxscript": ("onnxscript", "export"),
+    "alembic": ("alembic", "live"),
+    "apprise": ("apprise", "live"),
+    "argon2": ("argon2-cffi", "live"),
+    "fastapi": ("fastapi", "live"),
+    "httpx2": ("httpx2", "live"),
+    "paho": ("paho-mqtt", "live"),
+    "prometheus_client": ("prometheus-client", "live"),
+    "python_multipart": ("python-multipart", "live"),
+    "ruamel": ("ruamel.yaml", "live"),
+    "sqlalchemy": ("sqlalchemy", "live"),
+    "uvicorn": ("uvicorn", "live"),
+    "psycopg": ("psycopg", "postgresql"),
 }
 
 

@@ -52,11 +52,12 @@ def watch(
     file = _config_file(sources, bundle=bundle, data=data, web=web, backend=backend)
     require_references(file.config, where=file.path)
     log_to_standard_error(as_json=log_json)
-    run(file.config, file=file, log_json=log_json, on_start=_say)
+    run(file.config, file=file, log_json=log_json, on_start=say_where)
     say("Stopped. Events are stored.")
 
 
-def _say(running: "Watching") -> None:
+def say_where(running: "Watching") -> None:
+    """Says what is watched, and where the dashboard is."""
     config = running.supervisor.config
     say(
         f"Watching {plural(len(config.cameras), 'camera')}; "

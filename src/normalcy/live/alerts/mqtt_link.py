@@ -18,7 +18,7 @@ from normalcy.live.config.secrets import resolve
 logger = logging.getLogger(__name__)
 
 _KEEPALIVE_SECONDS = 30
-_MOST_RECONNECT_SECONDS = 60
+_MOST_RECONNECT_SECONDS = 10
 _CONNECT_SECONDS = 5.0
 _ACKNOWLEDGE_SECONDS = 10.0
 _FAREWELL_SECONDS = 1.0

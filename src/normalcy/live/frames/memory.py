@@ -3,15 +3,14 @@
 Letters: H height, W width, C channels.
 """
 
-import contextlib
+import math
 from dataclasses import dataclass
-from multiprocessing.shared_memory import SharedMemory
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from normalcy.live.frames.attaching import attach_untracked
+from normalcy.live.frames.block import SharedBlock, attach_untracked
 from normalcy.live.frames.counters import Drop
 from normalcy.live.frames.layout import (
     CAPTURE_RECORD,
@@ -23,6 +22,9 @@ from normalcy.live.frames.layout import (
 )
 
 UInt8Array = npt.NDArray[np.uint8]
+
+_UINT8 = np.dtype(np.uint8)
+_VIEWS = ("_bytes", "capture", "engine", "_stamps", "_picture_stamps", "_images", "_jpegs", "_map_HW")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,21 +76,27 @@ class CameraMemory:
     be killed at any time and attach anew. Where all of them are killed, the supervisor's resource tracker frees it.
     """
 
-    def __init__(self, shared: SharedMemory, layout: Layout) -> None:
+    def __init__(self, shared: SharedBlock, layout: Layout) -> None:
         self._shared, self.layout = shared, layout
-        at = layout.offsets
-        self.capture: Any = self._record(CAPTURE_RECORD, at["capture"])
-        self.engine: Any = self._record(ENGINE_RECORD, at["engine"])
-        self._stamps = np.ndarray((layout.slots,), SLOT_STAMP, shared.buf, at["stamps"])
-        self._picture_stamps = np.ndarray((layout.pictures,), PICTURE_STAMP, shared.buf, at["picture_stamps"])
-        self._images = np.ndarray((layout.slots, *layout.image_HWC), np.uint8, shared.buf, at["images"])
-        self._jpegs = np.ndarray((layout.pictures, layout.picture_bytes), np.uint8, shared.buf, at["jpegs"])
-        self._map_HW = np.ndarray(layout.map_HW, np.uint8, shared.buf, at["map"])
+        # By way of `asarray`, which alone keeps the memory mapped for as long as a view of it lives.
+        self._bytes: UInt8Array = np.asarray(shared.buf)
+        self.capture: Any = self._part("capture", CAPTURE_RECORD, 1).view(np.recarray)
+        self.engine: Any = self._part("engine", ENGINE_RECORD, 1).view(np.recarray)
+        self._stamps = self._part("stamps", SLOT_STAMP, layout.slots)
+        self._picture_stamps = self._part("picture_stamps", PICTURE_STAMP, layout.pictures)
+        self._images = self._part("images", _UINT8, layout.slots, *layout.image_HWC)
+        self._jpegs = self._part("jpegs", _UINT8, layout.pictures, layout.picture_bytes)
+        self._map_HW = self._part("map", _UINT8, *layout.map_HW)
+
+    def _part(self, name: str, kind: np.dtype[Any], *shape: int) -> npt.NDArray[Any]:
+        start = self.layout.offsets[name]
+        size = kind.itemsize * math.prod(shape)
+        return self._bytes[start : start + size].view(kind).reshape(shape)
 
     @classmethod
     def create(cls, layout: Layout) -> "CameraMemory":
         """New, all zero."""
-        return cls(SharedMemory(create=True, size=layout.offsets["end"]), layout)
+        return cls(SharedBlock(create=True, size=layout.offsets["end"]), layout)
 
     @classmethod
     def attach(cls, name: MemoryName) -> "CameraMemory":
@@ -102,23 +110,18 @@ class CameraMemory:
 
     def close(self) -> None:
         """Detaches; nothing of it may be used afterwards. May be called twice."""
-        for view in ("capture", "engine", "_stamps", "_picture_stamps", "_images", "_jpegs", "_map_HW"):
-            self.__dict__.pop(view, None)
-        # Where somebody still holds a view, the memory is mapped for as long as that lives.
-        with contextlib.suppress(BufferError):
-            self._shared.close()
+        for name in _VIEWS:
+            self.__dict__.pop(name, None)
+        self._shared.close()
 
     def __del__(self) -> None:
-        # Views have to go first: SharedMemory cannot let go of memory that they show.
+        # Views have to go first: the block cannot be let go of while they show it.
         if "_shared" in self.__dict__:
             self.close()
 
     def unlink(self) -> None:
         """Frees it once everybody has detached."""
         self._shared.unlink()
-
-    def _record(self, kind: np.dtype[Any], at: int) -> Any:
-        return np.ndarray((1,), kind, self._shared.buf, at).view(np.recarray)
 
     # -- frames: written by the capture process, read by the engine
 

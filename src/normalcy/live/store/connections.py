@@ -2,6 +2,7 @@
 
 import json
 import math
+import sqlite3
 import time
 from typing import Any, Final
 
@@ -19,6 +20,8 @@ READ_ONLY: Final[dict[str, Any]] = {"normalcy_reads": True, "postgresql_readonly
 _CONNECT_SECONDS = 5
 _SILENT_SERVER_SECONDS = 15
 _RETRY_SECONDS = 0.02
+_NO_WAL = "its disk cannot be shared by processes (no WAL): keep it on a local one"
+_NOT_ALONE = "is in use, and was not made by normalcy: it is not in WAL mode"
 
 
 def open_engine(url: URL) -> Engine:
@@ -43,29 +46,36 @@ def _open_sqlite(url: URL) -> Engine:
     return engine
 
 
-def _prepare_sqlite(connection: Any, _: Any) -> None:
+def _prepare_sqlite(connection: sqlite3.Connection, _: Any) -> None:
     connection.isolation_level = None  # transactions are begun below, not when the driver thinks fit
     _require_wal(connection)
     for pragma in ("synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _require_wal(connection: Any) -> None:
-    """Puts a new database into WAL mode, which it stays in; SQLite does not wait by itself for others that do."""
+def _require_wal(connection: sqlite3.Connection) -> None:
+    """Puts a new database into WAL mode, which it stays in."""
+    if _pragma(connection, "journal_mode") == "wal":
+        return
     deadline = time.monotonic() + BUSY_SECONDS
-    while _journal_mode(connection) != "wal":
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-        except connection.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(_RETRY_SECONDS)
-        else:
-            return
+    while (mode := _switched_to_wal(connection)) is None and time.monotonic() < deadline:
+        time.sleep(_RETRY_SECONDS)
+    if mode != "wal":
+        raise sqlite3.OperationalError(_NO_WAL if mode else _NOT_ALONE)
 
 
-def _journal_mode(connection: Any) -> str:
-    return str(connection.execute("PRAGMA journal_mode").fetchone()[0])
+def _switched_to_wal(connection: sqlite3.Connection) -> str | None:
+    """The mode it is in now; None where others use it, for whom SQLite does not wait here by itself."""
+    try:
+        return _pragma(connection, "journal_mode=WAL")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise
+        return None
+
+
+def _pragma(connection: sqlite3.Connection, text: str) -> str:
+    return str(connection.execute(f"PRAGMA {text}").fetchone()[0])
 
 
 def _begin_sqlite(connection: Connection) -> None:

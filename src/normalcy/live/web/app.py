@@ -57,7 +57,14 @@ def create_app(engine: Engine, store: Store, media: Path) -> FastAPI:
     )
     identities = Identities(store, engine.config.web)
     app.state.dashboard = Dashboard(engine, store, media, environment(), hub, identities)
-    for router in (*pages.ROUTERS, *api.ROUTERS, pictures.router, media_files.router, probes.router, metrics.router):
+    for router in (
+        *pages.ROUTERS,
+        *api.ROUTERS,
+        pictures.router,
+        media_files.router,
+        probes.router,
+        metrics.router,
+    ):
         app.include_router(router)
     app.mount("/static", static_files(), name="static")
     handle_problems(app)

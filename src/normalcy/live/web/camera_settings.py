@@ -34,13 +34,19 @@ class SwitchField:
 
 FIELD_GROUPS: Final[Mapping[str, tuple[NumberField, ...]]] = {
     "Alarms": (
-        NumberField("false_alarms_per_day", "False alarms", "a day", "How many are acceptable; 0.1 is one in ten days"),
-        NumberField("alert_per_day", "Alert below", "a day", "Rarer than this is an alert, the rest are notices"),
+        NumberField(
+            "false_alarms_per_day", "False alarms", "a day", "How many are acceptable; 0.1 is one in ten days"
+        ),
+        NumberField(
+            "alert_per_day", "Alert below", "a day", "Rarer than this is an alert, the rest are notices"
+        ),
     ),
     "Frames": (
         NumberField("max_fps", "Highest frame rate", "a second", "Frames beyond it are left out"),
         NumberField("stride", "Use every", "frames", "1 looks at all of them", whole=True),
-        NumberField("preview_height_px", "Height of pictures", "pixels", "On the wall and in clips", whole=True),
+        NumberField(
+            "preview_height_px", "Height of pictures", "pixels", "On the wall and in clips", whole=True
+        ),
     ),
     "Connection": (
         NumberField("open_timeout_seconds", "Wait for an answer", "seconds", "Then it counts as offline"),
@@ -144,7 +150,9 @@ def _number(text: str, field: NumberField) -> float | int | None:
     try:
         return int(text) if field.whole else float(text.replace(",", "."))
     except ValueError as error:
-        raise ConfigError(f"{text!r} is not a {'whole ' if field.whole else ''}number", where=field.label) from error
+        raise ConfigError(
+            f"{text!r} is not a {'whole ' if field.whole else ''}number", where=field.label
+        ) from error
 
 
 def _plain(value: Any) -> str:

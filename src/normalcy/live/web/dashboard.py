@@ -15,6 +15,7 @@ from normalcy.live.store.store import Store
 from normalcy.live.web.guard.attempts import AttemptLimit, LoginAttempts
 from normalcy.live.web.guard.identity import Identities
 from normalcy.live.web.hub import Hub
+from normalcy.live.web.shown import shown_cameras
 
 
 @dataclass
@@ -47,7 +48,7 @@ class Dashboard:
 
     def camera(self, name: str) -> CameraStatus:
         """A camera as it is now; answers 404 where there is none."""
-        for status in self.engine.cameras():
+        for status in shown_cameras(self.engine):
             if status.name == name:
                 return status
         raise HTTPException(404, f"There is no camera {name!r}.")

@@ -20,6 +20,7 @@ from normalcy.live.store.events import find_events
 from normalcy.live.store.records import EventFilter, EventRecord
 from normalcy.live.store.store import Store
 from normalcy.live.web.schemas import CameraOut
+from normalcy.live.web.shown import shown_cameras
 from normalcy.live.web.sources import safe_text
 
 logger = logging.getLogger(__name__)
@@ -68,7 +69,12 @@ class Hub:
     """
 
     def __init__(
-        self, engine: Engine, store: Store, *, most_listeners: int = 64, clock: Callable[[], float] = time.time
+        self,
+        engine: Engine,
+        store: Store,
+        *,
+        most_listeners: int = 64,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._engine, self._store = engine, store
         self._most_listeners = most_listeners
@@ -125,7 +131,7 @@ class Hub:
             await asyncio.sleep(PERIOD_SECONDS)
 
     def _look(self) -> tuple[list[CameraOut], list[EventChange]]:
-        cameras = [CameraOut.of(status) for status in self._engine.cameras()]
+        cameras = [CameraOut.of(status) for status in shown_cameras(self._engine)]
         with self._store.reading() as session:
             recent = find_events(session, EventFilter(), limit=RECENT_EVENTS)
             open_ones = find_events(session, EventFilter(state="open"), limit=RECENT_EVENTS)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from itertools import accumulate
+from typing import Final
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -26,6 +27,14 @@ from normalcy.live.web.probes import alert_counts
 
 router = APIRouter(include_in_schema=False)
 
+_CAMERA_GAUGES: Final = (
+    ("alarmed", "Whether the alarm is on.", "alarmed"),
+    ("buffer_frames", "Frames that wait to be scored.", "waiting"),
+    ("frame_age_seconds", "Since the last frame.", "frame_age_seconds"),
+    ("score", "Smoothed score of the newest verdict.", "score"),
+    ("threshold", "Of the alarm.", "threshold"),
+)
+
 
 @router.get("/metrics", response_class=Response)
 def metrics(board: Board) -> Response:
@@ -44,7 +53,9 @@ class DashboardCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """As they are now."""
         yield InfoMetricFamily("normalcy_build", "Version.", value={"version": version("normalcy")})
-        yield _gauge("normalcy_ready", "Whether everything that should run does.", self._board.engine.is_ready)
+        yield _gauge(
+            "normalcy_ready", "Whether everything that should run does.", self._board.engine.is_ready
+        )
         cameras = self._board.engine.cameras()
         yield from camera_counters(cameras)
         yield from camera_gauges(cameras)
@@ -58,7 +69,9 @@ class DashboardCollector(Collector):
         yield _by_label("normalcy_alert_messages", "Messages to receivers by state.", "state", counts)
         try:
             with self._board.store.reading() as session:
-                kept = {each: count_events(session, EventFilter(severity=each)) for each in ("notice", "alert")}
+                kept = {
+                    each: count_events(session, EventFilter(severity=each)) for each in ("notice", "alert")
+                }
         except NormalcyError:
             return  # normalcy_database_up says so
         yield _by_label("normalcy_events_kept", "Events in the store, by severity.", "severity", kept)
@@ -81,20 +94,15 @@ def camera_counters(cameras: list[CameraStatus]) -> Iterator[Metric]:
 
 def camera_gauges(cameras: list[CameraStatus]) -> Iterator[Metric]:
     """How cameras stand now; what is not known is left out."""
-    states = GaugeMetricFamily("normalcy_camera_state", "1 for the state it is in.", labels=["camera", "state"])
+    states = GaugeMetricFamily(
+        "normalcy_camera_state", "1 for the state it is in.", labels=["camera", "state"]
+    )
     for camera in cameras:
         for state in CameraState:
             states.add_metric([camera.name, state.name.lower()], float(camera.state is state))
     yield states
-    gauges = {
-        "alarmed": ("Whether the alarm is on.", lambda camera: camera.alarmed),
-        "buffer_frames": ("Frames that wait to be scored.", lambda camera: camera.waiting),
-        "frame_age_seconds": ("Since the last frame.", lambda camera: camera.frame_age_seconds),
-        "score": ("Smoothed score of the newest verdict.", lambda camera: camera.score),
-        "threshold": ("Of the alarm.", lambda camera: camera.threshold),
-    }
-    for name, (text, read) in gauges.items():
-        values = {camera.name: read(camera) for camera in cameras}
+    for name, text, attribute in _CAMERA_GAUGES:
+        values = {camera.name: getattr(camera, attribute) for camera in cameras}
         known = {camera: value for camera, value in values.items() if value is not None}
         yield _by_label(f"normalcy_camera_{name}", text, "camera", known)
 

@@ -38,9 +38,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
     return _answer(request, 422, "; ".join(lines))
 
 
-def _answer(
-    request: Request, status: int, detail: str, headers: dict[str, str] | None = None
-) -> Response:
+def _answer(request: Request, status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
     if _is_program(request):
         return JSONResponse({"detail": detail}, status, headers)
     template = "parts/problem.html" if _is_part(request) else "problem.html"

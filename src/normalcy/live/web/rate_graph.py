@@ -26,7 +26,9 @@ class RateGraph:
     """
 
     def __init__(self, view: CalibrationView, chosen: float) -> None:
-        self._points = sorted((math.log10(rate), threshold, events) for rate, threshold, events in view.preview)
+        self._points = sorted(
+            (math.log10(rate), threshold, events) for rate, threshold, events in view.preview
+        )
         self.mark = math.log10(chosen)
         places = [self.mark, *(point[0] for point in self._points)]
         self._low, self._high = min(places), max(max(places), min(places) + 0.1)
@@ -46,7 +48,11 @@ class RateGraph:
     @property
     def ticks(self) -> list[Tick]:
         """Below: rates that are easily said."""
-        return [Tick(self.x(place), text) for place, text in _TICK_WORDS.items() if self._low <= place <= self._high]
+        return [
+            Tick(self.x(place), text)
+            for place, text in _TICK_WORDS.items()
+            if self._low <= place <= self._high
+        ]
 
     @property
     def levels(self) -> list[Tick]:

@@ -27,6 +27,9 @@ _FILTERS: Final[Mapping[str, Callable[..., str]]] = {
     "span": words.span_words,
 }
 _WORDS: Final[Mapping[str, object]] = {
+    "states": {
+        state.name.lower(): (text, words.STATE_TONES[state]) for state, text in words.STATE_WORDS.items()
+    },
     "state_words": words.STATE_WORDS,
     "state_tones": words.STATE_TONES,
     "stage_words": words.STAGE_WORDS,

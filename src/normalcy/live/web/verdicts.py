@@ -37,11 +37,8 @@ def judge(
         give_verdict(session, event.id, verdict, by=by, at=time.time())
     board.engine.verdict_given(event.id)
     if effect:
-        change = ThresholdChange(effect.threshold_before, effect.threshold_after, len(effect.silenced))
-    else:
-        after = _threshold(board.engine, event.camera)
-        change = ThresholdChange(before, after) if before is not None and after is not None else None
-    return change if change and change.before != change.after else None
+        return _moved(effect.threshold_before, effect.threshold_after, silenced=len(effect.silenced))
+    return _moved(before, _threshold(board.engine, event.camera))
 
 
 def effect_of(engine: Engine, event: EventRecord) -> VerdictEffect | None:
@@ -57,3 +54,9 @@ def _threshold(engine: Engine, camera: str) -> float | None:
         return engine.calibration(camera).threshold
     except NormalcyError:
         return None
+
+
+def _moved(before: float | None, after: float | None, *, silenced: int = 0) -> ThresholdChange | None:
+    if before is None or after is None or before == after:
+        return None
+    return ThresholdChange(before, after, silenced)

@@ -67,7 +67,13 @@ MESSAGE_WORDS: Final[Mapping[str, str]] = {
 }
 
 _SPANS: Final = ((86400.0, "day", "days"), (3600.0, "h", "h"), (60.0, "min", "min"), (1.0, "s", "s"))
-_PERIODS: Final = ((24.0, "an hour"), (1.0, "a day"), (1 / 7, "a week"), (1 / 30, "a month"), (1 / 365, "a year"))
+_PERIODS: Final = (
+    (24.0, "an hour"),
+    (1.0, "a day"),
+    (1 / 7, "a week"),
+    (1 / 30, "a month"),
+    (1 / 365, "a year"),
+)
 
 
 def span_words(seconds: float) -> str:
@@ -131,6 +137,6 @@ def figure(value: float | None) -> str:
     """A score or threshold.
 
     >>> figure(1.23456), figure(None)
-    ('1.23', '–')
+    ('1.23', '—')
     """
-    return "–" if value is None else f"{value:.3g}"
+    return "—" if value is None else f"{value:.3g}"

@@ -12,6 +12,7 @@ from normalcy.live.web.changes import save_key
 from normalcy.live.web.dashboard import Board
 from normalcy.live.web.guard.access import require_admin
 from normalcy.live.web.schemas import CalibrationIn, CalibrationOut, CameraOut, ScoresOut
+from normalcy.live.web.shown import shown_cameras
 
 router = APIRouter(prefix="/api/v1/cameras", tags=["cameras"])
 
@@ -22,7 +23,7 @@ MOST_SPAN_SECONDS = 31 * 86400.0
 @router.get("")
 def list_cameras(board: Board) -> list[CameraOut]:
     """All cameras, in the order of the configuration."""
-    return [CameraOut.of(status) for status in board.engine.cameras()]
+    return [CameraOut.of(status) for status in shown_cameras(board.engine)]
 
 
 @router.get("/{name}")

@@ -42,7 +42,9 @@ def log_in(request: Request, board: Board, name: Text, password: Text, next: Tex
         return page
     user = _judged(board, name, password)
     if user is None:
-        return _login_page(request, board, next, status_code=403, problem="That name and password do not fit.")
+        return _login_page(
+            request, board, next, status_code=403, problem="That name and password do not fit."
+        )
     board.attempts.succeeded(user=name, address=address)
     response = RedirectResponse(next if _OWN_PATH.fullmatch(next) else "/", 303)
     _start(board, user, response, instead_of=request.cookies.get(board.identities.cookie))

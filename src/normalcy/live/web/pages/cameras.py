@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from normalcy.live.web.changes import save_key
 from normalcy.live.web.dashboard import Board
 from normalcy.live.web.guard.access import Admin
+from normalcy.live.web.shown import shown_cameras
 from normalcy.live.web.templating import render
 
 router = APIRouter(prefix="/cameras", include_in_schema=False)
@@ -17,7 +18,7 @@ router = APIRouter(prefix="/cameras", include_in_schema=False)
 def list_cameras(request: Request, board: Board) -> HTMLResponse:
     """All cameras, and what they are set to."""
     config = board.engine.config
-    return render(request, board, "cameras.html", cameras=board.engine.cameras(), config=config)
+    return render(request, board, "cameras.html", cameras=shown_cameras(board.engine), config=config)
 
 
 @router.post("/{name}/enabled")

@@ -1,10 +1,13 @@
 """Whether everything that should run does."""
 
+from typing import Any
+
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from normalcy.live.web.api.system import disk, get_health
 from normalcy.live.web.dashboard import Board
+from normalcy.live.web.shown import shown_cameras
 from normalcy.live.web.templating import render
 
 router = APIRouter(prefix="/health", include_in_schema=False)
@@ -22,11 +25,11 @@ def facts(request: Request, board: Board) -> HTMLResponse:
     return render(request, board, "parts/health.html", **_facts(board))
 
 
-def _facts(board: Board) -> dict[str, object]:
+def _facts(board: Board) -> dict[str, Any]:
     retention = board.engine.config.store.retention
     return {
         "health": get_health(board),
-        "cameras": board.engine.cameras(),
+        "cameras": shown_cameras(board.engine),
         "disk": disk(board.media),
         "retention": retention,
     }

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Query, Request
@@ -110,7 +110,7 @@ def mark(
     return render(request, board, "parts/marked.html", **details, marked=verdict, change=change)
 
 
-def _details(board: Dashboard, event: EventRecord) -> dict[str, object]:
+def _details(board: Dashboard, event: EventRecord) -> dict[str, Any]:
     with board.store.reading() as session:
         history = verdict_history(session, event.id)
     effect = effect_of(board.engine, event) if event.verdict != "false_alarm" else None

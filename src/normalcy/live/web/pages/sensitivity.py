@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse
@@ -72,7 +72,7 @@ def slider_span(rates: Sequence[float]) -> tuple[float, float]:
     return float(math.floor(min(logs))), float(math.ceil(max(logs)))
 
 
-def _view(engine: Engine, name: str) -> dict[str, object]:
+def _view(engine: Engine, name: str) -> dict[str, Any]:
     """What the slider shows; `view` is None where the camera was never calibrated."""
     try:
         view: CalibrationView = engine.calibration(name)

@@ -1,16 +1,9 @@
 // Follows what changes, and writes it where the page shows it. One connection, and none while nobody looks:
 // a browser keeps few to a host, and people leave many pages open.
 
-const STATES = {
-  connecting: ["Connecting", "warn"],
-  online: ["Live", "good"],
-  stalled: ["Picture frozen", "warn"],
-  offline: ["Offline", "bad"],
-  disabled: ["Switched off", "off"],
-  failed: ["Not working", "bad"],
-};
 const LEVEL_AT_LIMIT = 75; // where the bar has its mark
 const known = new Map();
+const states = JSON.parse(document.body.dataset.states ?? "{}"); // words and tone of each
 
 export function followStream() {
   let source = null;
@@ -32,7 +25,7 @@ export function followStream() {
 function showCamera(camera) {
   const before = known.get(camera.name);
   known.set(camera.name, camera);
-  const [words, tone] = STATES[camera.state];
+  const [words, tone] = states[camera.state];
   if (before && before.state !== camera.state) announce(`${camera.title}: ${words}`);
   if (before && !before.alarmed && camera.alarmed) announce(`${camera.title}: alarm`);
   for (const place of document.querySelectorAll(

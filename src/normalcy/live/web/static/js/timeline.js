@@ -13,6 +13,7 @@ class Timeline {
   constructor(canvas) {
     this.canvas = canvas;
     this.camera = canvas.dataset.timeline;
+    this.zone = { timeZone: canvas.dataset.zone || undefined };
     this.span = 3600;
     this.until = Date.now() / 1000;
     this.follows = true;
@@ -147,7 +148,7 @@ class Timeline {
   say() {
     const inside = this.events.filter((event) => event.ended_at >= this.since || event.state === "open");
     const seen = this.scores.score.some((score) => score !== null);
-    const from = new Date(this.since * 1000).toLocaleString(), to = new Date(this.until * 1000).toLocaleString();
+    const [from, to] = [this.since, this.until].map((at) => new Date(at * 1000).toLocaleString([], this.zone));
     const many = inside.length === 1 ? "1 event" : `${inside.length} events`;
     this.words.textContent = seen ? `${from} to ${to}: ${many}.` : `${from} to ${to}: nothing was scored in this time.`;
   }
@@ -210,8 +211,8 @@ class Timeline {
       pen.fillRect(x, TOP, 1, bottom - TOP);
       pen.fillStyle = ink;
       const words = step >= 86400
-        ? time.toLocaleDateString([], { day: "numeric", month: "short" })
-        : time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", ...(step < 60 && { second: "2-digit" }) });
+        ? time.toLocaleDateString([], { ...this.zone, day: "numeric", month: "short" })
+        : time.toLocaleTimeString([], { ...this.zone, hour: "2-digit", minute: "2-digit", ...(step < 60 && { second: "2-digit" }) });
       if (x > 24 && x < this.width - 10) pen.fillText(words, x, bottom + 16);
     }
     pen.fillStyle = line;

@@ -1,5 +1,6 @@
-"""Attaching to shared memory that another process made, and frees."""
+"""A block of shared memory, without two traps of the standard library."""
 
+import contextlib
 import sys
 import threading
 from collections.abc import Sized
@@ -9,7 +10,16 @@ from multiprocessing.shared_memory import SharedMemory
 _attaching = threading.Lock()
 
 
-def attach_untracked(name: str) -> SharedMemory:
+class SharedBlock(SharedMemory):
+    """Shared memory that may be let go of while somebody still looks at it: it is mapped for as long as they do."""
+
+    def close(self) -> None:
+        """Lets go of it; may be called twice."""
+        with contextlib.suppress(BufferError):
+            super().close()
+
+
+def attach_untracked(name: str) -> SharedBlock:
     """Attaches without telling the resource tracker, which would take the memory for this process's own.
 
     All processes of the engine share one tracker. A process that attaches while the maker unlinks would leave a name
@@ -19,12 +29,12 @@ def attach_untracked(name: str) -> SharedMemory:
         FileNotFoundError: It is gone.
     """
     if sys.version_info >= (3, 13):
-        return SharedMemory(name, track=False)
+        return SharedBlock(name, track=False)
     with _attaching:
         register = resource_tracker.register
         resource_tracker.register = _register_nothing
         try:
-            return SharedMemory(name)
+            return SharedBlock(name)
         finally:
             resource_tracker.register = register
 

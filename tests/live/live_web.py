@@ -1,0 +1,277 @@
+"""A dashboard to test: an engine whose cameras can be told what to do, a real store, a real configuration."""
+
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from starlette.testclient import TestClient
+
+from normalcy.errors import ConfigError
+from normalcy.live.cameras.state import CameraState
+from normalcy.live.config.live import LiveConfig, config_from
+from normalcy.live.frames.counters import LATENCY_BOUNDS_SECONDS
+from normalcy.live.status import CalibrationView, CameraStatus, ProbeResult, StageStatus, VerdictEffect
+from normalcy.live.store.cameras import record_state
+from normalcy.live.store.events import find_event, insert_event
+from normalcy.live.store.records import EventRecord, User
+from normalcy.live.store.scores import SECONDS, save_minute
+from normalcy.live.store.store import Store, sqlite_url
+from normalcy.live.store.users import add_user, find_user
+from normalcy.live.store.verdicts import false_alarm_peaks
+from normalcy.live.web.app import create_app
+from normalcy.video.writer import VideoWriter
+
+SECRET = "hunter2-of-the-door"
+PASSWORD = "correct horse"
+BASE_THRESHOLD = 1.0
+PREVIEW = ((10.0, 0.7, 41), (3.0, 0.85, 17), (1.0, 1.0, 6), (0.3, 1.2, 3), (0.1, 1.45, 1), (0.03, 1.8, 0))
+RAW_CAMERAS: Mapping[str, Any] = {
+    "front-door": {
+        "title": "Front door",
+        "source": f"rtsp://guard:{SECRET}@door.local/1",
+        "read_timeout_seconds": 7,
+    },
+    "yard": {"title": "Yard", "source": "rtsp://guard:${YARD_PASSWORD}@yard.local/1"},
+    "hall": {"source": "test-pattern", "enabled": True},
+}
+
+
+class FakeEngine:
+    """Cameras with moving pictures, whose states a test sets in `changes`."""
+
+    def __init__(self, folder: Path, store: Store, **sections: Any) -> None:
+        self._where, self._store = folder / "normalcy.yaml", store
+        cameras = sections.pop("cameras", RAW_CAMERAS)
+        self._raw: dict[str, Any] = {
+            "data": "data",
+            "bundles": {"day": {"path": "bundle"}},
+            "cameras": {name: dict(settings) for name, settings in cameras.items()},
+            **sections,
+        }
+        self._config = config_from(self._raw, where=self._where)
+        self._begun = time.time()
+        self.changes: dict[str, dict[str, Any]] = {}
+        self.uncalibrated: set[str] = set()
+        self.tried: list[str] = []
+        self.told: list[str] = []
+        self.is_ready = True
+
+    @property
+    def config(self) -> LiveConfig:
+        return self._config
+
+    def cameras(self) -> list[CameraStatus]:
+        return [self._status(name) for name in self._config.cameras]
+
+    def stages(self) -> list[StageStatus]:
+        captures = [
+            StageStatus(f"capture {name}", "running", pid=1, memory_bytes=61_000_000)
+            for name in self._raw["cameras"]
+        ]
+        return [
+            StageStatus("inference", "running", pid=1, restarts=1, reason="killed", memory_bytes=412_000_000),
+            *captures,
+        ]
+
+    def picture(self, camera: str, *, heat: bool) -> bytes | None:
+        if self.cameras_state(camera) is not CameraState.ONLINE:
+            return None
+        return jpeg(time.time() - self._begun, heat=heat)
+
+    def raw_camera(self, camera: str) -> dict[str, Any]:
+        return dict(self._raw["cameras"][camera])
+
+    def save_camera(self, camera: str, settings: Mapping[str, Any] | None) -> None:
+        cameras = {
+            name: each
+            for name, each in self._raw["cameras"].items()
+            if name != camera or settings is not None
+        }
+        if settings is not None:
+            cameras[camera] = dict(settings)
+        raw = {**self._raw, "cameras": cameras}
+        self._config = config_from(raw, where=self._where)
+        self._raw = raw
+
+    def try_source(self, source: str, *, transport: str = "tcp") -> ProbeResult:
+        self.tried.append(source)
+        if "nothing" in source:
+            return ProbeResult(False, f"{source} did not answer within 10 s")
+        return ProbeResult(True, "H.264, 1280 × 720, 25 frames a second", jpeg(0.0))
+
+    def calibration(self, camera: str) -> CalibrationView:
+        if camera in self.uncalibrated:
+            raise ConfigError("was never calibrated", where=camera)
+        with self._store.reading() as session:
+            learned = len(false_alarm_peaks(session, camera))
+        rate = self._config.cameras[camera].false_alarms_per_day or 1.0
+        described = "Measured on 3 days of ordinary video."
+        return CalibrationView(rate, BASE_THRESHOLD + 0.25 * learned, described, 7.0, PREVIEW, learned)
+
+    def verdict_effect(self, event_id: str) -> VerdictEffect:
+        with self._store.reading() as session:
+            event = find_event(session, event_id)
+        assert event is not None
+        before = self.calibration(event.camera).threshold
+        return VerdictEffect(before, before + 0.25, silenced=("0" * 32, "1" * 32))
+
+    def verdict_given(self, event_id: str) -> None:
+        self.told.append(event_id)
+
+    def cameras_state(self, camera: str) -> CameraState:
+        return self._status(camera).state
+
+    def _status(self, name: str) -> CameraStatus:
+        settings = self._config.cameras[name]
+        status = CameraStatus(
+            name,
+            settings.title or name,
+            settings.source,  # as a careless engine would say it
+            CameraState.ONLINE if settings.enabled else CameraState.DISABLED,
+            self._begun,
+            frame_age_seconds=0.1,
+            size_px=(720, 1280),
+            source_fps=25.0,
+            codec="h264",
+            frames_in=12_345,
+            frames_scored=12_000,
+            dropped={"rate_cap": 300, "buffer_full": 45},
+            waiting=2,
+            reconnects=3,
+            score=0.4,
+            threshold=BASE_THRESHOLD,
+            rate_per_day=20.0,
+            scene="settled",
+            latency_counts=(0, 4, 60, 30, 4, *[0] * (len(LATENCY_BOUNDS_SECONDS) - 5), 2),
+            latency_sum_seconds=6.5,
+        )
+        return replace(status, **self.changes.get(name, {}))
+
+
+def jpeg(seconds: float, *, heat: bool = False, size_px: tuple[int, int] = (360, 640)) -> bytes:
+    """A yard by day, with somebody walking through it; red around them with `heat`."""
+    encoded: bytes = cv2.imencode(".jpg", picture_BGR(seconds, heat=heat, size_px=size_px))[1].tobytes()
+    return encoded
+
+
+def picture_BGR(seconds: float, *, heat: bool = False, size_px: tuple[int, int] = (360, 640)) -> np.ndarray:
+    height, width = size_px
+    shade_H = np.linspace(190, 90, height)[:, None, None]
+    image = (shade_H * np.array([1.0, 0.97, 0.9])).repeat(width, axis=1).astype(np.uint8)
+    cv2.rectangle(image, (0, int(height * 0.2)), (int(width * 0.3), int(height * 0.62)), (96, 92, 104), -1)
+    cv2.rectangle(
+        image,
+        (int(width * 0.08), int(height * 0.3)),
+        (int(width * 0.2), int(height * 0.62)),
+        (60, 70, 88),
+        -1,
+    )
+    x, y = int((seconds * 60) % width), int(height * 0.7)
+    cv2.ellipse(image, (x, y), (height // 22, height // 9), 0, 0, 360, (52, 48, 120), -1)
+    cv2.circle(image, (x, y - height // 7), height // 26, (120, 150, 190), -1)
+    if heat:
+        cv2.circle(image, (x, y - height // 20), height // 5, (30, 40, 235), 6)
+    return image
+
+
+def event(number: int, **fields: Any) -> EventRecord:
+    """An event of an hour ago or so; the smaller the number, the older it is."""
+    started_at = fields.pop("started_at", time.time() - 3600 + 60.0 * number)
+    values: dict[str, Any] = {
+        "id": f"{number:032x}",
+        "camera": "front-door",
+        "severity": "alert" if number % 2 else "notice",
+        "state": "closed",
+        "started_at": started_at,
+        "alarmed_at": started_at + 1,
+        "ended_at": started_at + 9.0,
+        "peak_at": started_at + 4,
+        "peak_score": 1.6 + number / 10,
+        "threshold": 1.0,
+        "rate_per_day": 0.05,
+        "parts": {"appearance": 0.9, "motion": 1.4},
+        "sentence": "Somebody runs where people usually walk.",
+        "bundle": "day",
+    }
+    return EventRecord(**{**values, **fields})
+
+
+def write_event(store: Store, media: Path, record: EventRecord, *, clip: bool = False) -> EventRecord:
+    """Stores an event with its pictures, as the engine would."""
+    record = replace(record, media=f"2026-01/{record.id}")
+    folder = media / record.media
+    folder.mkdir(parents=True)
+    (folder / "snapshot.jpg").write_bytes(jpeg(3.0))
+    (folder / "heatmap.jpg").write_bytes(jpeg(3.0, heat=True))
+    if clip:
+        with VideoWriter(folder / "clip.mp4", fps=8) as writer:
+            for index in range(24):
+                writer.write(np.ascontiguousarray(picture_BGR(index / 2, size_px=(180, 320))[..., ::-1]))
+    with store.transaction() as session:
+        insert_event(session, record)
+    return record
+
+
+def write_past(store: Store, camera: str, *, minutes: int = 90) -> None:
+    """Scores and state changes of a camera until now."""
+    last = int(time.time() // 60)
+    noise = np.random.default_rng(0)
+    with store.transaction() as session:
+        for minute in range(last - minutes, last + 1):
+            high = 1.3 if minute % 23 == 0 else 0.0
+            scores = 0.35 + 0.12 * noise.random(SECONDS) + high * np.hanning(SECONDS)
+            save_minute(session, camera, minute, scores, BASE_THRESHOLD)
+        for ago, state, reason in (
+            (7200, "OFFLINE", "no answer within 10 s"),
+            (7100, "CONNECTING", ""),
+            (7090, "ONLINE", ""),
+        ):
+            record_state(session, camera, CameraState[state], reason, time.time() - ago)
+
+
+@contextmanager
+def new_store(folder: Path) -> Iterator[Store]:
+    """A migrated store below a folder."""
+    store = Store(sqlite_url(folder), migrate=True)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def write_user(store: Store, name: str, role: Any = "viewer") -> User:
+    """Somebody who may log in with `PASSWORD`."""
+    with store.transaction() as session:
+        add_user(session, name, PASSWORD, role, at=time.time())
+        user = find_user(session, name)
+    assert user is not None
+    return user
+
+
+def client_of(engine: FakeEngine, store: Store, media: Path, **options: Any) -> TestClient:
+    """A browser without JavaScript, at the dashboard's own address."""
+    app = create_app(engine, store, media)
+    return TestClient(app, base_url="http://127.0.0.1:8042", follow_redirects=False, **options)
+
+
+def csrf_of(client: TestClient) -> str:
+    """What a page of the client's would send with a change."""
+    token: str = client.get("/api/v1/me").json()["csrf"]
+    return token
+
+
+def log_in(client: TestClient, name: str) -> None:
+    """Logs a client in."""
+    answer = client.post("/login", data={"name": name, "password": PASSWORD})
+    assert answer.status_code == 303, answer.text
+
+
+def words_of(html: str) -> str:
+    """What a person reads of a page."""
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
