@@ -6,7 +6,7 @@ An unknown key is an error that names the nearest known one; a wrong value is an
 import difflib
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -73,8 +73,25 @@ def apply_overrides(data: dict[str, Any], overrides: Sequence[str]) -> dict[str,
     return merged
 
 
-def build_config(kind: type[ConfigT], data: dict[str, Any], *, where: object = "configuration") -> ConfigT:
+def as_written(_: str, value: object) -> str:
+    """A value as messages show it."""
+    return repr(value)
+
+
+def build_config(
+    kind: type[ConfigT],
+    data: dict[str, Any],
+    *,
+    where: object = "configuration",
+    shown: Callable[[str, object], str] = as_written,
+) -> ConfigT:
     """Builds a configuration from plain data.
+
+    Args:
+        kind: What is built.
+        data: As it was read.
+        where: It comes from.
+        shown: How a wrong value is shown, from its key such as `training.epochs` and itself.
 
     Raises:
         ConfigError: One line per mistake, each with its key, value and, for an unknown key, the nearest known one.
@@ -82,11 +99,11 @@ def build_config(kind: type[ConfigT], data: dict[str, Any], *, where: object = "
     try:
         return kind.model_validate(data)
     except ValidationError as error:
-        lines = [_explain(kind, dict(detail)) for detail in error.errors()]
-        raise ConfigError("; ".join(lines), where=where) from error
+        lines = [_explain(kind, dict(detail), shown) for detail in error.errors()]
+    raise ConfigError("; ".join(lines), where=where)
 
 
-def _explain(kind: type[BaseModel], detail: dict[str, Any]) -> str:
+def _explain(kind: type[BaseModel], detail: dict[str, Any], shown: Callable[[str, object], str]) -> str:
     location = tuple(str(part) for part in detail["loc"])
     key = ".".join(location)
     if detail["type"] == "extra_forbidden":
@@ -99,14 +116,17 @@ def _explain(kind: type[BaseModel], detail: dict[str, Any]) -> str:
     message = str(detail["msg"]).removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     # Without a key, several settings together make no sense: the message names them.
-    return f"{key!r} is {detail['input']!r}: {message}" if key else message
+    return f"{key!r} is {shown(key, detail['input'])}: {message}" if key else message
 
 
 def _keys_at(kind: type[BaseModel], path: tuple[str, ...]) -> list[str]:
+    is_name = False
     for part in path:
-        if part.isdecimal():  # a place in a list
+        if is_name or part.isdecimal():  # a key of a mapping, a place in a list
+            is_name = False
             continue
         field = kind.model_fields.get(part)
+        is_name = field is not None and typing.get_origin(field.annotation) is dict
         below = _model_in(field.annotation) if field else None
         if below is None:
             return []
@@ -117,7 +137,7 @@ def _keys_at(kind: type[BaseModel], path: tuple[str, ...]) -> list[str]:
 def _model_in(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType, tuple, list):
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType, tuple, list, dict):
         models = (_model_in(arm) for arm in typing.get_args(annotation))
         return next((model for model in models if model), None)
     return None

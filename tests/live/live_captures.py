@@ -1,4 +1,4 @@
-"""A capture that runs in a thread of the test, or in a process of its own, with its frames and states at hand."""
+"""A capture that runs in a thread of the test, with its frames and states at hand."""
 
 import logging
 import multiprocessing
@@ -7,8 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Self
 
-from normalcy.live.bells import StopFlag
-from normalcy.live.cameras.capture import CaptureJob, capture, run_capture
+from normalcy.live.cameras.capture import CaptureJob, capture
 from normalcy.live.cameras.state import CameraState
 from normalcy.live.config.camera import CameraConfig
 from normalcy.live.frames.counters import Drop
@@ -61,6 +60,7 @@ class Rig(logging.Handler):
     ) -> None:
         super().__init__()
         config = CameraConfig(source=str(source), **(HASTY | settings))
+        self._is_borrowed = memory is not None
         self.memory = memory or make_memory(spec)
         self.job = CaptureJob("door", config, self.memory.name, spec, picture_fps)
         self.doorbell, self.states, self.frames = SPAWN.Semaphore(0), [], []
@@ -89,8 +89,9 @@ class Rig(logging.Handler):
         self.stop()
         self._log.removeHandler(self)
         self._log.setLevel(self._level)
-        self.memory.close()
-        self.memory.unlink()
+        if not self._is_borrowed:
+            self.memory.close()
+            self.memory.unlink()
 
     def stop(self) -> None:
         self.stop_flag.set()
@@ -106,6 +107,10 @@ class Rig(logging.Handler):
     @property
     def reason(self) -> str:
         return as_text(self.memory.capture.reason[0])
+
+    def was_told(self, what: str) -> bool:
+        """Whether the log says so."""
+        return any(what in line for line in list(self.lines))
 
     def went_through(self, *states: str) -> bool:
         """Whether it was in these states, one after the other, whatever lay between."""
@@ -130,12 +135,3 @@ class Rig(logging.Handler):
 
     def until_more(self, count: int = 5) -> list[Stamped]:
         return self.until_frames(len(self.drain()) + count)
-
-
-def capture_process(job: CaptureJob) -> tuple[multiprocessing.Process, StopFlag]:
-    """Starts a capture as the supervisor does."""
-    stop, (_, control) = StopFlag(), SPAWN.Pipe()
-    words = {"doorbell": SPAWN.Semaphore(0), "stop": stop, "control": control}
-    process = SPAWN.Process(target=run_capture, args=(job,), kwargs=words, name="capture door", daemon=True)
-    process.start()
-    return process, stop

@@ -55,6 +55,7 @@ class Behaviour:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     refuses: Callable[[dict[str, Any]], bool] = lambda payload: False
+    refusal: int = 400
     hang: threading.Event = field(default_factory=threading.Event)
     pause_seconds: float = 0.0
 
@@ -67,6 +68,7 @@ class WebhookReceiver:
         self.behaviour = Behaviour()
         self.requests: list[Received] = []
         self.connections = 0
+        self.arrived = 0
         self._port = free_port()
         self._server: ThreadingHTTPServer | None = None
         self._open: set[socket.socket] = set()
@@ -120,11 +122,12 @@ class WebhookReceiver:
     def take(self, path: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str]]:
         """Records a request; (status, headers) of its answer."""
         payload = json.loads(body)
+        self.arrived += 1
         behaviour = self.behaviour
         while behaviour.hang.is_set() and self._server is not None:
             time.sleep(0.01)
         time.sleep(behaviour.pause_seconds)
-        status = 400 if behaviour.refuses(payload) else behaviour.status
+        status = behaviour.refusal if behaviour.refuses(payload) else behaviour.status
         is_genuine = verify_signature(
             body,
             signature=headers.get("X-Normalcy-Signature", ""),

@@ -33,7 +33,7 @@ class FaultyStream:
     """
 
     def __init__(
-        self, kind: Kind = "mjpeg", *, fps: float = 40, size_px: tuple[int, int] = (120, 160)
+        self, kind: Kind = "mjpeg", *, fps: float = 60, size_px: tuple[int, int] = (120, 160)
     ) -> None:
         self._kind, self._fps, self._size_px = kind, fps, size_px
         self._sockets: set[socket.socket] = set()

@@ -1,15 +1,20 @@
-"""A dashboard to test: an engine whose cameras can be told what to do, a real store, a real configuration."""
+"""A dashboard to test: an engine whose cameras can be told what to do, a real store. PYTEST_DONT_REWRITE
 
+A test module takes the fixture with `pytest_plugins = ["live_web"]`.
+"""
+
+import functools
 import re
+import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import pytest
 from starlette.testclient import TestClient
 
 from normalcy.errors import ConfigError
@@ -19,16 +24,18 @@ from normalcy.live.frames.counters import LATENCY_BOUNDS_SECONDS
 from normalcy.live.status import CalibrationView, CameraStatus, ProbeResult, StageStatus, VerdictEffect
 from normalcy.live.store.cameras import record_state
 from normalcy.live.store.events import find_event, insert_event
-from normalcy.live.store.records import EventRecord, User
+from normalcy.live.store.models import UserRow
+from normalcy.live.store.passwords import hash_password
+from normalcy.live.store.records import EventRecord
 from normalcy.live.store.scores import SECONDS, save_minute
 from normalcy.live.store.store import Store, sqlite_url
-from normalcy.live.store.users import add_user, find_user
 from normalcy.live.store.verdicts import false_alarm_peaks
 from normalcy.live.web.app import create_app
 from normalcy.video.writer import VideoWriter
 
 SECRET = "hunter2-of-the-door"
 PASSWORD = "correct horse"
+ORIGIN = "http://127.0.0.1:8042"
 BASE_THRESHOLD = 1.0
 PREVIEW = ((10.0, 0.7, 41), (3.0, 0.85, 17), (1.0, 1.0, 6), (0.3, 1.2, 3), (0.1, 1.45, 1), (0.03, 1.8, 0))
 RAW_CAMERAS: Mapping[str, Any] = {
@@ -70,14 +77,12 @@ class FakeEngine:
         return [self._status(name) for name in self._config.cameras]
 
     def stages(self) -> list[StageStatus]:
-        captures = [
-            StageStatus(f"capture {name}", "running", pid=1, memory_bytes=61_000_000)
-            for name in self._raw["cameras"]
-        ]
-        return [
-            StageStatus("inference", "running", pid=1, restarts=1, reason="killed", memory_bytes=412_000_000),
-            *captures,
-        ]
+        names = [f"capture {name}" for name in self._raw["cameras"]]
+        captures = [StageStatus(name, "running", pid=1, memory_bytes=61_000_000) for name in names]
+        killed = StageStatus(
+            "inference", "running", pid=1, restarts=1, reason="killed", memory_bytes=412_000_000
+        )
+        return [killed, *captures]
 
     def picture(self, camera: str, *, heat: bool) -> bytes | None:
         if self.cameras_state(camera) is not CameraState.ONLINE:
@@ -103,7 +108,7 @@ class FakeEngine:
         self.tried.append(source)
         if "nothing" in source:
             return ProbeResult(False, f"{source} did not answer within 10 s")
-        return ProbeResult(True, "H.264, 1280 × 720, 25 frames a second", jpeg(0.0))
+        return ProbeResult(True, "H.264, 1280 by 720, 25 frames a second", jpeg(0.0))
 
     def calibration(self, camera: str) -> CalibrationView:
         if camera in self.uncalibrated:
@@ -235,35 +240,63 @@ def write_past(store: Store, camera: str, *, minutes: int = 90) -> None:
             record_state(session, camera, CameraState[state], reason, time.time() - ago)
 
 
-@contextmanager
-def new_store(folder: Path) -> Iterator[Store]:
-    """A migrated store below a folder."""
-    store = Store(sqlite_url(folder), migrate=True)
-    try:
-        yield store
-    finally:
-        store.close()
-
-
-def write_user(store: Store, name: str, role: Any = "viewer") -> User:
-    """Somebody who may log in with `PASSWORD`."""
+def write_user(store: Store, name: str, role: str = "viewer") -> None:
+    """Somebody who may log in with `PASSWORD`, which is hashed but once: that takes long on purpose."""
     with store.transaction() as session:
-        add_user(session, name, PASSWORD, role, at=time.time())
-        user = find_user(session, name)
-    assert user is not None
-    return user
+        session.add(UserRow(name=name, password_hash=_hash(), role=role, created_at=time.time()))
 
 
-def client_of(engine: FakeEngine, store: Store, media: Path, **options: Any) -> TestClient:
-    """A browser without JavaScript, at the dashboard's own address."""
-    app = create_app(engine, store, media)
-    return TestClient(app, base_url="http://127.0.0.1:8042", follow_redirects=False, **options)
+@functools.cache
+def _hash() -> str:
+    return hash_password(PASSWORD)
+
+
+@dataclass
+class Site:
+    """Where a test's dashboard lives."""
+
+    folder: Path
+    store: Store
+    media: Path
+
+    def engine(self, **sections: Any) -> FakeEngine:
+        """With these sections in its configuration."""
+        return FakeEngine(self.folder, self.store, **sections)
+
+    def client(self, engine: FakeEngine | None = None, **sections: Any) -> TestClient:
+        """A browser without JavaScript, at the dashboard's own address."""
+        app = create_app(engine or self.engine(**sections), self.store, self.media)
+        return TestClient(app, base_url=ORIGIN, follow_redirects=False, raise_server_exceptions=False)
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database, to copy: to migrate one for each test would take longer than the tests."""
+    folder = tmp_path_factory.mktemp("migrated")
+    Store(sqlite_url(folder), migrate=True).close()
+    return folder / "events.db"
+
+
+@pytest.fixture
+def site(tmp_path: Path, migrated: Path) -> Iterator[Site]:
+    """An empty store, and a folder for media."""
+    media = tmp_path / "media"
+    media.mkdir()
+    shutil.copy(migrated, tmp_path / "events.db")
+    store = Store(sqlite_url(tmp_path))
+    yield Site(tmp_path, store, media)
+    store.close()
 
 
 def csrf_of(client: TestClient) -> str:
     """What a page of the client's would send with a change."""
     token: str = client.get("/api/v1/me").json()["csrf"]
     return token
+
+
+def send(client: TestClient, path: str, **fields: Any) -> Any:
+    """Sends a form as a page of the dashboard does."""
+    return client.post(path, data={**fields, "csrf": csrf_of(client)}, headers={"accept": "text/html"})
 
 
 def log_in(client: TestClient, name: str) -> None:

@@ -76,7 +76,7 @@ def test_a_message_is_json_that_says_everything():
     assert datetime.fromisoformat(payload["started_at"]) == datetime.fromtimestamp(event.started_at, UTC)
     assert payload["started_at_epoch"] == event.started_at
     assert payload["ended_at"] is None
-    assert payload["links"]["dashboard"] == f"https://house.example/events/{event.id}"
+    assert payload["links"]["dashboard"] == f"https://house.example/review?event={event.id}"
 
 
 def test_numbers_that_json_cannot_hold_are_left_out():
@@ -108,28 +108,28 @@ def test_a_receiver_name_that_would_not_fit_into_keys_is_refused(name):
             {},
             "Alert: Front door",
             "Something unusual since 22:13:20 on 14 November. It moves in a way that was not seen before. "
-            "Normal video looks like this about once in 50 days.\nhttps://house.example/events/1",
+            "Normal video looks like this about once in 50 days.\nhttps://house.example/review?event=1",
         ),
         (
             "event.opened",
             {"severity": "notice", "region": "gate", "rate_per_day": 3.2, "sentence": ""},
             "Notice: Front door",
             "Something unusual since 22:13:20 on 14 November in gate. "
-            "Normal video looks like this about 3 times a day.\nhttps://house.example/events/1",
+            "Normal video looks like this about 3 times a day.\nhttps://house.example/review?event=1",
         ),
         (
             "event.escalated",
             {"rate_per_day": None, "sentence": "too fast."},
             "Alert: Front door",
             "What began at 22:13:20 on 14 November as a notice is now an alert. Too fast."
-            "\nhttps://house.example/events/1",
+            "\nhttps://house.example/review?event=1",
         ),
         (
             "event.closed",
             {"state": "closed", "sentence": "too fast"},
             "Over: Front door",
             "What began at 22:13:20 on 14 November is over. It lasted 5 seconds. Too fast."
-            "\nhttps://house.example/events/1",
+            "\nhttps://house.example/review?event=1",
         ),
     ],
 )

@@ -16,6 +16,11 @@ pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not inst
 ALARM = "homeassistant/binary_sensor/normalcy/door_alarm/config"
 
 
+@pytest.fixture(autouse=True)
+def _no_long_wait_for_a_broker_that_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("normalcy.live.alerts.mqtt_link._CONNECT_SECONDS", 1.0)
+
+
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Broker]:
     made = Broker(tmp_path)
@@ -112,6 +117,15 @@ def test_a_camera_that_is_removed_is_cleared_from_the_broker(broker, heard, outb
         assert "normalcy/door/state" in heard.standing()
 
 
+def test_another_password_for_the_broker_ends_online(broker, heard, outbox):
+    config = config_of(broker)
+    with Loop(outbox, config) as loop:
+        wait_until(lambda: heard.texts("normalcy/status") == ["online"])
+        loop.say({"config": config_of(broker, username="guard", password="new")})
+        wait_until(lambda: len(heard.texts("normalcy/status")) == 3)
+        assert heard.texts("normalcy/status") == ["online", "offline", "online"]
+
+
 def test_a_camera_that_was_removed_meanwhile_is_cleared_at_the_start(broker, heard, outbox):
     left = "homeassistant/sensor/normalcy/shed_state/config"
     heard.publish(left, "{}")
@@ -155,6 +169,7 @@ def test_without_discovery_home_assistant_is_told_nothing(broker, heard, outbox)
 
 def test_a_test_message_arrives_and_disturbs_no_state(broker, heard):
     assert send_test(config_of(broker), "mqtt") == "The test message arrived."
+    wait_until(lambda: heard.messages)
     assert json.loads(heard.texts("normalcy/events")[0])["type"] == "test"
     assert {topic for topic, _, _ in heard.messages} == {"normalcy/events"}
     broker.stop()

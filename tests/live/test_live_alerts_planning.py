@@ -5,8 +5,8 @@ from itertools import count
 import pytest
 
 from normalcy.live.alerts.backoff import RetryRule
-from normalcy.live.alerts.delivery import DeliveryError, Trouble
-from normalcy.live.alerts.planning import Known, needed_keys, plan
+from normalcy.live.alerts.delivery import STUBBORN_ATTEMPTS, DeliveryError, Trouble
+from normalcy.live.alerts.planning import Known, Plan, needed_keys, plan
 from normalcy.live.store.records import Message
 
 _ids = count(1)
@@ -34,60 +34,69 @@ def known(**changed):
 def test_alerts_go_before_notices_and_each_in_order():
     notices = [message("a"), message("b")]
     alerts = [message("c", severity="alert"), message("d", severity="alert")]
-    made = plan([*notices, *alerts], known(limit=9), most=3)
-    assert made.send == [*alerts, notices[0]]
+    assert plan([*notices, *alerts], known()).send == alerts[0]
+    assert plan([*notices, alerts[1]], known()).send == alerts[1]
+    assert plan(notices[::-1], known()).send == notices[0]
+
+
+def test_what_failed_over_and_over_lets_the_others_go_first():
+    upsetting = message("a", severity="alert", attempts=STUBBORN_ATTEMPTS)
+    patient = message("b", severity="alert", attempts=STUBBORN_ATTEMPTS - 1)
+    notice = message("c")
+    assert plan([upsetting, notice], known()).send == notice
+    assert plan([upsetting, notice, patient], known()).send == patient
+    assert plan([upsetting], known()).send == upsetting
 
 
 def test_a_message_waits_for_those_of_its_incident():
     ends = message("a", "event.closed")
     assert needed_keys([ends]) == {"a:event.opened:mqtt", "a:event.escalated:mqtt"}
-    waiting = plan([ends], known(states={"a:event.opened:mqtt": "waiting"}), most=9)
-    assert not waiting.send
+    waiting = plan([ends], known(states={"a:event.opened:mqtt": "waiting"}))
+    assert waiting.send is None
     assert not waiting.settled
-    assert plan([ends], known(states={"a:event.opened:mqtt": "sent"}), most=9).send == [ends]
+    assert plan([ends], known(states={"a:event.opened:mqtt": "sent"})).send == ends
 
 
 @pytest.mark.parametrize("state", ["held", "dead", None])
 def test_an_end_is_not_told_to_who_does_not_know_of_the_beginning(state):
     ends = message("a", "event.closed")
     states = {} if state is None else {"a:event.opened:mqtt": state}
-    assert plan([ends], known(states=states), most=9).untold == [ends]
+    assert plan([ends], known(states=states)).untold == [ends]
 
 
 def test_a_notice_that_was_kept_back_and_becomes_an_alert_is_told():
     worse = message("a", "event.escalated", severity="alert")
-    assert plan([worse], known(states={"a:event.opened:mqtt": "held"}), most=9).send == [worse]
+    assert plan([worse], known(states={"a:event.opened:mqtt": "held"})).send == worse
 
 
 def test_beyond_the_limit_messages_of_that_camera_are_held():
     of_door = [message(str(number)) for number in range(5)]
-    of_yard = [message("y", camera="yard")]
-    made = plan([*of_door, *of_yard], known(sent={("door", "notice"): 1}), most=9)
-    assert made.send == [*of_door[:2], *of_yard]
-    assert made.held == of_door[2:]
+    of_yard = message("y", camera="yard")
+    made = plan([*of_door, of_yard], known(sent={("door", "notice"): 3}))
+    assert made.send == of_yard
+    assert made.held == of_door
+    assert plan(of_door, known(sent={("door", "notice"): 2})) == Plan(send=of_door[0])
 
 
 def test_a_flood_of_notices_keeps_no_alert_back():
     alert = message("a", severity="alert")
     flooded = {("door", "notice"): 50}
-    assert plan([alert, message("b")], known(sent=flooded), most=9).send == [alert]
-    assert plan([alert], known(sent={("door", "alert"): 3}), most=9).held == [alert]
+    assert plan([alert, message("b")], known(sent=flooded)).send == alert
+    assert plan([alert], known(sent={("door", "alert"): 3})).held == [alert]
 
 
 def test_ends_do_not_count_and_are_not_held():
     ends = message("a", "event.closed")
     states = {"a:event.opened:mqtt": "sent"}
-    assert plan([ends], known(states=states, sent={("door", "notice"): 3}), most=9).send == [ends]
+    assert plan([ends], known(states=states, sent={("door", "notice"): 3})).send == ends
 
 
 def test_what_failed_for_too_long_is_given_up():
     tried, fresh, untried = message("a", attempts=1), message("b", created_at=999.0), message("c")
-    late = known(oldest_at=500.0, limit=9)
-    made = plan([tried, fresh, untried], late, most=9)
-    assert made.dead == [tried]
-    assert made.send == [fresh, untried]
-    failing = known(oldest_at=500.0, limit=9, is_failing=True)
-    assert plan([tried, fresh, untried], failing, most=9).dead == [tried, untried]
+    made = plan([tried, fresh, untried], known(oldest_at=500.0))
+    assert made == Plan(send=fresh, dead=[tried])
+    failing = known(oldest_at=500.0, is_failing=True)
+    assert plan([tried, fresh, untried], failing).dead == [tried, untried]
 
 
 RULE = RetryRule(first_seconds=1.0, most_seconds=300.0)

@@ -161,7 +161,7 @@ def write_many(name, count, size):
 def test_a_fast_writer_and_a_reader():
     """Nothing torn, nothing twice, nothing out of order; what was read and what was dropped add up."""
     layout = Layout((120, 160, 3), slots=3, pictures=1, picture_bytes=64, map_HW=(2, 3))
-    memory, count, read, last = CameraMemory.create(layout), 4000, 0, -1
+    memory, count, read, last = CameraMemory.create(layout), 2500, 0, -1
     writer = SPAWN.Process(target=write_many, args=(memory.name, count, layout.image_HWC))
     writer.start()
     while memory.waiting or writer.is_alive():

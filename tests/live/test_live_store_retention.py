@@ -25,7 +25,7 @@ pytest_plugins = ["live_databases"]
 
 DAY = 86_400.0
 NOW = 1_000 * DAY
-KEEP_ALL = RetentionConfig(days=900, confirmed_days=950, scores_days=900)
+KEEP_ALL = RetentionConfig(days=900, reviewed_days=950, scores_days=900)
 PLENTY = 10**12
 
 
@@ -56,7 +56,7 @@ def apply(store, media: Path, config: RetentionConfig, *, free_bytes: int = PLEN
     return apply_retention(store, media, config, now=NOW, free_bytes=lambda: free_bytes)
 
 
-def test_old_events_go_and_confirmed_ones_later(any_store, media):
+def test_old_events_go_and_reviewed_ones_later(any_store, media):
     for number, (days_old, verdict) in enumerate(
         [
             (29, None),
@@ -64,12 +64,13 @@ def test_old_events_go_and_confirmed_ones_later(any_store, media):
             (31, "confirmed"),
             (366, "confirmed"),
             (31, "false_alarm"),
+            (367, "false_alarm"),
             (364, "confirmed"),
         ]
     ):
         store_event(any_store, media, number, days_old=days_old, verdict=verdict)
     report = apply(any_store, media, RetentionConfig())
-    assert left(any_store, media) == [0, 2, 5]
+    assert left(any_store, media) == [0, 4, 2, 6]
     assert (report.expired, report.over_limit, report.for_space, report.freed_bytes) == (3, 0, 0, 3000)
     # Folders of days that hold nothing any more are gone too.
     assert sorted(path.name for path in (media / "yard").iterdir()) == ["day-29", "day-31", "day-364"]
@@ -84,7 +85,7 @@ def test_an_open_event_stays_whatever_its_age(any_store, media):
         assert [event.state for event in find_events(session, EventFilter(), limit=9)] == ["open"]
 
 
-def test_media_over_their_limit_go_the_oldest_first_confirmed_ones_last(any_store, media):
+def test_media_over_their_limit_go_the_oldest_first_reviewed_ones_last(any_store, media):
     for number, verdict in enumerate([None, "false_alarm", "confirmed", None, "confirmed", None]):
         store_event(any_store, media, number, days_old=number + 1, verdict=verdict)
     store_event(any_store, media, 9, days_old=20, size_bytes=0)
@@ -98,8 +99,8 @@ def test_media_over_their_limit_go_the_oldest_first_confirmed_ones_last(any_stor
     # An event without media takes no room, so that it need not go.
     assert limited_to(6000) == [0, 1, 2, 3, 4, 5, 9]
     assert limited_to(4500) == [0, 1, 2, 4, 9]
-    assert limited_to(2000) == [2, 4, 9]
-    assert limited_to(1000) == [2, 9]
+    assert limited_to(3000) == [1, 2, 4, 9]
+    assert limited_to(1000) == [1, 9]
 
 
 def test_room_is_made_on_a_full_disk_and_no_more_than_is_missing(any_store, media):

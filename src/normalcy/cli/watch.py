@@ -1,21 +1,20 @@
 """`normalcy watch`: the live engine and its dashboard."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 
-from normalcy.cli.console import plural, say
+from normalcy.cli.console import plural, say, shell_word
 from normalcy.cli.options import Backend, flag
 from normalcy.errors import ConfigError
 
 if TYPE_CHECKING:
-    from normalcy.live.supervision.config_file import ConfigFile
     from normalcy.live.watch import Watching
 
 _YAML = (".yaml", ".yml")
+_NORMAL_DATA = Path("normalcy-live")
 
 
 def watch(
@@ -30,9 +29,14 @@ def watch(
         Path | None, typer.Option("--bundle", metavar="BUNDLE", help="Detector of the sources.")
     ] = None,
     data: Annotated[
-        Path,
-        typer.Option("--data", metavar="DIR", help="Folder of events and media, where sources are named."),
-    ] = Path("normalcy-live"),
+        Path | None,
+        typer.Option(
+            "--data",
+            metavar="DIR",
+            show_default=str(_NORMAL_DATA),
+            help="Folder of events and media, where sources are named.",
+        ),
+    ] = None,
     host: Annotated[
         str | None,
         typer.Option(metavar="ADDRESS", help="Where the dashboard listens, where sources are named."),
@@ -44,20 +48,20 @@ def watch(
     log_json: Annotated[bool, flag("--log-json", "Write the log as lines of JSON.")] = False,
 ) -> None:
     """Watch cameras, tell what is not normal, and show it in a browser."""
-    from normalcy.live.config.references import require_references
     from normalcy.live.logs import log_to_standard_error
+    from normalcy.live.supervision.config_file import ConfigFile
     from normalcy.live.watch import watch as run
 
-    web = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
-    file = _config_file(sources, bundle=bundle, data=data, web=web, backend=backend)
-    require_references(file.config, where=file.path)
+    web = {"host": host, "port": port}
+    path = _config_path(sources, bundle=bundle, data=data, web=web, backend=backend)
+    file = ConfigFile(path)
     log_to_standard_error(as_json=log_json)
     run(file.config, file=file, log_json=log_json, on_start=say_where)
     say("Stopped. Events are stored.")
 
 
 def say_where(running: "Watching") -> None:
-    """Says what is watched, and where the dashboard is."""
+    """Says what an engine that runs watches, and where to see it."""
     config = running.supervisor.config
     say(
         f"Watching {plural(len(config.cameras), 'camera')}; "
@@ -65,39 +69,40 @@ def say_where(running: "Watching") -> None:
     )
     if running.url:
         say(f"Open [bold]{escape(running.url)}[/] in a browser. Ctrl-C stops.")
+    if running.url and config.web.requires_login:
+        _say_login(running)
 
 
-def _config_file(
-    sources: list[str], *, bundle: Path | None, data: Path, web: Mapping[str, object], backend: str
-) -> "ConfigFile":
-    from normalcy.live.supervision.config_file import ConfigFile
+def _say_login(running: "Watching") -> None:
+    from normalcy.live.store.users import list_users
 
-    is_config = len(sources) == 1 and sources[0].endswith(_YAML)
-    if is_config:
-        if bundle is not None:
-            hint = "Name detectors in the configuration, under `bundles`"
-            raise ConfigError("does not go with a configuration", where="--bundle", hint=hint)
-        return ConfigFile(Path(sources[0]))
+    with running.supervisor.store.reading() as session:
+        users = list_users(session)
+    file = running.supervisor.file
+    if users or file is None:
+        say("A login is needed.")
+    else:
+        command = f"normalcy live add-user {shell_word(file.path)} NAME --admin"
+        say(f"A login is needed, and nobody has one yet: [bold]{escape(command)}[/]")
+
+
+def _config_path(
+    sources: list[str], *, bundle: Path | None, data: Path | None, web: dict[str, Any], backend: str
+) -> Path:
+    """The configuration that was named, or that the command line amounts to."""
+    web = {key: value for key, value in web.items() if value is not None}
+    if len(sources) == 1 and sources[0].endswith(_YAML):
+        words = {"--bundle": bundle, "--data": data, "--host": web.get("host"), "--port": web.get("port")}
+        _refuse(words | {"--backend": None if backend == "auto" else backend})
+        return Path(sources[0])
     if bundle is None:
         raise ConfigError("is missing", where="--bundle", hint="Or name a configuration that ends with .yaml")
-    return _written(sources, bundle=bundle, data=data, web=web, backend=backend)
+    from normalcy.live.config.plain import write_plain_config
+
+    return write_plain_config(sources, bundle=bundle, backend=backend, data=data or _NORMAL_DATA, web=web)
 
 
-def _written(
-    sources: list[str], *, bundle: Path, data: Path, web: Mapping[str, object], backend: str
-) -> "ConfigFile":
-    """The configuration that the command line amounts to, in the data folder: the dashboard writes there."""
-    import yaml
-
-    from normalcy.live.config.live import config_from
-    from normalcy.live.config.plain import FILE, plain_config
-    from normalcy.live.supervision.config_file import ConfigFile
-    from normalcy.run_folder import write_text, writing_to
-
-    said = plain_config(sources, bundle=bundle, backend=backend, data=data, settings=web)
-    config_from(said, where=data / FILE)
-    with writing_to(data):
-        data.mkdir(parents=True, exist_ok=True)
-        write_text(data / FILE, yaml.safe_dump(said, sort_keys=False, allow_unicode=True))
-        (data / FILE).chmod(0o600)
-    return ConfigFile(data / FILE)
+def _refuse(words: dict[str, object]) -> None:
+    for word, value in words.items():
+        if value is not None:
+            raise ConfigError("does not go with a configuration", where=word, hint="Set it in that file")

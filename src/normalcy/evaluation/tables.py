@@ -5,7 +5,7 @@
 
 A table stands between `<!-- results:NAME -->` and `<!-- /results:NAME -->`, NAME being a folder of results, or between
 the same marks with `study:NAME`, NAME being a study whose table is `studies/NAME.md` in there, or with
-`deployment:NAME`, NAME being `parity` or `bench`.
+`deployment:NAME`, NAME being `parity` or `bench`, or with `live:NAME`, NAME being `faults`, `load` or `soak`.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from pathlib import Path
 from normalcy.errors import InputError, NormalcyError
 from normalcy.evaluation.deployment_tables import deployment_table
 from normalcy.evaluation.floors import FLOOR_METHODS
+from normalcy.evaluation.live_tables import live_table
 from normalcy.evaluation.protocols import LOOKS_AHEAD
 from normalcy.evaluation.results import Result, Spread, read_result
 from normalcy.run_folder import write_text, writing_to
@@ -35,7 +36,7 @@ _TITLES = {
     "paper_protocol_auc": "paper's protocol",
     "paper_protocol_clip_auc": "the same, by clip",
 }
-_OPEN = re.compile(r"<!-- (results|study|deployment):(\S+) -->")
+_OPEN = re.compile(r"<!-- (results|study|deployment|live):(\S+) -->")
 _NOT_MEASURED = "-"
 _ORDER_NOTE = "Presets of a method stand in order of micro AUC; for display, with the test labels in sight. "
 
@@ -79,6 +80,8 @@ def update_tables(text: str, results: Path) -> str:
                 table = _study(results / "studies" / f"{name}.md")
             case "deployment":
                 table = markdown_table(*deployment_table(name, results))
+            case "live":
+                table = markdown_table(*live_table(name, results))
             case _:
                 table = _results(results / name)
         text = _fill(text, f"{kind}:{name}", table)

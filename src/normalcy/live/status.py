@@ -83,6 +83,21 @@ class StageStatus:
 
 
 @dataclass(frozen=True)
+class Note:
+    """Something that a person should look at; it goes once it is mended.
+
+    Attributes:
+        topic: What it is about, such as `configuration`.
+        text: What is wrong, and what to do; without credentials.
+        at: Since when, in seconds since 1970.
+    """
+
+    topic: str
+    text: str
+    at: float
+
+
+@dataclass(frozen=True)
 class CalibrationView:
     """The threshold of a camera, and what other rates would have meant.
 
@@ -146,6 +161,10 @@ class Engine(Protocol):
 
     def stages(self) -> list[StageStatus]:
         """All processes."""
+        ...
+
+    def notes(self) -> list[Note]:
+        """What a person should look at, the newest last."""
         ...
 
     def picture(self, camera: str, *, heat: bool) -> bytes | None:

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from normalcy.errors import NormalcyError
 from normalcy.live.config.live import LiveConfig
 from normalcy.live.supervision.config_file import ConfigFile
 from normalcy.live.supervision.desk import FrontDesk
@@ -14,10 +13,6 @@ from normalcy.live.supervision.supervisor import Supervisor
 from normalcy.live.web.server import WebServer
 
 _LOOK_SECONDS = 0.5
-
-
-class EngineFailed(NormalcyError):
-    """A stage of the engine died too often."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +62,7 @@ def watch(
         on_start: Called once everything is started.
 
     Raises:
-        EngineFailed: A stage died too often.
+        EngineFailed: A stage was given up; everything else was stopped gently before.
     """
     stopping = threading.Event()
     with _told_to_stop(stopping), watching(config, file=file, log_json=log_json) as running:
@@ -77,7 +72,7 @@ def watch(
                 break
         failure = running.supervisor.failure
     if failure is not None:
-        raise EngineFailed(failure, hint="The log says why; what was committed is safe")
+        raise failure
 
 
 @contextlib.contextmanager

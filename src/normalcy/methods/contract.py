@@ -6,7 +6,7 @@ Letters: B clips in a batch, T frames (all of the clip, or only the scored ones)
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -121,4 +121,45 @@ class Camera(Protocol):
 
     def remember(self, stamps: tuple[FrameStamp, ...], look: Look) -> None:
         """Takes the next clip of normal footage into the method's memory."""
+        ...
+
+
+@runtime_checkable
+class TeachableCamera(Protocol):
+    """A camera whose memory can be told that something it saw is normal."""
+
+    def scores(self, stamps: tuple[FrameStamp, ...], look: Look) -> ClipScores:
+        """As of any camera."""
+        ...
+
+    def with_own_memory(self) -> Self:
+        """A camera of the same source that can be taught without the others, with which it shares its memory now."""
+        ...
+
+    def beside(self, source: str) -> Self:
+        """A camera of other footage on the same memory: what is taught through it, this one knows once it settled."""
+        ...
+
+    def teach(
+        self,
+        stamps: tuple[FrameStamp, ...],
+        look: Look,
+        *,
+        box: tuple[float, float, float, float] | None,
+        times: float,
+        start_seconds: float = 0.0,
+    ) -> None:
+        """Takes the next clip of its footage for normal.
+
+        Args:
+            stamps: Of the clip's frames.
+            look: What was seen in it.
+            box: Left, top, right and bottom edge as parts of the picture; None for all of it.
+            times: As if it had been seen so many times.
+            start_seconds: Earlier frames change nothing, but what takes time to see has seen them.
+        """
+        ...
+
+    def settle(self) -> None:
+        """After all that was to be taught."""
         ...

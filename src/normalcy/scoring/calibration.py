@@ -18,7 +18,7 @@ Letters: T frames of a video.
 import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -43,6 +43,8 @@ _SPLICE_ALARMS = 3
 """What the video raised at least this often is counted, not modelled."""
 _EVEN_BET = math.log(2.0)
 """Alarms per observed time at which seeing none is an even bet."""
+_LEAST_SCALE = 1e-3
+"""A tail that ends somewhere keeps this much of its scale where false alarms lie beyond its end."""
 _STEP_ABOVE = 2e-5
 """Relative step above the highest score: more than the 1e-5 by which backends may differ."""
 
@@ -119,7 +121,8 @@ class Calibration:
     def with_false_alarms(self, peaks: Sequence[float]) -> "Calibration":
         """With alarms that somebody called false: normal video reached these scores as well.
 
-        No time is added to what was observed, so the rate at every score up to a peak rises, and thresholds with it.
+        No time is added to what was observed, and the tail keeps its shape and begins as many alarms from the top as
+        before. So no rate falls at any score, and no threshold either, whatever else was called false before.
 
         Args:
             peaks: Highest smoothed score of each.
@@ -130,13 +133,18 @@ class Calibration:
         if not peaks:
             return self
         if odd := [peak for peak in peaks if not math.isfinite(peak)]:
-            raise CalibrationError(f"a false alarm has the score {odd[0]}", hint="look for a NaN in the model")
-        levels = np.sort(np.asarray((*self.alarm_levels, *peaks), np.float64))[::-1]
-        return _from_levels(
-            levels,
-            observed_seconds=self.observed_seconds,
-            frames=self.frames,
-            cluster_gap_seconds=self.cluster_gap_seconds,
+            raise CalibrationError(
+                f"a false alarm has the score {odd[0]}", hint="look for a NaN in the model"
+            )
+        levels = sorted((*self.alarm_levels, *peaks), reverse=True)
+        beyond = 1 if self._tail is None else sum(level >= self.u for level in self.alarm_levels)
+        u = levels[beyond - 1]
+        return replace(
+            self,
+            u=u,
+            rate_per_day=sum(level >= u for level in levels) * self.resolution_per_day,
+            scale=self._tail and max(self._tail.above(u - self.u).scale, _LEAST_SCALE * self._tail.scale),
+            alarm_levels=tuple(levels),
         )
 
     @property
@@ -235,15 +243,6 @@ def fit_calibration(
     observed_seconds = frames / frames_per_second
     gap_frames = math.ceil(round(cluster_gap_seconds * frames_per_second, 6))
     levels = alarm_levels(score_T_by_video, gap_frames=gap_frames)
-    return _from_levels(
-        levels, observed_seconds=observed_seconds, frames=frames, cluster_gap_seconds=cluster_gap_seconds
-    )
-
-
-def _from_levels(
-    levels: Float64Array, *, observed_seconds: float, frames: int, cluster_gap_seconds: float
-) -> Calibration:
-    """A calibration from descending alarm levels."""
     tail, u, fitted = _tail_above_splice(levels)
     return Calibration(
         kind="empirical" if tail is None else "generalised-pareto",

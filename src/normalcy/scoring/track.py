@@ -18,10 +18,17 @@ from normalcy.scoring.types import Clip, ClipScores, Event, FloatArray, FrameSco
 
 @dataclass(frozen=True)
 class TrackUpdate:
-    """What one clip settled."""
+    """What one clip settled.
+
+    Attributes:
+        frames: Verdicts, in order.
+        events: That no later frame can change any more.
+        open_events: The event that is open at each frame, as far as it had come; None where none was.
+    """
 
     frames: list[FrameScore]
     events: list[Event]
+    open_events: list[Event | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,19 +57,15 @@ class ScoreTrack:
         self._spec = spec
         self._source_id = source_id
         self._calibration = calibration
+        self._settings = settings
         self._smoother = CausalSmoother(settings.smoothing_alpha)
         self._last: _Score | None = None
         self.rule = alarm_rule(settings, calibration)
         self._detector = EventDetector(self.rule, source_id=source_id)
 
-    @property
-    def open_event(self) -> Event | None:
-        """The event that the alarm was raised for, as far as it has come; None where none is open."""
-        return self._detector.open_event
-
     def retune(self, *, settings: ScoringSettings, calibration: Calibration | None) -> None:
         """Goes on with another calibration or threshold; an event that is open stays open until its scores end it."""
-        self._calibration = calibration
+        self._settings, self._calibration = settings, calibration
         self.rule = alarm_rule(settings, calibration)
         self._detector.rule = self.rule
 
@@ -74,7 +77,7 @@ class ScoreTrack:
         """
         place = {clip.stamps[position].index: t for t, position in enumerate(self._spec.scored)}
         self._last = self._last or _score_at(scores, 0)
-        update = TrackUpdate([], [])
+        update = TrackUpdate([], [], [])
         for stamp in clip.due:
             own = stamp.index in place
             if own:
@@ -83,8 +86,9 @@ class ScoreTrack:
         return update
 
     def flush(self) -> list[Event]:
-        """Closes the event that is open, if any, at the end of the source."""
+        """Ends the source: closes the event that is open, if any. What comes next is another one's first frame."""
         event = self._detector.flush()
+        self._smoother, self._last = CausalSmoother(self._settings.smoothing_alpha), None
         return [event] if event else []
 
     def rate_of(self, score: float) -> float:
@@ -109,6 +113,7 @@ class ScoreTrack:
                 score.map_HW,
             )
         )
+        update.open_events.append(self._detector.open_event)
         if event:
             update.events.append(event)
 

@@ -36,6 +36,11 @@ class ClipWindow:
         self._since_clip = hop_frames  # the first full clip does not wait
         self._source_id = ""
 
+    @property
+    def waiting(self) -> int:
+        """Frames that no clip has settled yet."""
+        return len(self._due)
+
     def push(self, frame: Frame) -> Clip | None:
         """Takes a frame in; returns a clip when one is complete.
 

@@ -92,12 +92,7 @@ class Region(NamedTuple):
                 f"({', '.join(f'{edge:g}' for edge in self)}) is no region",
                 hint="Give left, top, right and bottom edge as parts of the picture, such as 0.1 0.5 0.4 1",
             )
-        rows, columns = method.config.grid_RC
-        y_R1, x_C = (np.arange(rows)[:, None] + 0.5) / rows, (np.arange(columns) + 0.5) / columns
-        inside_RC: npt.NDArray[np.bool_] = (
-            (self.left <= x_C) & (x_C < self.right) & (self.top <= y_R1) & (y_R1 < self.bottom)
-        )
-        return inside_RC
+        return method.config.cells_within(self)
 
 
 WHOLE_PICTURE = Region(0.0, 0.0, 1.0, 1.0)

@@ -1,20 +1,28 @@
 """One receiver: a thread that tells it one message after the other, and how long it is left alone after a failure.
 
-READY --messages--> BUSY --all told--> READY
-                    BUSY --failed--> WAITING --time is over, or the connection is back--> READY
+    READY --message--> BUSY --arrived, or refused--> READY
+                       BUSY --failed--> WAITING --time is over, or the connection is back--> READY
+
+What a channel knows is forgotten with its process: the next one tries at once.
 """
 
 import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from queue import SimpleQueue
 
 from normalcy.errors import NormalcyError
 from normalcy.live.alerts.backoff import RetryRule
-from normalcy.live.alerts.delivery import Delivery, DeliveryError, Receiver, Trouble
+from normalcy.live.alerts.delivery import (
+    STUBBORN_ATTEMPTS,
+    Delivery,
+    DeliveryError,
+    Receiver,
+    Trouble,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -59,19 +67,18 @@ class Channel:
         self.name = name
         self._build, self._retry, self._ring, self._clock = build, retry, ring, clock
         self._receiver: Receiver | None = None
-        self._batches: SimpleQueue[Sequence[Delivery] | None] = SimpleQueue()
+        self._deliveries: SimpleQueue[Delivery | None] = SimpleQueue()
         self._outcomes: SimpleQueue[Outcome] = SimpleQueue()
-        self._under_way: set[int] = set()
-        self._is_busy = False
+        self._under_way: int | None = None
         self._failures = 0
         self._not_before = 0.0
         self._thread = threading.Thread(target=self._work, name=f"alerts {name}", daemon=True)
         self._thread.start()
 
     @property
-    def under_way(self) -> frozenset[int]:
-        """Messages that are being sent, or were and are not collected yet."""
-        return frozenset(self._under_way)
+    def under_way(self) -> int | None:
+        """The message that is being sent, or was and is not collected yet."""
+        return self._under_way
 
     @property
     def wait_seconds(self) -> float:
@@ -80,34 +87,29 @@ class Channel:
 
     @property
     def is_ready(self) -> bool:
-        """Whether it may be given messages."""
-        return not self._under_way and self.wait_seconds <= 0.0
+        """Whether it may be given a message."""
+        return self._under_way is None and self.wait_seconds <= 0.0
 
     @property
     def is_failing(self) -> bool:
         """Whether the last attempt failed."""
         return self._failures > 0
 
-    def submit(self, deliveries: Sequence[Delivery]) -> None:
-        """Gives it messages, which are sent in this order until one finds the receiver away."""
-        self._under_way = {each.id for each in deliveries}
-        self._is_busy = True
-        self._batches.put(deliveries)
+    def submit(self, delivery: Delivery) -> None:
+        """Gives it a message; the next one only when it is ready again."""
+        self._under_way = delivery.id
+        self._deliveries.put(delivery)
 
-    def collect(self) -> list[Outcome]:
-        """What became of messages since the last time; those that were not tried are under way no more."""
-        is_over = not self._is_busy  # looked at first: whatever was done before is in the queue then
-        found = []
-        while not self._outcomes.empty():
-            found.append(self._outcomes.get())
-        self._under_way -= {outcome.delivery.id for outcome in found}
-        if is_over:
-            self._under_way.clear()
-        return found
+    def collect(self) -> Outcome | None:
+        """What became of the message; None while nobody knows."""
+        if self._outcomes.empty():
+            return None
+        self._under_way = None
+        return self._outcomes.get()
 
     def close(self, *, wait_seconds: float = 0.0) -> None:
         """Ends it after the message that is under way; does not wait longer than it is told to."""
-        self._batches.put(None)
+        self._deliveries.put(None)
         self._thread.join(wait_seconds)
 
     def recovered(self) -> None:
@@ -120,20 +122,11 @@ class Channel:
             self._connected()
         except DeliveryError as error:
             logger.warning("%s: %s", self.name, error)
-        while (batch := self._batches.get()) is not None:
-            self._send_all(batch)
-            self._is_busy = False
+        while (delivery := self._deliveries.get()) is not None:
+            self._outcomes.put(self._send(delivery))
             self._ring()
         if self._receiver is not None:
             self._receiver.close()
-
-    def _send_all(self, batch: Sequence[Delivery]) -> None:
-        for delivery in batch:
-            outcome = self._send(delivery)
-            self._outcomes.put(outcome)
-            self._ring()
-            if outcome.error is not None and outcome.error.trouble is not Trouble.REFUSED:
-                return
 
     def _send(self, delivery: Delivery) -> Outcome:
         try:
@@ -146,6 +139,9 @@ class Channel:
         return Outcome(delivery, self._clock())
 
     def _failed(self, delivery: Delivery, error: DeliveryError) -> Outcome:
+        if delivery.attempts >= STUBBORN_ATTEMPTS and not self.is_failing:
+            # Others arrive, so it is this message.
+            error = DeliveryError(str(error), trouble=Trouble.REFUSED)
         if error.trouble is Trouble.REFUSED:
             wait_seconds = self._retry.most_seconds
         else:

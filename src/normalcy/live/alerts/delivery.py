@@ -8,6 +8,9 @@ from typing import Any, Protocol
 
 from normalcy.errors import NormalcyError
 
+STUBBORN_ATTEMPTS = 8
+"""A message that failed so often goes behind the others: it may be what upsets its receiver."""
+
 
 @dataclass(frozen=True)
 class Delivery:
@@ -18,6 +21,7 @@ class Delivery:
         key: Idempotency key.
         payload: What is sent.
         created_at: When it was put into the outbox, in seconds since 1970.
+        attempts: That failed.
         snapshot: Picture of the event; none where there is none.
     """
 
@@ -25,6 +29,7 @@ class Delivery:
     key: str
     payload: Mapping[str, Any]
     created_at: float
+    attempts: int = 0
     snapshot: Path | None = None
 
 

@@ -141,6 +141,7 @@ def _event_message(event: EventRecord, kind: EventKind, receiver: str, config: L
         "severity": event.severity,
         "state": event.state,
         **_time("started_at", event.started_at),
+        **_time("alarmed_at", event.alarmed_at),
         **_time("ended_at", event.ended_at if event.state == "closed" else None),
         "seconds": _number(event.seconds),
         "peak_score": _number(event.peak_score),
@@ -205,9 +206,9 @@ def _links(config: LiveConfig, *, camera: str, event: str | None = None) -> dict
     base = config.alerts.public_url.rstrip("/")
     if event is None:
         return {"dashboard": f"{base}/cameras/{camera}"}
-    media = f"{base}/media/{event}"
+    media = f"{base}/api/v1/events/{event}/media"
     return {
-        "dashboard": f"{base}/events/{event}",
+        "dashboard": f"{base}/review?event={event}",
         "snapshot": f"{media}/snapshot.jpg",
         "clip": f"{media}/clip.mp4",
     }

@@ -14,25 +14,17 @@ from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Semaphore
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Protocol
 
 from normalcy.live.alerts.control import ControlMessage
 from normalcy.live.alerts.sender import Sender
 from normalcy.live.config.live import LiveConfig
+from normalcy.live.processes import Stop
 from normalcy.live.store.store import Store
 
 logger = logging.getLogger(__name__)
 
 _FAREWELL_SECONDS = 3.0
 """For what is still due when it is told to stop."""
-
-
-class Stop(Protocol):
-    """Whether to stop; an event of `multiprocessing` or `threading`."""
-
-    def is_set(self) -> bool:
-        """Whether it was asked for."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,15 @@
 """What is to become of the messages that are due to one receiver: decided without a database and without a clock.
 
-Messages of one incident keep their order: none goes before those it builds on are settled. Alerts go before notices.
-Beyond the rate limit, a camera's messages are held: a notice as soon as that many messages of any kind went out within
-the hour, an alert only when that many alerts did. So no flood of notices can keep an alert back.
+Messages of one incident keep their order: none goes before those it builds on are settled. Alerts go before notices,
+and both before what failed over and over. Beyond the rate limit, a camera's messages are held: a notice as soon as that
+many messages of any kind went out within the hour, an alert only when that many alerts did. So no flood of notices can
+keep an alert back.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from normalcy.live.alerts.delivery import STUBBORN_ATTEMPTS
 from normalcy.live.alerts.messages import BEGINNINGS, UPDATES, incident_of, message_key
 from normalcy.live.store.records import Message
 
@@ -36,18 +37,18 @@ class Known:
     is_failing: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass
 class Plan:
-    """What is to become of messages; those that are in none of the lists have to wait.
+    """What is to become of messages; those that are not named have to wait.
 
     Attributes:
-        send: In this order.
+        send: The next one.
         held: Over the rate limit.
         untold: Updates to what the receiver was never told of.
         dead: Too old.
     """
 
-    send: list[Message] = field(default_factory=list)
+    send: Message | None = None
     held: list[Message] = field(default_factory=list)
     untold: list[Message] = field(default_factory=list)
     dead: list[Message] = field(default_factory=list)
@@ -63,11 +64,10 @@ def needed_keys(messages: Sequence[Message]) -> set[str]:
     return {key for message in messages for key in _beginnings(message)}
 
 
-def plan(messages: Sequence[Message], known: Known, *, most: int) -> Plan:
-    """Decides; at most so many are sent at once."""
+def plan(messages: Sequence[Message], known: Known) -> Plan:
+    """Decides; only one is sent at once, so that a process that is killed can repeat no more than that."""
     made = Plan()
-    sent = Counter(known.sent)
-    for message in sorted(messages, key=lambda each: (each.severity != "alert", each.id)):
+    for message in sorted(messages, key=_turn_of):
         states = [known.states[key] for key in _beginnings(message) if key in known.states]
         if "waiting" in states:
             continue
@@ -75,12 +75,15 @@ def plan(messages: Sequence[Message], known: Known, *, most: int) -> Plan:
             made.dead.append(message)
         elif message.kind in UPDATES and "sent" not in states:
             made.untold.append(message)
-        elif message.kind in NEWS and _is_over_limit(message, sent, known.limit):
+        elif message.kind in NEWS and _is_over_limit(message, known):
             made.held.append(message)
-        elif len(made.send) < most:
-            made.send.append(message)
-            sent[message.camera, message.severity] += message.kind in NEWS
+        elif made.send is None:
+            made.send = message
     return made
+
+
+def _turn_of(message: Message) -> tuple[bool, bool, int]:
+    return message.attempts >= STUBBORN_ATTEMPTS, message.severity != "alert", message.id
 
 
 def _beginnings(message: Message) -> list[str]:
@@ -94,6 +97,6 @@ def _is_too_old(message: Message, known: Known) -> bool:
     return message.created_at < known.oldest_at and (message.attempts > 0 or known.is_failing)
 
 
-def _is_over_limit(message: Message, sent: Mapping[tuple[str, str], int], limit: int) -> bool:
-    alerts, notices = (sent.get((message.camera, severity), 0) for severity in ("alert", "notice"))
-    return (alerts if message.severity == "alert" else alerts + notices) >= limit
+def _is_over_limit(message: Message, known: Known) -> bool:
+    alerts, notices = (known.sent.get((message.camera, severity), 0) for severity in ("alert", "notice"))
+    return (alerts if message.severity == "alert" else alerts + notices) >= known.limit

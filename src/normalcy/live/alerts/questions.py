@@ -57,15 +57,12 @@ def held_count(session: Session, camera: str, receiver: str, *, since: float, un
     return session.scalar(query) or 0
 
 
-def waiting_for_nobody(session: Session, receivers: Collection[str]) -> list[int]:
+def orphaned(session: Session, receivers: Collection[str]) -> list[int]:
     """Messages to receivers that are not configured any more."""
     query = select(MessageRow.id).where(MessageRow.state == "waiting", MessageRow.receiver.not_in(receivers))
     return list(session.scalars(query))
 
 
-def media_of(session: Session, event_ids: Collection[str]) -> dict[str, str]:
-    """Media folders of events, below that of all."""
-    if not event_ids:
-        return {}
-    rows = session.execute(select(EventRow.id, EventRow.media).where(EventRow.id.in_(event_ids)))
-    return {event: media for event, media in rows if media}
+def media_of(session: Session, event_id: str) -> str | None:
+    """An event's folder below that of all media; None where it has none."""
+    return session.scalar(select(EventRow.media).where(EventRow.id == event_id)) or None

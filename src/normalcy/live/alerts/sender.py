@@ -19,9 +19,9 @@ from normalcy.live.alerts.channel import Channel, Outcome
 from normalcy.live.alerts.control import CameraBoard
 from normalcy.live.alerts.delivery import Delivery, Receiver
 from normalcy.live.alerts.planning import LIMIT_SECONDS, Known, Plan, needed_keys, plan
-from normalcy.live.alerts.questions import held_count, media_of, news_sent, states_of, waiting_for_nobody
+from normalcy.live.alerts.questions import held_count, media_of, news_sent, orphaned, states_of
 from normalcy.live.alerts.receivers import build_receiver
-from normalcy.live.alerts.settling import log_outcome, log_plan, mark_for_nobody, mark_outcome, mark_plan
+from normalcy.live.alerts.settling import log_outcome, log_plan, mark_orphans, mark_outcome, mark_plan
 from normalcy.live.config.live import LiveConfig
 from normalcy.live.store.outbox import due_messages
 from normalcy.live.store.records import Message
@@ -32,8 +32,9 @@ logger = logging.getLogger(__name__)
 _LOOK_SECONDS = 1.0
 """The outbox is looked at so often without being asked to: for what is due again."""
 _LOOKED_AT = 200
-_AT_ONCE = 10
-"""So few messages are given to a channel at once: an alert that comes meanwhile does not wait for long."""
+"""Messages of a receiver from which the next one is chosen."""
+_RETIRE_SECONDS = 2.0
+"""A receiver of before has so long to say farewell: after that, its last word could come after a new one's first."""
 
 
 class Sender:
@@ -68,7 +69,8 @@ class Sender:
     @property
     def is_idle(self) -> bool:
         """Whether nothing is under way, and everything is written down."""
-        return not self._unmarked and not any(channel.under_way for channel in self._all_channels())
+        under_way = any(channel.under_way is not None for channel in self._all_channels())
+        return not (under_way or self._unmarked)
 
     def configure(self, config: LiveConfig) -> None:
         """Takes up a new configuration: receivers that did not change go on undisturbed."""
@@ -76,7 +78,7 @@ class Sender:
         for name in list(self._channels):
             if _settings(name, before) != _settings(name, config):
                 channel = self._channels.pop(name)
-                channel.close()
+                channel.close(wait_seconds=_RETIRE_SECONDS)
                 self._retired.append(channel)
         self._take_up(config)
 
@@ -117,10 +119,10 @@ class Sender:
 
     def _collect(self) -> None:
         for channel in self._all_channels():
-            for outcome in channel.collect():
+            if (outcome := channel.collect()) is not None:
                 self._unmarked.append(outcome)
                 log_outcome(channel.name, outcome, give_up_seconds=self._give_up_seconds)
-        self._retired = [channel for channel in self._retired if channel.under_way]
+        self._retired = [channel for channel in self._retired if channel.under_way is not None]
 
     def _settle(self) -> None:
         if not self._unmarked:
@@ -135,15 +137,15 @@ class Sender:
         ready = [channel for channel in self._channels.values() if channel.is_ready]
         plans: list[tuple[str, Plan]] = []
         with self._store.reading() as session:
-            nobodys = waiting_for_nobody(session, self._channels.keys())
+            orphans = orphaned(session, self._channels.keys())
             for channel in ready:
                 made = self._plan(session, channel)
                 plans.append((channel.name, made))
-                if made.send:
-                    channel.submit(self._deliveries(session, made.send))
+                if made.send is not None:
+                    channel.submit(self._delivery(session, made.send))
         settled = [(name, made) for name, made in plans if made.settled]
-        if settled or nobodys:
-            self._write_down(settled, nobodys)
+        if settled or orphans:
+            self._write_down(settled, orphans)
             self._ring()  # there may be more than was looked at
 
     def _plan(self, session: Session, channel: Channel) -> Plan:
@@ -167,38 +169,33 @@ class Sender:
             oldest_at=now - self._give_up_seconds,
             is_failing=channel.is_failing,
         )
-        return plan(due, known, most=_AT_ONCE)
+        return plan(due, known)
 
     def _taken(self) -> set[int]:
         """Messages that are under way, also through channels of before, or arrived and are not written down."""
-        under_way = {each for channel in self._all_channels() for each in channel.under_way}
+        under_way = {channel.under_way for channel in self._all_channels() if channel.under_way is not None}
         return under_way | {outcome.delivery.id for outcome in self._unmarked}
 
-    def _deliveries(self, session: Session, messages: Sequence[Message]) -> list[Delivery]:
-        media = media_of(session, {each.event_id for each in messages if each.event_id})
-        return [
-            Delivery(
-                id=message.id,
-                key=message.key,
-                payload=_payload(session, message),
-                created_at=message.created_at,
-                snapshot=self._snapshot(media.get(message.event_id or "")),
-            )
-            for message in messages
-        ]
+    def _delivery(self, session: Session, message: Message) -> Delivery:
+        folder = media_of(session, message.event_id) if message.event_id else None
+        return Delivery(
+            id=message.id,
+            key=message.key,
+            payload=_payload(session, message),
+            created_at=message.created_at,
+            attempts=message.attempts,
+            snapshot=self._media / folder / "snapshot.jpg" if folder else None,
+        )
 
-    def _snapshot(self, folder: str | None) -> Path | None:
-        return None if folder is None else self._media / folder / "snapshot.jpg"
-
-    def _write_down(self, plans: Sequence[tuple[str, Plan]], nobodys: Sequence[int]) -> None:
+    def _write_down(self, plans: Sequence[tuple[str, Plan]], orphans: Sequence[int]) -> None:
         with self._store.transaction() as session:
-            mark_for_nobody(session, nobodys)
+            mark_orphans(session, orphans)
             for _, made in plans:
                 mark_plan(session, made, config=self._config, now=self._clock())
         for name, made in plans:
             log_plan(name, made)
-        if nobodys:
-            logger.warning("%d messages waited for receivers that are not configured any more", len(nobodys))
+        if orphans:
+            logger.warning("%d messages waited for receivers that are not configured any more", len(orphans))
 
     @property
     def _give_up_seconds(self) -> float:

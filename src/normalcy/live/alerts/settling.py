@@ -54,7 +54,7 @@ def mark_plan(session: Session, plan: Plan, *, config: LiveConfig, now: float) -
         mark_dead(session, message.id, error=f"given up after {config.alerts.give_up_hours:g} h")
 
 
-def mark_for_nobody(session: Session, message_ids: Sequence[int]) -> None:
+def mark_orphans(session: Session, message_ids: Sequence[int]) -> None:
     """Gives up what waits for receivers that are gone."""
     for message_id in message_ids:
         mark_dead(session, message_id, error=NOBODY)

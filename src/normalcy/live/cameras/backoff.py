@@ -7,9 +7,9 @@ STEADY_SECONDS = 30.0
 
 
 class Backoff:
-    """Waits that grow with every failure: a random part of a ceiling that doubles ("full jitter").
+    """Waits that grow with every failure: from half of a ceiling that doubles to all of it, by chance.
 
-    Cameras that fail together, because their switch did, so come back one by one.
+    So cameras that fail together, because their switch did, come back one by one, and none is asked again at once.
 
     Args:
         first_seconds: Ceiling of the first wait.
@@ -28,4 +28,4 @@ class Backoff:
             self._ceiling_seconds = self._first_seconds
         ceiling_seconds = self._ceiling_seconds
         self._ceiling_seconds = min(self._most_seconds, 2 * ceiling_seconds)
-        return self._random.uniform(0, ceiling_seconds)
+        return self._random.uniform(ceiling_seconds / 2, ceiling_seconds)

@@ -6,15 +6,13 @@ is there to be asked to stop.
 
 import logging
 import os
-import signal
 import threading
 from multiprocessing.connection import Connection
 
 from normalcy.live.bells import Bell
 from normalcy.live.cameras.connections import CaptureJob, Connections
-from normalcy.live.cameras.processes import Stop, end_with_parent
 from normalcy.live.frames.memory import CameraMemory
-from normalcy.live.logs import log_to_standard_error
+from normalcy.live.processes import Stop
 
 __all__ = ["CaptureJob", "capture", "run_capture"]
 
@@ -23,7 +21,7 @@ _LET_GO_SECONDS = 0.3
 
 
 def run_capture(job: CaptureJob, *, doorbell: Bell, stop: Stop, control: Connection) -> None:
-    """The process: captures until it is told to stop.
+    """What the process does (see `processes.run_stage`): captures until it is told to stop.
 
     Args:
         job: What to capture.
@@ -31,11 +29,6 @@ def run_capture(job: CaptureJob, *, doorbell: Bell, stop: Stop, control: Connect
         stop: Ends it.
         control: Nothing is said over it: for another configuration, another process is started.
     """
-    end_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor takes it
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    log_to_standard_error(as_json=job.log_json)
-    logging.captureWarnings(True)
     if not capture(job, doorbell=doorbell, stop=stop):
         logging.shutdown()
         os._exit(0)  # a thread hangs in FFmpeg, where nothing else reaches it
@@ -51,8 +44,9 @@ def capture(job: CaptureJob, *, doorbell: Bell, stop: Stop) -> bool:
     connections = Connections(job, memory, doorbell, stop)
     decoding = threading.Thread(target=connections.run, name="decode", daemon=True)
     decoding.start()
-    while decoding.is_alive() and not stop.wait(_WATCH_SECONDS):
+    while decoding.is_alive() and not stop.is_set():
         connections.life.stall_if_silent()
+        decoding.join(_WATCH_SECONDS)
     if not stop.is_set() and connections.failure is None:
         connections.rest()
     decoding.join(_LET_GO_SECONDS)

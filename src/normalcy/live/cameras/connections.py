@@ -11,18 +11,25 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from random import Random
 
-from normalcy.errors import NormalcyError
+from normalcy.errors import ConfigError, NormalcyError
 from normalcy.live.bells import Bell
 from normalcy.live.cameras.backoff import Backoff
 from normalcy.live.cameras.intake import Intake
 from normalcy.live.cameras.life import Life
-from normalcy.live.cameras.processes import Stop
-from normalcy.live.cameras.sources import Manners, kind_of, manners_of, open_camera, reading_options
+from normalcy.live.cameras.sources import (
+    CameraSource,
+    Manners,
+    find_camera_source,
+    manners_of,
+    open_camera,
+    reading_options,
+)
 from normalcy.live.cameras.state import CameraState
 from normalcy.live.cameras.timekeeping import Timekeeper
 from normalcy.live.config.camera import CameraConfig
 from normalcy.live.frames.counters import Drop
 from normalcy.live.frames.memory import CameraMemory, MemoryName, as_bytes
+from normalcy.live.processes import Stop
 from normalcy.methods.contract import ClipSpec
 from normalcy.video.reader import LazyFrame, VideoReader
 
@@ -41,7 +48,6 @@ class CaptureJob:
         memory: Where its frames go.
         spec: The clips that its method reads.
         picture_fps: Pictures for people per second.
-        log_json: Logs are JSON lines.
     """
 
     name: str
@@ -49,7 +55,6 @@ class CaptureJob:
     memory: MemoryName
     spec: ClipSpec
     picture_fps: float
-    log_json: bool = False
 
 
 class Ending(Enum):
@@ -143,25 +148,28 @@ class Connections:
 
     def _read(self) -> tuple[Ending, str]:
         """Opens the source once; how that ended, and why."""
-        kind = kind_of(self._job.config.watched)
+        try:
+            source = find_camera_source(self._job.config)
+        except ConfigError as error:
+            return Ending.LOST, error.what  # a secret that may be put in its place yet
         try:
             self.life.beat()
-            with closing(self._open()) as reader:
-                return self._read_all(reader)
+            with closing(self._open(source)) as reader:
+                return self._read_all(reader, source)
         except NormalcyError as error:
             reason = f"{error.what}. {error.hint}" if error.hint else error.what
         except Exception as error:  # whatever decoders raise; not shown as it is, since it may hold the URL
             logger.warning("camera %s: %s while reading", self._job.name, type(error).__name__)
             reason = f"it cannot be read ({type(error).__name__})"
-        return Ending.LOST if kind.may_come_back else Ending.HOPELESS, reason
+        return Ending.LOST if source.kind.may_come_back else Ending.HOPELESS, reason
 
-    def _open(self) -> VideoReader:
+    def _open(self, source: CameraSource) -> VideoReader:
         spec = self._job.spec
-        options = reading_options(self._job.config, size_px=spec.size_px, grey=spec.channels == 1)
-        return open_camera(self._job.config, options)
+        options = reading_options(source, self._job.config, size_px=spec.size_px, grey=spec.channels == 1)
+        return open_camera(source, options)
 
-    def _read_all(self, reader: VideoReader) -> tuple[Ending, str]:
-        manners = manners_of(self._job.config, reader.info)
+    def _read_all(self, reader: VideoReader, source: CameraSource) -> tuple[Ending, str]:
+        manners = manners_of(source, self._job.config, reader.info)
         self._connected(reader, manners)
         lost = 0
         for lazy in self._frames(reader):
@@ -171,7 +179,7 @@ class Connections:
             if self._stop.is_set():
                 return Ending.STOPPED, ""
         self._memory.capture.dropped[0, Drop.DAMAGED] += reader.lost - lost
-        return self._at_end(reader)
+        return self._at_end(reader, source)
 
     def _connected(self, reader: VideoReader, manners: Manners) -> None:
         info, record = reader.info, self._memory.capture
@@ -204,10 +212,10 @@ class Connections:
         record.height_px[0], record.width_px[0] = height_px, width_px
         self._intake.cut()
 
-    def _at_end(self, reader: VideoReader) -> tuple[Ending, str]:
+    def _at_end(self, reader: VideoReader, source: CameraSource) -> tuple[Ending, str]:
         if self._stop.is_set():
             return Ending.STOPPED, ""
-        if kind_of(self._job.config.watched).may_come_back:
+        if source.kind.may_come_back:
             return Ending.LOST, f"it broke off: {reader.trouble}" if reader.trouble else "it ended"
         if self._job.config.loop:
             return Ending.AGAIN, ""

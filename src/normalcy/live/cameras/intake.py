@@ -12,17 +12,17 @@ import cv2
 from normalcy.live.bells import Bell, ring
 from normalcy.live.cameras.life import Life
 from normalcy.live.cameras.pacing import NaturalPace, RateCap
-from normalcy.live.cameras.processes import Stop
 from normalcy.live.cameras.sources import Manners
 from normalcy.live.cameras.timekeeping import Placed
 from normalcy.live.config.camera import CameraConfig
 from normalcy.live.frames.counters import Drop
 from normalcy.live.frames.memory import CameraMemory, Picture, Stamped, UInt8Array
+from normalcy.live.processes import Stop
 from normalcy.methods.contract import ClipSpec
 from normalcy.video.reader import LazyFrame
 
-JPEG_QUALITIES = (80, 50)
-"""The second one is for pictures that are too large for their place."""
+JPEG_QUALITIES = (80, 50, 20)
+"""The lower ones are for pictures that are too large for their place."""
 
 _ROOM_SECONDS = 0.005
 _BEAT_SECONDS = 0.25
@@ -67,13 +67,18 @@ class Intake:
     def take(self, lazy: LazyFrame, placed: Placed, *, captured: float, manners: Manners) -> None:
         """Takes a frame that was decoded at `captured`, by the monotonic clock."""
         self._memory.capture.frames_in[0] += 1
+        is_scored = self._is_scored(placed)
         if manners.paced:
             self._wait_until_due(placed.pts_seconds)
-            captured = self._clock()
-        if self._is_scored(placed) and (not manners.waits or self._wait_for_room()):
-            self._write(lazy, placed, captured=self._clock() if manners.waits else captured)
+        if manners.waits and is_scored and not self._wait_for_room():
+            return
+        if manners.paced or manners.waits:
+            captured = self._clock()  # what was held back is new only now
+        captured_at = time.time() - (self._clock() - captured)
+        if is_scored:
+            self._write(lazy, placed, captured=captured, captured_at=captured_at)
         if self._shown.takes(placed.pts_seconds):
-            self._show(lazy, placed)
+            self._show(lazy, placed, captured_at=captured_at)
 
     def _is_scored(self, placed: Placed) -> bool:
         if placed.index % self._stride:
@@ -87,7 +92,7 @@ class Intake:
     def _drop(self, cause: Drop) -> None:
         self._memory.capture.dropped[0, cause] += 1
 
-    def _write(self, lazy: LazyFrame, placed: Placed, *, captured: float) -> None:
+    def _write(self, lazy: LazyFrame, placed: Placed, *, captured: float, captured_at: float) -> None:
         self._memory.write(
             Stamped(
                 self._image(lazy, placed.pts_seconds),
@@ -95,7 +100,7 @@ class Intake:
                 pts_seconds=placed.pts_seconds,
                 generation=int(self._memory.capture.generation[0]),
                 captured=captured,
-                captured_at=time.time() - (self._clock() - captured),
+                captured_at=captured_at,
                 number=0,
             )
         )
@@ -109,14 +114,14 @@ class Intake:
         self._taken_seconds = pts_seconds
         return lazy.image()
 
-    def _show(self, lazy: LazyFrame, placed: Placed) -> None:
+    def _show(self, lazy: LazyFrame, placed: Placed, *, captured_at: float) -> None:
         preview_HWC = lazy.preview()
         if preview_HWC is None:
             return
         height, width, _ = preview_HWC.shape
         for quality in JPEG_QUALITIES:
             jpeg = as_jpeg(preview_HWC, quality=quality)
-            picture = Picture(jpeg, placed.index, placed.pts_seconds, time.time(), 0, (height, width))
+            picture = Picture(jpeg, placed.index, placed.pts_seconds, captured_at, 0, (height, width))
             if self._memory.write_picture(picture):
                 return
 

@@ -1,19 +1,17 @@
 """Trying a source: what comes from it, or why nothing does."""
 
-import multiprocessing
 from contextlib import closing
 from multiprocessing.connection import Connection
 
 from normalcy.config import build_config
 from normalcy.errors import NormalcyError
 from normalcy.live.cameras.intake import as_jpeg
-from normalcy.live.cameras.processes import end_with_parent
-from normalcy.live.cameras.sources import open_camera, reading_options
+from normalcy.live.cameras.sources import find_camera_source, open_camera, reading_options
 from normalcy.live.config.camera import CameraConfig
+from normalcy.live.processes import CONTEXT, end_with_parent
 from normalcy.live.status import ProbeResult
 from normalcy.video.contract import VideoInfo
 
-_SPAWN = multiprocessing.get_context("spawn")
 _START_SECONDS = 10.0
 _KILL_SECONDS = 5.0
 
@@ -32,8 +30,8 @@ def probe_source(source: str, *, transport: str = "tcp", timeout_seconds: float)
     settings = {"source": source, "transport": transport}
     limits = {"open_timeout_seconds": timeout_seconds, "read_timeout_seconds": timeout_seconds}
     config = build_config(CameraConfig, settings | limits, where="source")
-    receiving, sending = _SPAWN.Pipe(duplex=False)
-    process = _SPAWN.Process(target=_probe, args=(config, sending), name="probe", daemon=True)
+    receiving, sending = CONTEXT.Pipe(duplex=False)
+    process = CONTEXT.Process(target=_probe, args=(config, sending), name="probe", daemon=True)
     process.start()
     sending.close()
     try:
@@ -63,7 +61,8 @@ def _probe(config: CameraConfig, sending: Connection) -> None:
 
 def _first_picture(config: CameraConfig) -> ProbeResult:
     try:
-        with closing(open_camera(config, reading_options(config))) as reader:
+        source = find_camera_source(config)
+        with closing(open_camera(source, reading_options(source, config))) as reader:
             lazy = next(reader.lazily())
             preview_HWC = lazy.preview()
             jpeg = None if preview_HWC is None else as_jpeg(preview_HWC)

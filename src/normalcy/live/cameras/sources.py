@@ -1,6 +1,6 @@
 """What a camera's source is, how it is opened, and how it behaves."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from urllib.parse import urlsplit
 
@@ -12,6 +12,8 @@ from normalcy.video.contract import ReadOptions, VideoInfo
 from normalcy.video.reader import VideoReader, open_video
 from normalcy.video.sources import is_webcam
 from normalcy.video.urls import as_url, scheme_of
+
+_HTTP = frozenset({"http", "https"})
 
 
 class SourceKind(Enum):
@@ -43,60 +45,76 @@ class Manners:
     timing: Timing
 
 
-def kind_of(source: str) -> SourceKind:
-    """Tells what a source is, whether it is there or not; secrets need not be in place."""
-    if source.startswith(pattern.NAME):
-        return SourceKind.PATTERN
-    url = as_url(source)
-    if url is not None and scheme_of(url) != "file":
-        return SourceKind.URL
-    return SourceKind.WEBCAM if is_webcam(source) else SourceKind.FILE
+@dataclass(frozen=True)
+class CameraSource:
+    """What a camera watches, with its secrets in place.
+
+    Attributes:
+        kind: How it is opened.
+        location: What is opened; never shown.
+    """
+
+    kind: SourceKind
+    location: str = field(repr=False)
+
+    @property
+    def scheme(self) -> str:
+        """Of its URL; empty where it is none."""
+        return scheme_of(self.location) if self.kind is SourceKind.URL else ""
+
+    @property
+    def is_segmented(self) -> bool:
+        """HLS: seconds of video arrive at once."""
+        return self.scheme in _HTTP and urlsplit(self.location).path.endswith((".m3u8", ".m3u"))
 
 
-def manners_of(config: CameraConfig, info: VideoInfo) -> Manners:
-    """How the source of a camera behaves, from what is known of it once it is open."""
-    kind = kind_of(config.watched)
-    if kind is SourceKind.PATTERN:
-        return Manners(not config.natural_speed, config.natural_speed, Timing.CONTINUOUS)
-    if kind is SourceKind.FILE or (kind is SourceKind.URL and not info.is_live):
-        return Manners(True, config.natural_speed, Timing.CONTINUOUS)
-    if _comes_in_segments(config.watched):
-        return Manners(False, True, Timing.STREAM)
-    has_times = kind is SourceKind.WEBCAM or info.codec != "mjpeg" or not _is_http(config.watched)
-    return Manners(False, False, Timing.STREAM if has_times else Timing.ARRIVAL)
-
-
-def _comes_in_segments(source: str) -> bool:
-    """HLS: seconds of video arrive at once, and are shown one after the other."""
-    return _is_http(source) and urlsplit(source).path.endswith((".m3u8", ".m3u"))
-
-
-def _is_http(source: str) -> bool:
-    return scheme_of(source) in {"http", "https"}
-
-
-def open_camera(config: CameraConfig, options: ReadOptions) -> VideoReader:
-    """Opens what a camera watches; only here secrets are put in place.
-
-    Args:
-        config: Of the camera.
-        options: Size, colour and preview; time-outs and transport are the camera's.
+def find_camera_source(config: CameraConfig) -> CameraSource:
+    """Tells what a camera watches, whether it is there or not; only here secrets are put in place.
 
     Raises:
-        ConfigError: A secret is not there, or it is no pattern.
+        ConfigError: A secret is not there.
+    """
+    location = resolve(config.watched)
+    return CameraSource(_kind_of(location), location)
+
+
+def _kind_of(location: str) -> SourceKind:
+    if location.startswith(pattern.NAME):
+        return SourceKind.PATTERN
+    url = as_url(location)
+    if url is not None and scheme_of(url) != "file":
+        return SourceKind.URL
+    return SourceKind.WEBCAM if is_webcam(location) else SourceKind.FILE
+
+
+def manners_of(source: CameraSource, config: CameraConfig, info: VideoInfo) -> Manners:
+    """How a source behaves, from what is known of it once it is open."""
+    if source.kind is SourceKind.PATTERN:
+        return Manners(not config.natural_speed, config.natural_speed, Timing.CONTINUOUS)
+    if source.kind is SourceKind.FILE or (source.kind is SourceKind.URL and not info.is_live):
+        return Manners(True, config.natural_speed, Timing.CONTINUOUS)
+    lacks_times = source.scheme in _HTTP and info.codec == "mjpeg"
+    return Manners(False, source.is_segmented, Timing.ARRIVAL if lacks_times else Timing.STREAM)
+
+
+def open_camera(source: CameraSource, options: ReadOptions) -> VideoReader:
+    """Opens what a camera watches.
+
+    Raises:
+        ConfigError: It is no pattern.
         VideoError: It cannot be opened.
     """
-    source = resolve(config.watched)
-    if kind_of(source) is SourceKind.PATTERN:
-        return VideoReader(pattern.PatternBackend(pattern.Pattern.parse(source)), options, source_id=source)
-    return open_video(source, options)
+    if source.kind is SourceKind.PATTERN:
+        backend = pattern.PatternBackend(pattern.Pattern.parse(source.location))
+        return VideoReader(backend, options, source_id=source.location)
+    return open_video(source.location, options)
 
 
 def reading_options(
-    config: CameraConfig, *, size_px: tuple[int, int] | None = None, grey: bool = False
+    source: CameraSource, config: CameraConfig, *, size_px: tuple[int, int] | None = None, grey: bool = False
 ) -> ReadOptions:
-    """How a camera is read."""
-    is_rtsp = scheme_of(config.watched) in {"rtsp", "rtsps"}
+    """How a source is read."""
+    is_rtsp = source.scheme in {"rtsp", "rtsps"}
     return ReadOptions(
         size_px=size_px,
         grey=grey,

@@ -37,7 +37,8 @@ class ConfigChange:
         retuned: Cameras of which only regions, thresholds, schedules or titles changed: no picture is lost.
         bundles: Whether detectors changed: inference starts anew.
         alerts: Whether receivers or events changed.
-        restart: Sections that only a restart of the whole takes up: `data`, `store`, `web`.
+        retention: Whether other things are deleted when.
+        restart: What only a restart of the whole takes up: `data`, `store.url`, `web`.
     """
 
     added: frozenset[str]
@@ -46,20 +47,21 @@ class ConfigChange:
     retuned: frozenset[str]
     bundles: bool
     alerts: bool
+    retention: bool
     restart: tuple[str, ...]
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is different."""
         cameras = self.added | self.removed | self.reopened | self.retuned
-        return not (cameras or self.bundles or self.alerts or self.restart)
+        return not (cameras or self.bundles or self.alerts or self.retention or self.restart)
 
 
 def change(before: LiveConfig, after: LiveConfig) -> ConfigChange:
     """What turns one configuration into another."""
     both = before.cameras.keys() & after.cameras.keys()
     differ = {name for name in both if before.cameras[name] != after.cameras[name]}
-    reopened = {name for name in differ if _reopens(before.cameras[name], after.cameras[name])}
+    reopened = {name for name in differ if reopens(before.cameras[name], after.cameras[name])}
     return ConfigChange(
         added=frozenset(after.cameras.keys() - before.cameras.keys()),
         removed=frozenset(before.cameras.keys() - after.cameras.keys()),
@@ -68,9 +70,21 @@ def change(before: LiveConfig, after: LiveConfig) -> ConfigChange:
         bundles=before.bundles != after.bundles,
         alerts=(before.alerts, before.events, before.timezone)
         != (after.alerts, after.events, after.timezone),
-        restart=tuple(key for key in ("data", "store", "web") if getattr(before, key) != getattr(after, key)),
+        retention=before.store.retention != after.store.retention,
+        restart=only_a_restart_takes_up(before, after),
     )
 
 
-def _reopens(before: CameraConfig, after: CameraConfig) -> bool:
+def only_a_restart_takes_up(before: LiveConfig, after: LiveConfig) -> tuple[str, ...]:
+    """What the running engine does not follow."""
+    differs = {
+        "data": before.data != after.data,
+        "store.url": before.store.url != after.store.url,
+        "web": before.web != after.web,
+    }
+    return tuple(key for key, is_different in differs.items() if is_different)
+
+
+def reopens(before: CameraConfig, after: CameraConfig) -> bool:
+    """Whether a camera's pictures come another way, so that its capture has to start anew."""
     return any(getattr(before, key) != getattr(after, key) for key in CAPTURE_KEYS)

@@ -1,19 +1,23 @@
 """The whole configuration of the live engine."""
 
 import re
+from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
+from zoneinfo import available_timezones
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from normalcy.config import StrictConfig, build_config, read_yaml
-from normalcy.errors import ConfigError
 from normalcy.live.config.alerts import AlertsConfig
 from normalcy.live.config.camera import CameraConfig, CameraSettings
 from normalcy.live.config.events import EventsConfig
 from normalcy.live.config.store import StoreConfig
 from normalcy.live.config.web import WebConfig
+from normalcy.video.urls import redact
 
+_SECRET_KEYS = frozenset({"password", "secret", "username"})
 CAMERA_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
@@ -53,6 +57,13 @@ class LiveConfig(StrictConfig):
     store: StoreConfig = StoreConfig()
     web: WebConfig = WebConfig()
 
+    @field_validator("timezone")
+    @classmethod
+    def _is_known(cls, timezone: str | None) -> str | None:
+        if timezone is not None and timezone not in available_timezones():
+            raise ValueError("there is no such time zone; they are named like Europe/Vienna")
+        return timezone
+
     @model_validator(mode="before")
     @classmethod
     def _inherit(cls, data: Any) -> Any:
@@ -60,6 +71,8 @@ class LiveConfig(StrictConfig):
         if not (isinstance(data, dict) and isinstance(data.get("cameras"), dict)):
             return data
         shared = data.get("defaults") or {}
+        if not _is_valid(shared):
+            return data  # what is wrong there is told once, and not again of each camera
         known = {key: shared[key] for key in CameraSettings.model_fields if key in shared}
         cameras = {
             name: {**known, **own} if isinstance(own, dict) else own for name, own in data["cameras"].items()
@@ -68,14 +81,28 @@ class LiveConfig(StrictConfig):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        for name, camera in self.cameras.items():
-            if not CAMERA_NAME.fullmatch(name):
-                raise ValueError(f"camera {name!r}: use small letters, digits, - and _, 40 at most")
-            self.bundle_of(camera, name=name)
-        for receiver, settings in self.alerts.receivers.items():
-            if unknown := sorted(set(settings.cameras) - set(self.cameras)):
-                raise ValueError(f"{receiver} names the camera {unknown[0]!r}, which is not there")
+        if wrong := [*self._wrong_names(), *self._wrong_bundles(), *self._wrong_receivers()]:
+            raise ValueError("; ".join(wrong))
         return self
+
+    def _wrong_names(self) -> Iterator[str]:
+        for name in self.cameras:
+            if not CAMERA_NAME.fullmatch(name):
+                yield f"camera {name!r}: use small letters, digits, - and _, 40 at most"
+
+    def _wrong_bundles(self) -> Iterator[str]:
+        for name, camera in self.cameras.items():
+            try:
+                self.bundle_of(camera, name=name)
+            except ValueError as error:
+                yield str(error)
+
+    def _wrong_receivers(self) -> Iterator[str]:
+        for receiver, settings in self.alerts.receivers.items():
+            for unknown in sorted(set(settings.cameras) - set(self.cameras)):
+                near = get_close_matches(unknown, self.cameras, n=1)
+                meant = f"; did you mean {near[0]!r}?" if near else ""
+                yield f"{receiver} names the camera {unknown!r}, which is not there{meant}"
 
     def bundle_of(self, camera: CameraConfig, *, name: str = "") -> str:
         """Name of the detector of a camera."""
@@ -98,23 +125,31 @@ def read_live_config(path: Path) -> LiveConfig:
 
 def config_from(data: dict[str, Any], *, where: Path) -> LiveConfig:
     """Checks a configuration that was read from a file."""
-    config = build_config(LiveConfig, data, where=where)
+    config = build_config(LiveConfig, data, where=where, shown=shown)
     folder = where.absolute().parent
     bundles = {
         name: each.model_copy(update={"path": folder / each.path}) for name, each in config.bundles.items()
     }
-    config = config.model_copy(update={"data": folder / config.data, "bundles": bundles})
-    _require_timezone(config.timezone, where)
-    return config
+    return config.model_copy(update={"data": folder / config.data, "bundles": bundles})
 
 
-def _require_timezone(name: str | None, where: Path) -> None:
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+def shown(key: str, value: object) -> str:
+    """A value as messages may show it: nothing that might be a secret.
 
+    >>> shown("cameras.door.source", "rtsp://guard:hunter2@door/1"), shown("alerts.mqtt.password", 12345)
+    ("'rtsp://***@door/1'", 'hidden')
+    """
+    if isinstance(value, dict | list | tuple):
+        return "a section" if isinstance(value, dict) else "a list"
+    is_secret_url = "://" in str(value) and key.startswith(("alerts.", "store."))
+    if key.rpartition(".")[2] in _SECRET_KEYS or is_secret_url:
+        return "hidden"
+    return repr(redact(value)) if isinstance(value, str) else repr(value)
+
+
+def _is_valid(shared: Any) -> bool:
     try:
-        if name is not None:
-            ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise ConfigError(
-            f"there is no time zone {name!r}", where=where, hint="Such as Europe/Vienna"
-        ) from error
+        CameraSettings.model_validate(shared)
+    except ValidationError:
+        return False
+    return True

@@ -1,48 +1,76 @@
-"""A configuration for sources that were named on the command line."""
+"""A configuration for sources that were named on the command line.
 
-from collections.abc import Mapping, Sequence
+It lies in the data folder, where the dashboard writes too. Beside it, a list tells which of its cameras the command
+line named: those are watched only while they are named; what the dashboard added stays as it is.
+"""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from normalcy.config import read_yaml
-from normalcy.live.config.live import CAMERA_NAME
+from normalcy.live.config.live import CAMERA_NAME, config_from
+from normalcy.live.config.round_trip import plain, read_commented, update, write_commented
+from normalcy.run_folder import write_json, writing_to
 from normalcy.video.names import video_stem
 from normalcy.video.urls import as_url
 
-FILE = "watch.yaml"
+FILE, NAMED = "watch.yaml", "named.json"
 _LONGEST = 36
 
 
-def plain_config(
-    sources: Sequence[str], *, bundle: Path, backend: str, data: Path, settings: Mapping[str, Any]
-) -> dict[str, Any]:
-    """What the file in the data folder says from now on: what it said before, with these cameras and this detector.
-
-    Cameras that were named before are kept with their regions, and watched only when they are named again.
+def write_plain_config(
+    sources: Sequence[str], *, bundle: Path, backend: str, data: Path, web: Mapping[str, Any]
+) -> Path:
+    """Writes what the command line amounts to into the data folder; gives the file.
 
     Args:
         sources: URLs, files, folders, webcams.
         bundle: The detector.
         backend: What scores.
-        data: Folder of the event store; the file lies in it.
-        settings: Of the dashboard.
+        data: Folder of the event store.
+        web: Settings of the dashboard that were named.
+
+    Raises:
+        ConfigError: It would be wrong; nothing was written.
+        OutputError: It cannot be written.
     """
-    before = read_yaml(data / FILE) if (data / FILE).is_file() else {}
-    known: dict[str, dict[str, Any]] = dict(before.get("cameras") or {})
-    named = {each.get("source"): name for name, each in known.items()}
-    wanted = [_absolute(source) for source in sources]
-    for source in wanted:
-        if source not in named:
-            name = _free_name(source, set(known))
-            known[name], named[source] = {"source": source}, name
-    cameras = {name: {**each, "enabled": each.get("source") in wanted} for name, each in known.items()}
-    return {
-        **before,
-        "data": ".",
-        "bundles": {"main": {"path": str(bundle.absolute()), "backend": backend}},
-        "cameras": cameras,
-        "web": {**(before.get("web") or {}), **settings},
-    }
+    path, named = data / FILE, data / NAMED
+    said = read_commented(path) if path.is_file() else {}
+    before = json.loads(named.read_text(encoding="utf-8")) if named.is_file() else []
+    wanted, now_named = with_sources(plain(said), [_absolute(source) for source in sources], named=before)
+    wanted["bundles"] = {"main": {"path": str(bundle.absolute()), "backend": backend}}
+    wanted["web"] = {**(wanted.get("web") or {}), **web}
+    config_from(wanted, where=path)
+    update(said, {**wanted, "data": "."})
+    with writing_to(data):
+        data.mkdir(parents=True, exist_ok=True)
+        write_json(named, now_named)
+    write_commented(path, said)
+    return path
+
+
+def with_sources(
+    said: Mapping[str, Any], sources: Sequence[str], *, named: Collection[str]
+) -> tuple[dict[str, Any], list[str]]:
+    """What the file says from now on, and which of its cameras the command line named.
+
+    Args:
+        said: What it said before.
+        sources: Named now; files and folders by their absolute paths.
+        named: Cameras that the command line named before. Those that it no longer names are kept, with their regions,
+            and not watched.
+    """
+    cameras = {name: dict(each) for name, each in (said.get("cameras") or {}).items()}
+    by_source = {each.get("source"): name for name, each in cameras.items()}
+    for name in set(named) & cameras.keys():
+        cameras[name]["enabled"] = False
+    for source in sources:
+        if source not in by_source:
+            by_source[source] = _free_name(source, set(cameras))
+        cameras.setdefault(by_source[source], {"source": source})["enabled"] = True
+    known = {*named, *(by_source[source] for source in sources)}
+    return {**said, "cameras": cameras}, sorted(known & cameras.keys())
 
 
 def _absolute(source: str) -> str:

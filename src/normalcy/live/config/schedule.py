@@ -10,7 +10,7 @@ from normalcy.config import StrictConfig
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
-_DAY_MINUTES, _DAY_SECONDS = 24 * 60, 24 * 3600
+_DAY_MINUTES = 24 * 60
 
 
 class WatchHours(StrictConfig):
@@ -29,10 +29,10 @@ class WatchHours(StrictConfig):
     @field_validator("start", "end", mode="before")
     @classmethod
     def _clock(cls, value: Any) -> Any:
-        """YAML 1.1 reads 18:00 as the number 1080, and 18:00:30 as 64830: parts of 60."""
-        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _DAY_SECONDS:
-            minutes, seconds = (value, 0) if value < _DAY_MINUTES else divmod(value, 60)
-            return time(minutes // 60, minutes % 60, seconds)
+        if value in ("24:00", _DAY_MINUTES):
+            return time(0)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return _from_parts_of_60(value)
         return value
 
     def holds(self, local: datetime) -> bool:
@@ -47,6 +47,14 @@ class WatchHours(StrictConfig):
         if self.start < self.end:
             return today in self.days and self.start <= now < self.end
         return (today in self.days and now >= self.start) or (yesterday in self.days and now < self.end)
+
+
+def _from_parts_of_60(value: int) -> time:
+    """YAML 1.1 reads 18:00 as the number 1080, and 18:00:30 as 64830."""
+    minutes, seconds = (value, 0) if value < _DAY_MINUTES else divmod(value, 60)
+    if not (0 <= value < _DAY_MINUTES or 60 <= minutes < _DAY_MINUTES):
+        raise ValueError("it is no time of day, such as 18:00")
+    return time(minutes // 60, minutes % 60, seconds)
 
 
 def watches(schedule: tuple[WatchHours, ...], local: datetime) -> bool:

@@ -6,18 +6,18 @@ from normalcy.config import StrictConfig
 
 
 class RetentionConfig(StrictConfig):
-    """What is deleted, the oldest first; confirmed events outlive others.
+    """What is deleted, the oldest first; events that people reviewed outlive others: thresholds come from them.
 
     Attributes:
         days: Events and their media are kept for so long.
-        confirmed_days: Events that were confirmed.
+        reviewed_days: Events with a verdict.
         scores_days: The score timeline.
         media_gigabytes: Media take no more than this.
         free_gigabytes: So much of the disk stays free.
     """
 
     days: float = Field(30.0, gt=0)
-    confirmed_days: float = Field(365.0, gt=0)
+    reviewed_days: float = Field(365.0, gt=0)
     scores_days: float = Field(14.0, gt=0)
     media_gigabytes: float = Field(20.0, gt=0)
     free_gigabytes: float = Field(1.0, ge=0)

@@ -1,47 +1,52 @@
-"""One camera as the engine sees it: its frames in, its verdicts, events, timeline and pictures out."""
+"""One camera as the engine sees it: its frames in; changes of its events, and parts of its timeline, out."""
 
 import logging
 import math
 import time
-from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from normalcy.explain.heatmap import resize_map
+from normalcy.errors import InputError
 from normalcy.live.config.camera import CameraConfig
 from normalcy.live.config.schedule import watches
 from normalcy.live.engine.detectors import Detector
+from normalcy.live.engine.display import Display
 from normalcy.live.engine.minutes import Minute, Minutes
 from normalcy.live.engine.scene import SCORED, LevelShift, SceneState, SceneWatch
 from normalcy.live.engine.scorer import CameraScorer, RegionVerdict, Tuning
+from normalcy.live.engine.times import CaptureTimes
 from normalcy.live.engine.tuning import FalseAlarms, alert_threshold, tunings_of
-from normalcy.live.events.incident import Incident, IncidentRule, Step
-from normalcy.live.frames.counters import LATENCY_BOUNDS_SECONDS, Drop
-from normalcy.live.frames.memory import CameraMemory, Stamped, as_bytes
+from normalcy.live.events.incident import Incident, IncidentRule, Judgement, Step
+from normalcy.live.frames.counters import Drop
+from normalcy.live.frames.memory import CameraMemory, Stamped
 from normalcy.live.store.records import EventRecord
 from normalcy.scoring.model import Found
-from normalcy.scoring.types import Clip, ClipScores, FrameScore
+from normalcy.scoring.types import Clip, ClipScores
 
 logger = logging.getLogger(__name__)
 
-_FRAMES_REMEMBERED = 4096
+SILENT_SECONDS = 30.0
+"""A camera without verdicts for so long has ended what it was doing, whether or not it comes back."""
+_COMPLAINT_SECONDS = 60.0
 
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """What a clip came to.
+    """What came of frames.
 
     Attributes:
         steps: Changes of events.
-        minutes: Parts of the timeline that are whole, by region.
+        minutes: Parts of the timeline, by region.
+        verdicts: On the frames, by region.
     """
 
-    steps: list[Step]
-    minutes: list[tuple[str, Minute]]
+    steps: list[Step] = field(default_factory=list)
+    minutes: list[tuple[str, Minute]] = field(default_factory=list)
+    verdicts: Sequence[RegionVerdict] = ()
 
 
 class LiveCamera:
@@ -56,6 +61,7 @@ class LiveCamera:
         timezone: Of its schedule; that of the machine without.
         resumed: Its open events of an engine that died, by region.
         false_alarms: What people said of its events.
+        clock: Monotonic, in seconds.
     """
 
     def __init__(
@@ -69,93 +75,104 @@ class LiveCamera:
         timezone: str | None = None,
         resumed: Mapping[str, EventRecord],
         false_alarms: FalseAlarms,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name, self.detector, self.memory = name, detector, memory
-        self._scene, self._level = SceneWatch(), LevelShift()
-        self._captured: deque[tuple[int, float, float]] = deque(maxlen=_FRAMES_REMEMBERED)
+        self._clock, self._heard, self._is_silent = clock, clock(), False
+        self._complained, self._is_watching = -math.inf, True
+        self._display = Display(memory, map_range=detector.bundle.header.map_scale)
+        self._scene, self._level, self._times = SceneWatch(), LevelShift(), CaptureTimes()
+        self._generation, self._next_number = -1, 0
+        self._held: Stamped | None = None
         self._incidents: dict[str, Incident] = {}
         self._minutes: dict[str, Minutes] = {}
         self._alert_at: dict[str, float] = {}
         self._resumed = dict(resumed)
-        self._scorer: CameraScorer | None = None
-        self.configure(config, rule=rule, timezone=timezone, false_alarms=false_alarms)
+        tunings = self._take_up(config, timezone, false_alarms)
+        self._scorer = CameraScorer(name, model=detector.model, tunings=tunings)
+        self._rearrange(tunings, rule)
 
     def configure(
         self, config: CameraConfig, *, rule: IncidentRule, timezone: str | None, false_alarms: FalseAlarms
-    ) -> list[Step]:
+    ) -> Judged:
         """Takes another configuration up; events of regions that are gone end."""
-        self.config, self._zone = config, ZoneInfo(timezone) if timezone else None
-        tunings = tunings_of(
-            config,
-            self.detector.bundle,
-            size_px=self.detector.model.spec.size_px,
-            false_alarms=false_alarms,
-        )
-        if self._scorer is None:
-            self._scorer = CameraScorer(self.name, model=self.detector.model, tunings=tunings)
-        else:
-            self._scorer.retune(tunings)
+        tunings = self._take_up(config, timezone, false_alarms)
+        self._scorer.retune(tunings)
         return self._rearrange(tunings, rule)
 
-    def _rearrange(self, tunings: Sequence[Tuning], rule: IncidentRule) -> list[Step]:
-        names = {tuning.region.name for tuning in tunings}
-        gone = [name for name in self._incidents if name not in names]
-        steps = [step for name in gone for step in self._incidents.pop(name).close()]
+    def _take_up(self, config: CameraConfig, timezone: str | None, false_alarms: FalseAlarms) -> list[Tuning]:
+        self.config, self._zone = config, ZoneInfo(timezone) if timezone else None
+        size_px = self.detector.model.spec.size_px
+        return tunings_of(config, self.detector.bundle, size_px=size_px, false_alarms=false_alarms)
+
+    def _rearrange(self, tunings: Sequence[Tuning], rule: IncidentRule) -> Judged:
+        names = [tuning.region.name for tuning in tunings]
+        gone = self._incidents.keys() - names
+        judged = Judged([step for name in gone for step in self._incidents.pop(name).close()])
+        for name in gone:
+            judged.minutes.extend((name, minute) for minute in self._minutes.pop(name).news())
         for name in names:
             self._minutes.setdefault(name, Minutes())
-            incident = self._incidents.get(name) or Incident(
-                self.name,
-                region=name,
-                bundle=self.detector.name,
-                rule=rule,
-                resumed=self._resumed.pop(name, None),
-            )
-            incident.rule = rule
-            self._incidents[name] = incident
-        self._minutes = {name: self._minutes[name] for name in names}
-        self._alert_at = {
-            tuning.region.name: alert_threshold(
-                self.config, tuning, enter_threshold=self.scorer.enter_threshold(tuning.region.name)
-            )
-            for tuning in tunings
-        }
-        return steps
+            self._incidents.setdefault(name, self._new_incident(name, rule)).rule = rule
+        self._alert_at = {tuning.region.name: self._alert_threshold(tuning) for tuning in tunings}
+        return judged
+
+    def _new_incident(self, region: str, rule: IncidentRule) -> Incident:
+        resumed = self._resumed.pop(region, None)
+        return Incident(self.name, region=region, bundle=self.detector.name, rule=rule, resumed=resumed)
+
+    def _alert_threshold(self, tuning: Tuning) -> float:
+        enter_threshold = self._scorer.enter_threshold(tuning.region.name)
+        return alert_threshold(self.config, tuning, enter_threshold=enter_threshold)
 
     @property
-    def scorer(self) -> CameraScorer:
-        """The three scoring pieces."""
-        assert self._scorer is not None
-        return self._scorer
+    def open_events(self) -> list[EventRecord]:
+        """Of all regions."""
+        return [each.event for each in self._incidents.values() if each.event]
 
-    @property
-    def open_events(self) -> dict[str, Incident]:
-        """Incidents with an open event, by its id."""
-        return {each.event.id: each for each in self._incidents.values() if each.event}
+    # -- frames in
 
     def next_clip(self) -> Clip | None:
-        """Takes frames that wait, until they make a clip or there are no more."""
-        while (frame := self.memory.read()) is not None:
+        """Takes frames that wait, until they make a clip or there are no more; of a flood of them, a buffer's worth."""
+        for _ in range(self.memory.layout.slots):
+            frame, self._held = self._held or self.memory.read(), None
+            if frame is None:
+                has_ended = self.memory.capture.ended[0] and not self.memory.waiting
+                return self._scorer.last_clip() if has_ended else None
             if (clip := self._take(frame)) is not None:
                 return clip
         return None
 
     def _take(self, frame: Stamped) -> Clip | None:
-        if frame.image_HWC is not None and self.config.scene_change:
-            before = self._scene.state
-            state = self._scene.update(frame.image_HWC, frame.pts_seconds)
-            if state is not before:
-                self._changed_to(state)
+        if frame.generation != self._generation:
+            if (clip := self._scorer.last_clip()) is not None:
+                self._held = frame
+                return clip
+            self._display.drop(Drop.RESTART, self._scorer.start_anew())
+        elif frame.number != self._next_number and not self.detector.model.spec.spacing_seconds:
+            # Frames gave way to newer ones, and this method measures from each to the next.
+            self._display.drop(Drop.RESTART, self._scorer.cut())
+        self._generation, self._next_number = frame.generation, frame.number + 1
+        self._look(frame)
         if self._scene.state not in SCORED:
-            self._drop(Drop.SCENE_CHANGE)
+            self._display.drop(Drop.SCENE_CHANGE)
             return None
-        self._captured.append((frame.index, frame.captured, frame.captured_at))
-        return self.scorer.push(frame)
+        self._times.remember(frame)
+        return self._scorer.push(frame)
 
-    def _changed_to(self, state: SceneState) -> None:
+    def _look(self, frame: Stamped) -> None:
+        """Tells what happens in the view from a change of the view itself."""
+        if frame.image_HWC is None or not self.config.scene_change:
+            return
+        before, state = self._scene.state, self._scene.update(frame.image_HWC, frame.pts_seconds)
+        if state is before:
+            return
         logger.info("camera %s: the view is %s", self.name, state.name.lower())
-        self.memory.engine.scene[0] = state
+        self._display.scene(state)
         if state in (SceneState.CHANGING, SceneState.LEARNING):
-            self.scorer.start_anew()
+            self._display.drop(Drop.SCENE_CHANGE, self._scorer.start_anew())
+
+    # -- verdicts out
 
     def settle(self, clip: Clip, found: Found, *, now: float) -> Judged:
         """Turns what the model found in a clip into changes of events.
@@ -164,108 +181,111 @@ class LiveCamera:
             clip: As `next_clip` gave it.
             found: As the model gave it.
             now: Wall clock.
-        """
-        scores = self.scorer.scores(clip, found)
-        factor = self._follow_level(scores)
-        if self._scene.state is SceneState.LEARNING:
-            for _ in clip.due:
-                self._drop(Drop.SCENE_CHANGE)
-            return Judged([], [])
-        judged = Judged([], [])
-        verdicts = self.scorer.settle(clip, scores, factor=factor)
-        for verdict in verdicts:
-            self._judge(verdict, judged)
-        self._show(verdicts, clip, now=now)
-        return judged
 
-    def _follow_level(self, scores: ClipScores) -> float:
+        Raises:
+            InputError: A score is not finite.
+        """
+        scores = self._scorer.scores(clip, found)
+        _require_finite(scores)
         learning = self._scene.state is SceneState.LEARNING
         for raw in scores.score_T:
-            self._level.update(float(raw), learning=learning)
-        return self._level.factor
+            self._level.follow(float(raw), learning=learning)
+        if learning:
+            self._display.drop(Drop.SCENE_CHANGE, len(clip.due))
+            return Judged()
+        captured = self._times.of(clip.due[-1].index)
+        self._follow_schedule(captured.at)
+        judged = self._judge(self._scorer.settle(clip, scores, factor=self._level.factor))
+        self._display.verdicts(judged.verdicts, frames=len(clip.due), now=now)
+        self._display.latency(self._clock() - captured.clock)
+        return judged
 
-    def _judge(self, verdict: RegionVerdict, judged: Judged) -> None:
+    def _follow_schedule(self, at: float) -> None:
+        """What goes on when its hours begin raises its alarm anew: what was before does not belong to it."""
+        before, self._is_watching = self._is_watching, self.is_watching(at)
+        if self._is_watching and not before:
+            self._scorer.end_alarms()
+
+    def _judge(self, verdicts: Sequence[RegionVerdict]) -> Judged:
+        self._heard, self._is_silent = self._clock(), False
+        judged = Judged(verdicts=verdicts)
+        for verdict in verdicts:
+            self._judge_region(verdict, judged)
+        is_told = self._is_watching or bool(self.open_events)
+        self._show_alarm(is_told and any(verdict.update.frames[-1].alarmed for verdict in verdicts))
+        return judged
+
+    def _judge_region(self, verdict: RegionVerdict, judged: Judged) -> None:
         incident, minutes = self._incidents[verdict.region], self._minutes[verdict.region]
         threshold = verdict.track.rule.enter_threshold
-        for frame in verdict.update.frames:
-            at = self._captured_at(frame.index)
-            alarm = verdict.track.open_event if frame.alarmed or incident.event else None
-            steps = incident.update(
-                frame,
-                alarm=alarm,
-                at=at,
+        for frame, alarm in zip(verdict.update.frames, verdict.update.open_events, strict=True):
+            captured = self._times.of(frame.index)
+            judgement = Judgement(
+                # Between its spans an event goes on, and none begins.
+                alarm=alarm if frame.alarmed or incident.event else None,
+                at=captured.at,
+                clock=captured.clock,
                 threshold=threshold,
                 alert_threshold=self._alert_at[verdict.region],
                 rate_of=verdict.track.rate_of,
-                may_open=self.is_watching(at),
+                may_open=self._is_watching,
             )
-            judged.steps.extend(steps)
-            whole = minutes.add(frame.smoothed, at=at, threshold=threshold)
+            judged.steps.extend(incident.update(frame, judgement))
+            whole = minutes.add(frame.smoothed, at=captured.at, threshold=threshold)
             judged.minutes.extend((verdict.region, each) for each in whole)
-
-    def expire(self, now: float) -> list[Step]:
-        """Ends events whose cool-down is over, where no frames come that could tell."""
-        return [step for each in self._incidents.values() for step in each.expire(now)]
-
-    def finish(self) -> Judged:
-        """Closes what is open."""
-        steps = [step for each in self._incidents.values() for step in each.close()]
-        return Judged(
-            steps, [(name, each) for name, minutes in self._minutes.items() for each in minutes.flush()]
-        )
 
     def is_watching(self, at: float) -> bool:
         """Whether its schedule lets it alarm."""
         return watches(self.config.schedule, datetime.fromtimestamp(at, self._zone))
 
-    def _captured_at(self, index: int) -> float:
-        """Wall clock of a frame of the last few thousand."""
-        for known, _, captured_at in reversed(self._captured):
-            if known <= index:
-                return captured_at
-        return time.time()
+    def _show_alarm(self, alarmed: bool) -> None:
+        events = self.open_events
+        self._display.alarm(alarmed=alarmed, event=events[0].id if events else "")
 
-    def _drop(self, cause: Drop) -> None:
-        self.memory.engine.dropped[0, cause] += 1
+    # -- without frames
 
-    def _show(self, verdicts: Sequence[RegionVerdict], clip: Clip, *, now: float) -> None:
-        """Writes what the dashboard shows: the region that is nearest to its threshold."""
-        told = [(verdict, verdict.update.frames[-1]) for verdict in verdicts if verdict.update.frames]
-        if not told:
-            return
-        verdict, frame = max(
-            told, key=lambda each: _nearness(each[1].smoothed, each[0].track.rule.enter_threshold)
+    def expire(self) -> list[Step]:
+        """Ends alarms and events of a camera that has been silent for long."""
+        silent_seconds = self._clock() - self._heard
+        if silent_seconds < SILENT_SECONDS or self.memory.waiting:
+            return []
+        if not self._is_silent:
+            self._is_silent = True
+            self._display.drop(Drop.RESTART, self._scorer.start_anew())
+            self._show_alarm(alarmed=False)
+        over = [each for each in self._incidents.values() if each.patience_seconds <= silent_seconds]
+        steps = [step for each in over for step in each.close()]
+        if steps:
+            self._show_alarm(alarmed=False)
+        return steps
+
+    def news(self) -> list[tuple[str, Minute]]:
+        """Parts of the timeline that came since the last time, of minutes that are not over."""
+        return [(name, each) for name, minutes in self._minutes.items() for each in minutes.news()]
+
+    def finish(self) -> Judged:
+        """Closes what is open."""
+        steps = [step for each in self._incidents.values() for step in each.close()]
+        self._show_alarm(alarmed=False)
+        return Judged(steps, self.news())
+
+    def stumble(self, error: Exception, clip: Clip | None = None) -> None:
+        """Something could not be scored: it is said, the frames are counted, and the camera starts anew.
+
+        Args:
+            error: Why.
+            clip: What was to be scored, where it came so far.
+        """
+        now = self._clock()
+        if now - self._complained >= _COMPLAINT_SECONDS:
+            self._complained = now
+            logger.error("camera %s: frames cannot be scored", self.name, exc_info=error)
+        self._display.drop(Drop.RESTART, self._scorer.forget() + (len(clip.due) if clip else 0))
+
+
+def _require_finite(scores: ClipScores) -> None:
+    odd = int((~np.isfinite(scores.score_T)).sum())
+    if odd:
+        raise InputError(
+            f"{odd} of {scores.score_T.size} frame scores are not finite", hint="look for a NaN in the model"
         )
-        record = self.memory.engine
-        record.scored[0] += len(clip.due)
-        record.scored_at[0], record.index[0] = now, frame.index
-        record.score[0], record.threshold[0] = frame.smoothed, verdict.track.rule.enter_threshold
-        record.rate_per_day[0] = frame.false_alarms_per_day
-        record.alarmed[0] = any(each.alarmed for _, each in told)
-        record.event[0] = as_bytes(next(iter(self.open_events), ""), most=40)
-        self._show_map(frame)
-        self._count_latency(clip)
-
-    def _show_map(self, frame: FrameScore) -> None:
-        if frame.map_HW is None:
-            return
-        low, high = self.detector.bundle.header.map_scale
-        unit_HW = (resize_map(frame.map_HW, self.memory.layout.map_HW) - low) / max(high - low, 1e-12)
-        self.memory.write_map((np.clip(np.nan_to_num(unit_HW), 0, 1) * 255).astype(np.uint8))
-
-    def _count_latency(self, clip: Clip) -> None:
-        newest = clip.due[-1].index
-        captured = next((at for index, at, _ in reversed(self._captured) if index == newest), None)
-        if captured is None:
-            return
-        seconds = time.monotonic() - captured
-        bucket = sum(seconds > bound for bound in LATENCY_BOUNDS_SECONDS)
-        self.memory.engine.latency[0, bucket] += 1
-        self.memory.engine.latency_sum[0] += seconds
-
-
-def _nearness(score: float, threshold: float) -> float:
-    """How near a score is to its threshold; comparable between regions."""
-    if not math.isfinite(threshold) or threshold == 0:
-        return score
-    return score / abs(threshold)

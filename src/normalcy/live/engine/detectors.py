@@ -1,7 +1,6 @@
 """The detectors of a configuration, opened once and shared by their cameras."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from normalcy.explain.reasoner import Reasoner
@@ -51,8 +50,3 @@ def _reasoner(opened: Opened) -> Reasoner:
         return Reasoner.of(opened.bundle, model.method)
     record = next(each for each in opened.bundle.exports if each.name == opened.name)
     return Reasoner.of_export(opened.bundle, record)
-
-
-def bundle_folder(path: Path) -> Path:
-    """Of a bundle, also where a run folder that holds it is given."""
-    return path / "bundle" if (path / "bundle").is_dir() else path

@@ -13,105 +13,44 @@ control ---> cameras come, go, are tuned        doorbell ---> frames wait
 
 import logging
 import time
-from collections.abc import Mapping
+from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 from normalcy.live.bells import Bell, wait
-from normalcy.live.cameras.processes import Stop
-from normalcy.live.config.live import LiveConfig
-from normalcy.live.engine.batches import next_round, scored
-from normalcy.live.engine.camera import LiveCamera
+from normalcy.live.engine.batches import Rounds
+from normalcy.live.engine.camera import Judged, LiveCamera
 from normalcy.live.engine.detectors import Detector, open_detector
+from normalcy.live.engine.orders import Configure, DetectorFacts, InferenceJob, Order, Ready, Relearn
 from normalcy.live.engine.pictures import EventPictures
 from normalcy.live.engine.recorder import Recorder
 from normalcy.live.engine.reporting import Reporter
-from normalcy.live.events.incident import IncidentRule
-from normalcy.live.events.media import MediaWriter
+from normalcy.live.events.incident import Change, IncidentRule
+from normalcy.live.events.media import MediaWriter, folder_bytes
 from normalcy.live.frames.memory import CameraMemory, MemoryName
-from normalcy.live.store.events import open_events, update_event
+from normalcy.live.processes import Stop
+from normalcy.live.store.events import open_events
 from normalcy.live.store.records import EventRecord
-from normalcy.live.store.store import Store
+from normalcy.live.store.store import Store, StoreError
 from normalcy.live.store.verdicts import false_alarms_by_region
-from normalcy.methods.contract import ClipSpec
-from normalcy.scoring.calibration import Calibration
-from normalcy.scoring.settings import ScoringSettings
+
+__all__ = ["Configure", "DetectorFacts", "InferenceJob", "Ready", "Relearn", "run_inference"]
 
 logger = logging.getLogger(__name__)
 
 _IDLE_SECONDS = 0.1
 _COLLECT_SECONDS = 0.25
+_NEWS_SECONDS = 5.0
+_TRY_AGAIN_SECONDS = 1.0
 _LAST_WRITES_SECONDS = 20.0
-
-
-@dataclass(frozen=True)
-class InferenceJob:
-    """What the process is started with.
-
-    Attributes:
-        config: In force; its cameras come later, by `Configure`.
-        store_url: Of the event store, with its secrets in place.
-        media: Folder of pictures and clips.
-    """
-
-    config: LiveConfig
-    store_url: str = field(repr=False)
-    media: Path
-
-
-@dataclass(frozen=True)
-class DetectorFacts:
-    """What other processes must know of a detector.
-
-    Attributes:
-        spec: The clips it reads.
-        calibration: From score to false alarms per day, as it was fitted.
-        scoring: How its scores become alarms.
-        backend: What scores.
-        map_range: Map values of the first and the last colour.
-    """
-
-    spec: ClipSpec
-    calibration: Calibration
-    scoring: ScoringSettings
-    backend: str
-    map_range: tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Ready:
-    """The process is up: its detectors by name."""
-
-    detectors: Mapping[str, DetectorFacts]
-
-
-@dataclass(frozen=True)
-class Configure:
-    """Takes another configuration up; detectors stay as they are.
-
-    Attributes:
-        config: From now on.
-        cameras: All that are watched from now on.
-    """
-
-    config: LiveConfig
-    cameras: Mapping[str, MemoryName]
-
-
-@dataclass(frozen=True)
-class Relearn:
-    """People said something of a camera's events."""
-
-    camera: str
 
 
 class Inference:
     """All cameras, their detectors, and where verdicts go."""
 
     def __init__(self, job: InferenceJob, *, store: Store, alerts_bell: Bell) -> None:
-        self._store, self._config = store, job.config
+        self._store, self._config, self._media = store, job.config, job.media
         self._detectors = {name: open_detector(name, each) for name, each in job.config.bundles.items()}
         self._resumed: dict[str, dict[str, EventRecord]] | None = None
         self._cameras: dict[str, LiveCamera] = {}
@@ -120,43 +59,36 @@ class Inference:
         self._reporter = Reporter(job.config, recorder=self._recorder, pictures=self._pictures)
         self._recorder.start()
         self._writer.start()
-        self._collected = 0.0
+        self._rounds = Rounds()
+        self._collected = self._told = 0.0
 
     @property
     def facts(self) -> Ready:
         """Of its detectors."""
         return Ready({name: _facts(each) for name, each in self._detectors.items()})
 
-    def configure(self, message: Configure) -> None:
-        """Cameras come, go, and are tuned."""
-        self._config = self._reporter.config = message.config
-        if self._resumed is None:
-            self._resumed = self._resume()
-        for name in set(self._cameras) - set(message.cameras):
-            self._remove(name)
-        for name, memory in message.cameras.items():
-            known = self._cameras.get(name)
-            if known is not None and known.memory.name != memory:
-                self._remove(name)
-                known = None
-            if known is None:
-                self._add(name, memory)
-            else:
-                self._tune(known)
+    def obey(self, order: Order) -> None:
+        """Does as told; where the store refuses, the same order may be given again.
 
-    def relearn(self, message: Relearn) -> None:
-        """Thresholds follow what people said."""
-        if (camera := self._cameras.get(message.camera)) is not None:
+        Raises:
+            StoreError: What people said of events cannot be read.
+        """
+        if isinstance(order, Configure):
+            self._configure(order)
+        elif (camera := self._cameras.get(order.camera)) is not None:
             self._tune(camera)
 
     def work(self) -> bool:
         """Scores one round of clips; False where none waited."""
-        ready = next_round(list(self._cameras.values()))
-        for each, found in scored(ready):
-            judged = each.camera.settle(each.clip, found, now=time.time())
-            self._reporter.report(each.camera, judged.steps)
-            self._reporter.timeline(each.camera, judged.minutes)
-        self._collect()
+        ready = self._rounds.next_round(list(self._cameras.values()))
+        for each, found in self._rounds.scored(ready):
+            try:
+                judged = each.camera.settle(each.clip, found, now=time.time())
+            except Exception as error:
+                each.camera.stumble(error, each.clip)
+            else:
+                self._report(each.camera, judged)
+        self._look_after(time.monotonic())
         return bool(ready)
 
     def stop(self) -> bool:
@@ -166,62 +98,89 @@ class Inference:
         written = self._writer.stop(_LAST_WRITES_SECONDS)
         return self._recorder.stop(_LAST_WRITES_SECONDS) and written
 
-    def _collect(self) -> None:
-        now = time.monotonic()
+    def _look_after(self, now: float) -> None:
+        """What has to be done whether or not frames come."""
         if now - self._collected < _COLLECT_SECONDS:
             return
         self._collected = now
         self._pictures.collect()
+        is_time = now - self._told >= _NEWS_SECONDS
+        self._told = now if is_time else self._told
         for camera in self._cameras.values():
-            self._reporter.report(camera, camera.expire(time.time()))
+            self._report(camera, Judged(camera.expire(), camera.news() if is_time else []))
 
-    def _resume(self) -> dict[str, dict[str, EventRecord]]:
-        """Open events of an engine that died, by camera and region; ends those of cameras that are gone."""
+    def _report(self, camera: LiveCamera, judged: Judged) -> None:
+        self._reporter.report(camera, judged.steps)
+        self._reporter.timeline(camera, judged.minutes)
+
+    # -- cameras
+
+    def _configure(self, order: Configure) -> None:
+        """Cameras come, go, and are tuned."""
+        self._config = self._reporter.config = order.config
+        if self._resumed is None:
+            self._resumed = self._resume(order)
+        for name, camera in list(self._cameras.items()):
+            if order.cameras.get(name) != camera.memory.name:
+                self._remove(name)
+        for name, memory in order.cameras.items():
+            if name in self._cameras:
+                self._tune(self._cameras[name])
+            else:
+                self._add(name, memory)
+
+    def _resume(self, order: Configure) -> dict[str, dict[str, EventRecord]]:
+        """Open events of an engine that died, by camera and region; ends those of what is not watched any more."""
+        with self._store.reading() as session:
+            events = open_events(session)
         resumed: dict[str, dict[str, EventRecord]] = {}
-        with self._store.transaction() as session:
-            for event in open_events(session):
-                regions = resumed.get(event.camera, {})
-                if event.region in self._watched(event.camera) and event.region not in regions:
-                    resumed.setdefault(event.camera, {})[event.region] = event
-                else:
-                    update_event(session, replace(event, state="closed", interrupted=True))
+        for event in events:
+            if event.camera in order.cameras and event.region in self._watched(event.camera):
+                regions = resumed.setdefault(event.camera, {})
+                if event.region not in regions:
+                    regions[event.region] = event
+                    continue
+            taken_bytes = folder_bytes(self._media / event.media) if event.media else 0
+            closed = replace(event, state="closed", interrupted=True, media_bytes=taken_bytes)
+            self._reporter.store(Change.CLOSED, closed)
         return resumed
 
     def _watched(self, camera: str) -> frozenset[str]:
         """Names of the regions that a camera watches; the whole picture has none."""
-        config = self._config.cameras.get(camera)
-        names = {each.name for each in config.regions if each.mode == "watch"} if config else set[str]()
-        return frozenset(names or {""}) if config else frozenset()
+        regions = self._config.cameras[camera].regions
+        return frozenset(each.name for each in regions if each.mode == "watch") or frozenset({""})
 
     def _add(self, name: str, memory: MemoryName) -> None:
         config = self._config.cameras[name]
-        bundle = self._config.bundle_of(config, name=name)
-        resumed = (self._resumed or {}).pop(name, {})
+        false_alarms = self._false_alarms(name)
+        try:
+            attached = CameraMemory.attach(memory)
+        except FileNotFoundError:
+            logger.info("camera %s is gone again", name)  # and another message tells so
+            return
         self._cameras[name] = LiveCamera(
             name,
             config=config,
-            detector=self._detectors[bundle],
-            memory=CameraMemory.attach(memory),
+            detector=self._detectors[self._config.bundle_of(config, name=name)],
+            memory=attached,
             rule=self._rule(),
             timezone=self._config.timezone,
-            resumed=resumed,
-            false_alarms=self._false_alarms(name),
+            resumed=(self._resumed or {}).pop(name, {}),
+            false_alarms=false_alarms,
         )
 
     def _tune(self, camera: LiveCamera) -> None:
-        steps = camera.configure(
+        judged = camera.configure(
             self._config.cameras[camera.name],
             rule=self._rule(),
             timezone=self._config.timezone,
             false_alarms=self._false_alarms(camera.name),
         )
-        self._reporter.report(camera, steps)
+        self._report(camera, judged)
 
     def _remove(self, name: str) -> None:
         camera = self._cameras.pop(name)
-        judged = camera.finish()
-        self._reporter.report(camera, judged.steps)
-        self._reporter.timeline(camera, judged.minutes)
+        self._report(camera, camera.finish())
         self._pictures.abandon(name)
         camera.memory.close()
 
@@ -240,22 +199,38 @@ def run_inference(
     store = Store(job.store_url)
     inference = Inference(job, store=store, alerts_bell=alerts_bell)
     control.send(inference.facts)
+    orders = Orders(inference, control)
     while not stop.is_set():
-        _obey(inference, control)
+        orders.look(time.monotonic())
         if not inference.work():
             wait(doorbell, _IDLE_SECONDS)
     inference.stop()
     store.close()
 
 
-def _obey(inference: Inference, control: Connection) -> None:
-    with suppress(EOFError, BrokenPipeError):
-        while control.poll():
-            message = control.recv()
-            if isinstance(message, Configure):
-                inference.configure(message)
+class Orders:
+    """Messages of the supervisor, obeyed in order; one that the store holds up is tried again while scoring goes on."""
+
+    def __init__(self, inference: Inference, control: Connection) -> None:
+        self._inference, self._control = inference, control
+        self._waiting: deque[Order] = deque()
+        self._not_before = 0.0
+
+    def look(self, now: float) -> None:
+        """Obeys what came; monotonic clock."""
+        with suppress(EOFError, OSError):
+            while self._control.poll():
+                self._waiting.append(self._control.recv())
+        while self._waiting and now >= self._not_before:
+            try:
+                self._inference.obey(self._waiting[0])
+            except StoreError as error:
+                if not error.transient:
+                    raise
+                logger.warning("an order waits for the store: %s", error)
+                self._not_before = now + _TRY_AGAIN_SECONDS
             else:
-                inference.relearn(message)
+                self._waiting.popleft()
 
 
 def _facts(detector: Detector) -> DetectorFacts:

@@ -33,19 +33,22 @@ class Minutes:
         self._minute = -1
         self._scores = _nothing()
         self._threshold: float | None = None
+        self._is_news = False
 
     def add(self, score: float, *, at: float, threshold: float) -> Iterator[Minute]:
         """Takes a score; gives the minute before where another one began."""
         minute, second = divmod(int(at), SECONDS)
         if minute != self._minute:
-            yield from self.flush()
+            yield from self.news()
             self._minute, self._scores = minute, _nothing()
         self._scores[second] = np.fmax(self._scores[second], np.float32(score))
         self._threshold = threshold if math.isfinite(threshold) else None
+        self._is_news = True
 
-    def flush(self) -> Iterator[Minute]:
-        """What there is of the minute; it may be given again when it is whole."""
-        if self._minute >= 0:
+    def news(self) -> Iterator[Minute]:
+        """What there is of the minute, if anything came since the last time; it is given again as it grows."""
+        if self._is_news:
+            self._is_news = False
             yield Minute(self._minute, self._threshold, self._scores.copy())
 
 

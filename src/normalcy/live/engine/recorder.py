@@ -1,13 +1,15 @@
 """Writes to the store from a thread of its own, so that a slow or locked database never holds up scoring.
 
 Jobs are written in order, several in one transaction; one that the store refuses is tried again until it is taken. So
-what is on its way is bounded: score timelines give way first, and are counted; events do not.
+what is on its way is bounded. Score timelines, and what grown events are by now, give way first: another part comes, or
+the event's end says it. For other changes of events the engine waits a while, before one is lost. All are counted.
 """
 
 import logging
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from sqlalchemy.orm import Session
 
@@ -22,6 +24,8 @@ Job = Callable[[Session], None]
 _MOST_JOBS = 10_000
 _ROOM_FOR_EVENTS = 2_000
 _MOST_AT_ONCE = 50
+_LOOK_SECONDS = 0.1
+_PATIENCE_SECONDS = 30.0
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.1, 2.0
 
 
@@ -31,54 +35,57 @@ class Recorder:
     Args:
         store: Where to.
         bell: Rung after each commit: there may be messages to send.
+
+    Attributes:
+        gave_way: Jobs that were left out because too much waited.
+        lost: Jobs that could never be written.
+        refusals: How often the store refused for a while.
     """
 
     def __init__(self, store: Store, *, bell: Bell) -> None:
         self._store, self._bell = store, bell
-        self._jobs: queue.Queue[Job | None] = queue.Queue(_MOST_JOBS)
+        self._jobs: queue.Queue[Job] = queue.Queue(_MOST_JOBS)
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
-        self._is_abandoned = threading.Event()
-        self.lost_timelines = self.lost_jobs = 0
-        self.refusals = 0
+        self._stopping, self._is_abandoned = threading.Event(), threading.Event()
+        self.gave_way = self.lost = self.refusals = 0
 
     def start(self) -> None:
         """Begins to write."""
         self._thread.start()
 
     def record(self, job: Job) -> None:
-        """Writes an event; waits where ten thousand jobs do."""
-        self._jobs.put(job)
+        """Writes what must not be lost; where ten thousand jobs wait, it waits for half a minute itself."""
+        try:
+            self._jobs.put(job, timeout=_PATIENCE_SECONDS)
+        except queue.Full:
+            self._lose("nothing was written for too long")
 
-    def record_timeline(self, job: Job) -> None:
-        """Writes a part of a score timeline, or counts it as lost where too much waits."""
+    def record_if_room(self, job: Job) -> None:
+        """Writes what is worth less than an event, or counts it where too much waits."""
         if self._jobs.qsize() >= _MOST_JOBS - _ROOM_FOR_EVENTS:
-            self.lost_timelines += 1
+            self.gave_way += 1
         else:
             self._jobs.put(job)
 
     def stop(self, timeout_seconds: float) -> bool:
         """Writes what waits and ends; False where the store did not take it in time."""
-        self._jobs.put(None)
+        self._stopping.set()
         self._thread.join(timeout_seconds)
         self._is_abandoned.set()
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        is_last = False
-        while not is_last:
-            batch, is_last = self._next_batch()
-            if batch:
+        while not (self._stopping.is_set() and self._jobs.empty()):
+            if batch := self._next_batch():
                 self._write(batch)
 
-    def _next_batch(self) -> tuple[list[Job], bool]:
+    def _next_batch(self) -> list[Job]:
         batch: list[Job] = []
-        job = self._jobs.get()
-        while job is not None:
-            batch.append(job)
-            if len(batch) >= _MOST_AT_ONCE or self._jobs.empty():
-                return batch, False
-            job = self._jobs.get()
-        return batch, True
+        with suppress(queue.Empty):
+            batch.append(self._jobs.get(timeout=_LOOK_SECONDS))
+            while len(batch) < _MOST_AT_ONCE:
+                batch.append(self._jobs.get_nowait())
+        return batch
 
     def _write(self, batch: Sequence[Job]) -> None:
         """Writes jobs together; one that can never be written costs only itself."""
@@ -89,10 +96,13 @@ class Recorder:
                 for job in batch:
                     self._write([job])
                 return
-            self.lost_jobs += 1
-            logger.exception("a job of the recorder can never be written: %s", error)
+            self._lose(f"{type(error).__name__}: {error}")
         else:
             ring(self._bell)
+
+    def _lose(self, why: str) -> None:
+        self.lost += 1
+        logger.error("the store did not take a change: %s", why)
 
     def _insist(self, batch: Sequence[Job]) -> None:
         """Writes jobs in one transaction, again and again while the store is locked, full or gone."""

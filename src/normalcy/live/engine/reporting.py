@@ -45,16 +45,24 @@ class Reporter:
         """Stores what changed, with its messages in the same transaction, and follows it with pictures."""
         for step in steps:
             event = _explained(camera, step)
-            self._recorder.record(self._job(step.change, event))
+            self.store(step.change, event)
             self._pictures.follow(camera, replace(step, event=event), self.config.events)
             if step.change is not Change.UPDATED:
                 what = step.change.name.lower()
                 logger.info("camera %s: event %s %s. %s", camera.name, event.id, what, event.sentence)
 
+    def store(self, change: Change, event: EventRecord) -> None:
+        """Stores what changed, with its messages in the same transaction."""
+        job = self._job(change, event)
+        if change is Change.UPDATED:
+            self._recorder.record_if_room(job)
+        else:
+            self._recorder.record(job)
+
     def timeline(self, camera: LiveCamera, minutes: Sequence[tuple[str, Minute]]) -> None:
         """Stores parts of the score timeline."""
         for region, minute in minutes:
-            self._recorder.record_timeline(_minute_job(camera.name, region, minute))
+            self._recorder.record_if_room(_minute_job(camera.name, region, minute))
 
     def _job(self, change: Change, event: EventRecord) -> Job:
         kind = _KINDS.get(change)
@@ -79,7 +87,11 @@ def _explained(camera: LiveCamera, step: Step) -> EventRecord:
     media = media_folder(event.camera, started_at=event.started_at, event=event.id)
     if peak.map_HW is None:
         return replace(event, media=media)
-    reason = camera.detector.reasoner.reason(peak.map_HW, peak.parts)
+    try:
+        reason = camera.detector.reasoner.reason(peak.map_HW, peak.parts)
+    except Exception:
+        logger.exception("camera %s: event %s cannot be explained", event.camera, event.id)
+        return replace(event, media=media)
     box = reason.place.box if reason.place else None
     edges = (box.left, box.top, box.right, box.bottom) if box else None
     return replace(event, media=media, sentence=reason.sentence, box=edges)

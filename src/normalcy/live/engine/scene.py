@@ -39,6 +39,7 @@ _LONGEST_CHANGE_SECONDS = 20.0
 _USUAL_SECONDS = 10.0
 _LEARNING_SECONDS = 15.0
 _HABIT_SECONDS = 600.0
+_FOLLOWED = 0.002
 
 
 class SceneState(IntEnum):
@@ -151,20 +152,19 @@ class LevelShift:
         self._usual = math.nan
         self._collected: list[float] = []
 
-    def update(self, raw: float, *, learning: bool) -> float:
-        """Takes the next score as the method gave it; returns it as it would have been in the view before."""
+    def follow(self, raw: float, *, learning: bool) -> None:
+        """Takes the next score as the method gave it."""
         if learning:
             self._collected.append(raw)
-            return raw * self.factor
+            return
         if self._collected:
             self._settle()
         score = raw * self.factor
-        # A median that is followed: each score moves it a little, however high it is.
-        step = 0.002 * max(abs(self._usual), 1e-9) if not math.isnan(self._usual) else 0.0
-        self._usual = (
-            score if math.isnan(self._usual) else self._usual + step * float(np.sign(score - self._usual))
-        )
-        return score
+        if math.isnan(self._usual):
+            self._usual = score
+        else:
+            # A median that is followed: each score moves it a little, however high it is.
+            self._usual += _FOLLOWED * max(abs(self._usual), 1e-9) * float(np.sign(score - self._usual))
 
     def _settle(self) -> None:
         now = float(np.median(self._collected))

@@ -1,8 +1,8 @@
 """The three scoring pieces for one live camera: window, camera of the method, and a track for each watched region.
 
 Frames of one camera go through exactly what the frames of a file go through (`scoring.pipeline.SourceScorer`). What a
-live camera adds: a connection that was lost starts the window anew, so that no clip spans the gap; and the scores of a
-region are part of those of the picture.
+live camera adds: the window can be started anew, so that no clip spans a gap; and the scores of a region are part of
+those of the picture.
 """
 
 from collections.abc import Sequence
@@ -64,7 +64,6 @@ class CameraScorer:
         self._camera: Camera | None = model.camera(name)
         self._tunings: list[Tuning] = []
         self._tracks: dict[str, ScoreTrack] = {}
-        self._generation = -1
         self.retune(tunings)
         self._window = self._new_window()
 
@@ -87,19 +86,38 @@ class CameraScorer:
 
     def push(self, frame: Stamped) -> Clip | None:
         """Takes the next frame; returns a clip when one is complete."""
-        if frame.generation != self._generation:
-            self.start_anew()
-            self._generation = frame.generation
         if frame.image_HWC is None:
             self._window.pass_over(FrameStamp(frame.index, frame.pts_seconds))
             return None
         return self._window.push(Frame(frame.image_HWC, frame.index, frame.pts_seconds, self._name))
 
-    def start_anew(self) -> None:
-        """Ends alarms and forgets the frames of the window: what comes next does not follow them."""
+    def last_clip(self) -> Clip | None:
+        """A last clip, where frames have no score yet and nothing will follow them."""
+        return self._window.flush()
+
+    def cut(self) -> int:
+        """Forgets the frames of the window: what comes next leaves some out. Alarms go on.
+
+        Returns:
+            How many frames will have no score.
+        """
+        lost, self._window = self._window.waiting, self._new_window()
+        return lost
+
+    def start_anew(self) -> int:
+        """Ends alarms as well: what comes next does not follow what was. Returns what `cut` does."""
+        self.end_alarms()
+        return self.cut()
+
+    def end_alarms(self) -> None:
+        """Ends alarms; a score that is still high raises another one."""
         for track in self._tracks.values():
             track.flush()
-        self._window = self._new_window()
+
+    def forget(self) -> int:
+        """Starts anew with nothing of what the method keeps of its source. Returns what `cut` does."""
+        self._camera = self._model.camera(self._name)
+        return self.start_anew()
 
     def scores(self, clip: Clip, found: Found) -> ClipScores:
         """What the model found in a clip, as scores of this camera; once for each clip."""

@@ -18,8 +18,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from normalcy.errors import InputError, NormalcyError
+from normalcy.errors import InputError
 from normalcy.explain.heatmap import overlay
+from normalcy.live.events.clip import at_rate
 from normalcy.live.frames.memory import Picture
 from normalcy.run_folder import whole_file
 from normalcy.scoring.types import FloatArray, UInt8Array
@@ -30,6 +31,7 @@ logger = logging.getLogger(__name__)
 _MOST_WAITING = 200
 _QUALITY = 85
 _NICENESS = 10
+_LOOK_SECONDS = 0.1
 
 
 def media_folder(camera: str, *, started_at: float, event: str) -> str:
@@ -57,10 +59,11 @@ def write_stills(
 
 
 def write_clip(path: Path, pictures: Sequence[Picture], *, fps: float) -> None:
-    """Pictures as a video; all of the size of the first."""
+    """Pictures as a video that plays as fast as they were taken; all of the size of the first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with VideoWriter(path, fps=fps) as video:
         height, width = decoded(pictures[0].jpeg).shape[:2]
-        for picture in pictures:
+        for picture in at_rate(pictures, fps):
             image_HWC = decoded(picture.jpeg)
             if image_HWC.shape[:2] != (height, width):
                 image_HWC = np.asarray(cv2.resize(image_HWC, (width, height)), np.uint8)
@@ -89,7 +92,8 @@ class MediaWriter:
     """The thread that writes pictures and clips, one after the other."""
 
     def __init__(self) -> None:
-        self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue(_MOST_WAITING)
+        self._jobs: queue.Queue[Callable[[], None]] = queue.Queue(_MOST_WAITING)
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="media", daemon=True)
         self.failures = 0
 
@@ -106,17 +110,21 @@ class MediaWriter:
 
     def stop(self, timeout_seconds: float) -> bool:
         """Writes what waits and ends; False where that took too long."""
-        self._jobs.put(None)
+        self._stopping.set()
         self._thread.join(timeout_seconds)
         return not self._thread.is_alive()
 
     def _run(self) -> None:
         _be_nice()
-        while (job := self._jobs.get()) is not None:
-            try:
-                job()
-            except (NormalcyError, OSError, cv2.error) as error:
-                self._fail(str(error))
+        while not (self._stopping.is_set() and self._jobs.empty()):
+            with suppress(queue.Empty):
+                self._write(self._jobs.get(timeout=_LOOK_SECONDS))
+
+    def _write(self, job: Callable[[], None]) -> None:
+        try:
+            job()
+        except Exception as error:  # a thread that ends would take all later pictures with it
+            self._fail(str(error))
 
     def _fail(self, why: str) -> None:
         self.failures += 1

@@ -1,11 +1,11 @@
 """The event store of a configuration."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 
 from normalcy.live.config.live import LiveConfig
 from normalcy.live.config.secrets import resolve
+from normalcy.live.data_folder import claimed
 from normalcy.live.store.store import Store, sqlite_url
 from normalcy.run_folder import writing_to
 
@@ -16,16 +16,22 @@ def store_url(config: LiveConfig) -> str:
 
 
 @contextmanager
-def store_of(config: LiveConfig) -> Iterator[Store]:
-    """The store, made or migrated where that is needed; closed at the end."""
-    _make_folder(config.data)
-    store = Store(store_url(config), migrate=True)
-    try:
+def store_of(config: LiveConfig, *, alone: bool = False) -> Iterator[Store]:
+    """The store, made or migrated where that is needed; closed at the end.
+
+    Args:
+        config: That names it.
+        alone: No engine may be running meanwhile.
+
+    Raises:
+        RunFolderBusy: One is.
+        OutputError: The store cannot be opened.
+    """
+    with ExitStack() as undone:
+        if alone:
+            undone.callback(claimed(config.data).release)
+        with writing_to(config.data):
+            config.data.mkdir(parents=True, exist_ok=True)
+        store = Store(store_url(config), migrate=True)
+        undone.callback(store.close)
         yield store
-    finally:
-        store.close()
-
-
-def _make_folder(data: Path) -> None:
-    with writing_to(data):
-        data.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """What is deleted, and when: by age, by the room that media take, by the room that is left on the disk.
 
-The oldest go first, confirmed events last, open ones never. An event goes together with its media, which are deleted
-before its row is: after a crash in between the event is still old, and goes the next time.
+The oldest go first, events that people reviewed last, open ones never. An event goes together with its media, which are
+deleted before its row is: after a crash in between the event is still old, and goes the next time.
 """
 
 from collections.abc import Callable
@@ -83,13 +83,13 @@ def apply_retention(
 
 
 _HAS_MEDIA = EventRow.media_bytes > 0
+_IS_REVIEWED = EventRow.verdict.is_not(None)
 
 
 def _is_expired(config: RetentionConfig, now: float) -> ColumnElement[bool]:
-    is_confirmed = EventRow.verdict.is_not_distinct_from("confirmed")
     return or_(
-        and_(is_confirmed, EventRow.ended_at < now - config.confirmed_days * _DAY_SECONDS),
-        and_(~is_confirmed, EventRow.ended_at < now - config.days * _DAY_SECONDS),
+        and_(_IS_REVIEWED, EventRow.ended_at < now - config.reviewed_days * _DAY_SECONDS),
+        and_(~_IS_REVIEWED, EventRow.ended_at < now - config.days * _DAY_SECONDS),
     )
 
 
@@ -120,11 +120,11 @@ class _Sweep:
     def _next_batch(
         self, session: Session, condition: ColumnElement[bool], bytes_to_free: float
     ) -> list[EventRow]:
-        is_confirmed = case((EventRow.verdict == "confirmed", 1), else_=0)
+        is_reviewed = case((_IS_REVIEWED, 1), else_=0)
         query = (
             select(EventRow)
             .where(condition, EventRow.state == "closed", EventRow.id.not_in(self.stuck))
-            .order_by(is_confirmed, EventRow.started_at)
+            .order_by(is_reviewed, EventRow.started_at)
             .limit(_MOST_AT_ONCE)
             .with_for_update(skip_locked=True)
         )

@@ -1,37 +1,36 @@
 """The configuration file: read again when it changes, and written with its comments kept."""
 
-import io
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
-from normalcy.errors import ConfigError
 from normalcy.live.config.live import LiveConfig, config_from, read_live_config
-from normalcy.run_folder import write_text, writing_to
+from normalcy.live.config.references import require_references
+from normalcy.live.config.round_trip import plain, read_commented, update, without_block, write_commented
 
 
 class ConfigFile:
-    """A configuration on disk.
+    """A configuration on disk, which always names detectors and secrets that are there. Threads may share it.
 
     Args:
         path: Of the file.
 
+    Attributes:
+        config: As it was read or written last.
+
     Raises:
-        ConfigError: It cannot be read, or is wrong.
+        ConfigError: It cannot be read, is wrong, or names what is not there.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
-        self.config = read_live_config(self.path)
-        self._seen = self._stamp()
         self._lock = threading.Lock()
+        self._seen = self._stamp()
+        self.config = self._checked(read_live_config(self.path))
 
     def changed(self) -> LiveConfig | None:
-        """The configuration where the file is another than it was; None where it is not.
+        """The configuration where the file was written since; None where it was not.
 
         Raises:
             ConfigError: It is wrong now; it is not looked at again before it changes.
@@ -41,13 +40,17 @@ class ConfigFile:
             if stamp == self._seen or stamp is None:
                 return None
             self._seen = stamp
-            self.config = read_live_config(self.path)
+            self.config = self._checked(read_live_config(self.path))
             return self.config
 
     def camera(self, name: str) -> dict[str, Any]:
-        """What the file itself says of a camera; nothing where it says nothing."""
-        cameras = self._read().get("cameras") or {}
-        found: dict[str, Any] = _plain(cameras.get(name) or {})
+        """What the file itself says of a camera; nothing where it says nothing.
+
+        Raises:
+            ConfigError: It cannot be read.
+        """
+        cameras = read_commented(self.path).get("cameras") or {}
+        found: dict[str, Any] = plain(cameras.get(name) or {})
         return found
 
     def write_camera(self, name: str, settings: Mapping[str, Any] | None) -> LiveConfig:
@@ -55,28 +58,18 @@ class ConfigFile:
 
         Raises:
             ConfigError: The configuration would be wrong; the file is as it was.
-            OutputError: The file cannot be written.
+            OutputError: The file cannot be written; it is as it was.
         """
         with self._lock:
-            data = self._read()
-            cameras = data.setdefault("cameras", {})
-            if settings is None:
-                cameras.pop(name, None)
-            else:
-                _update(cameras.setdefault(name, {}), settings)
-            config = config_from(_plain(data), where=self.path)
-            text = io.StringIO()
-            _yaml().dump(data, text)
-            with writing_to(self.path):
-                write_text(self.path, text.getvalue())
+            data = _with_camera(self.path, name, settings)
+            config = self._checked(config_from(plain(data), where=self.path))
+            write_commented(self.path, data)
             self._seen, self.config = self._stamp(), config
             return config
 
-    def _read(self) -> Any:
-        try:
-            return _yaml().load(self.path.read_text(encoding="utf-8")) or {}
-        except (OSError, YAMLError) as error:
-            raise ConfigError(f"cannot be read: {' '.join(str(error).split())}", where=self.path) from error
+    def _checked(self, config: LiveConfig) -> LiveConfig:
+        require_references(config, where=self.path)
+        return config
 
     def _stamp(self) -> tuple[int, int, int] | None:
         """What tells that a file was written; None while it is not there, as some editors leave it for a moment."""
@@ -87,29 +80,11 @@ class ConfigFile:
         return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def _yaml() -> YAML:
-    yaml = YAML(typ="rt")
-    yaml.preserve_quotes = True
-    yaml.width = 110
-    return yaml
-
-
-def _update(section: Any, settings: Mapping[str, Any]) -> None:
-    """Makes a section say what is wanted, without touching what it says already."""
-    for key in [key for key in section if key not in settings]:
-        del section[key]
-    for key, value in settings.items():
-        if key not in section or _plain(section[key]) != value:
-            section[key] = value
-
-
-def _plain(value: Any) -> Any:
-    """Without what ruamel adds to remember comments and quotes."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    for kind in (bool, int, float, str):
-        if isinstance(value, kind):
-            return kind(value)
-    return value
+def _with_camera(path: Path, name: str, settings: Mapping[str, Any] | None) -> Any:
+    data = read_commented(path)
+    cameras = plain(data.get("cameras") or {})
+    if settings is not None:
+        update(data, {**plain(data), "cameras": {**cameras, name: dict(settings)}})
+    elif name in cameras:
+        data = without_block(path, data, "cameras", name)
+    return data

@@ -6,8 +6,16 @@ from typing import Any
 from normalcy.errors import ConfigError, InputError
 from normalcy.live.cameras.probe import probe_source
 from normalcy.live.config.live import LiveConfig
-from normalcy.live.status import CalibrationView, CameraStatus, ProbeResult, StageStatus, VerdictEffect
+from normalcy.live.status import (
+    CalibrationView,
+    CameraStatus,
+    Note,
+    ProbeResult,
+    StageStatus,
+    VerdictEffect,
+)
 from normalcy.live.store.events import find_event
+from normalcy.live.supervision.camera_unit import with_heat
 from normalcy.live.supervision.supervisor import Supervisor
 from normalcy.live.supervision.thresholds import Thresholds
 
@@ -38,20 +46,25 @@ class FrontDesk:
     def cameras(self) -> list[CameraStatus]:
         """In the order of the configuration."""
         with self._supervisor.lock:
-            units, config = self._supervisor.units, self._supervisor.config
-            return [units[name].status(config) for name in config.cameras if name in units]
+            return self._supervisor.fleet.status(self._supervisor.config)
 
     def stages(self) -> list[StageStatus]:
         """All processes."""
         with self._supervisor.lock:
-            captures = [unit.capture for unit in self._supervisor.units.values() if unit.capture]
-            return [each.status for each in (self._supervisor.inference, self._supervisor.alerts, *captures)]
+            return [stage.status for stage in self._supervisor.stages]
+
+    def notes(self) -> list[Note]:
+        """What a person should look at, the newest last."""
+        return self._supervisor.notes.all()
 
     def picture(self, camera: str, *, heat: bool) -> bytes | None:
         """The newest picture as JPEG, with the heat map where asked for."""
         with self._supervisor.lock:
-            unit = self._supervisor.units.get(camera)
-            return unit.picture(heat=heat) if unit else None
+            unit = self._supervisor.fleet.units.get(camera)
+            picture, map_HW = unit.picture() if unit else (None, None)
+        if picture is None or map_HW is None:
+            return None
+        return with_heat(picture.jpeg, map_HW) if heat else picture.jpeg
 
     def raw_camera(self, camera: str) -> dict[str, Any]:
         """What the configuration file says of a camera."""

@@ -13,7 +13,7 @@ def resident_bytes(pid: int) -> int | None:
     return None
 
 
-def open_files(pid: int) -> int | None:
+def open_files(pid: int | str) -> int | None:
     """Files, pipes and sockets that a process has open; None where the system does not tell."""
     with suppress(OSError):
         return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())

@@ -1,44 +1,37 @@
 """A process of the engine: started, watched, started again, stopped.
 
-STOPPED --start--> RUNNING --died--> RESTARTING --waited--> RUNNING
-                      |                  |
-                      +--asked--> STOPPED  +--too often--> FAILED
+STOPPED --start--> RUNNING --died, or renewed--> RESTARTING --ended, and waited--> RUNNING
+                      |                              |
+                      +--asked--> STOPPED <--asked---+--too often, or for good--> FAILED --forgiven--> RESTARTING
 """
 
 import logging
-import multiprocessing
 import signal
+import socket
+import struct
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any, Literal
 
-from normalcy.live.bells import StopFlag
+from normalcy.live.processes import CONTEXT, LastWords, StopFlag, deaf_to_ctrl_c, run_stage
 from normalcy.live.status import StageStatus
 from normalcy.live.supervision.memory_use import resident_bytes
 from normalcy.live.supervision.restarts import Restarts
 
 logger = logging.getLogger(__name__)
 
-CONTEXT = multiprocessing.get_context("spawn")
-
+_LISTENS_SECONDS = 1
 _KILLED_SECONDS = 1.0
+_LOOK_SECONDS = 0.02
 
 State = Literal["running", "restarting", "stopped", "failed"]
 Target = Callable[..., None]
 
 
-@dataclass(frozen=True)
-class LastWords:
-    """Why a process ends that nobody told to."""
-
-    why: str
-
-
 class Stage:
-    """One process, and what it takes to have it running.
+    """One process, and what it takes to have it running. Not for several threads at once.
 
     The process is called with the job, and by name with `stop` (a `StopFlag`), `control` (its end of a pipe) and what
     was given as `shared`.
@@ -48,8 +41,15 @@ class Stage:
         target: What the process runs.
         job: What it is started with; asked for at every start.
         shared: Bells and the like.
+        as_json: Its log is JSON lines.
         restarts: How often it may die.
         on_message: Called with whatever it sends.
+
+    Attributes:
+        state: Where it stands.
+        reason: Why it ended last.
+        exit_code: What the command would end with, where it was given up.
+        started: When it was started last, on the monotonic clock.
     """
 
     def __init__(
@@ -59,17 +59,19 @@ class Stage:
         target: Target,
         job: Callable[[], Any],
         shared: dict[str, Any],
+        as_json: bool = False,
         restarts: Restarts | None = None,
         on_message: Callable[[Any], None] = lambda _: None,
     ) -> None:
-        self.name, self._target, self._job, self._shared = name, target, job, shared
+        self.name, self._target, self._job, self._shared, self._as_json = name, target, job, shared, as_json
         self._restarts, self._on_message = restarts or Restarts(), on_message
         self.state: State = "stopped"
-        self.reason = ""
+        self.reason, self.exit_code, self.started = "", 1, 0.0
         self._process: SpawnProcess | None = None
         self._control: Connection | None = None
-        self._stop, self._last_words = StopFlag(), ""
-        self._due = 0.0
+        self._stop = StopFlag()
+        self._last_words: LastWords | None = None
+        self._due = self._kill_due = 0.0
 
     @property
     def pid(self) -> int | None:
@@ -83,33 +85,28 @@ class Stage:
         memory_bytes = resident_bytes(pid) if pid else None
         return StageStatus(self.name, self.state, pid, self._restarts.total, self.reason, memory_bytes)
 
+    # -- asked for
+
     def start(self) -> None:
-        """Starts the process."""
-        self._stop, self._last_words = StopFlag(), ""
-        self._control, theirs = CONTEXT.Pipe()
-        words = {**self._shared, "stop": self._stop, "control": theirs}
-        self._process = CONTEXT.Process(
-            target=self._target, args=(self._job(),), kwargs=words, name=self.name, daemon=True
-        )
-        self._process.start()
-        theirs.close()
-        self.state = "running"
-
-    def tick(self, now: float) -> None:
-        """Looks after the process: reads what it sends, and starts it again where it died; monotonic clock."""
-        self._read()
-        if self.state == "running" and self._process and not self._process.is_alive():
-            self._died(now)
-        elif self.state == "restarting" and now >= self._due:
-            self.start()
-
-    def send(self, message: Any) -> None:
-        """Sends a message; one that cannot arrive is given up: a new process is told everything."""
+        """Starts the process; where the system refuses, it is tried again like one that died."""
+        self.state, self.started = "running", time.monotonic()
         try:
-            if self._control and self.state == "running":
-                self._control.send(message)
+            self._spawn()
         except OSError as error:
-            logger.info("%s did not get a message: %s", self.name, error)
+            self._release()
+            self._fell(f"cannot be started ({error.strerror})", self.started)
+
+    def renew(self, now: float, *, grace_seconds: float) -> None:
+        """Has it end by itself, or killed after that time, and started anew; nothing where it was stopped."""
+        if self.state == "running":
+            self._stop.set()
+            self.state, self._due, self._kill_due = "restarting", now, now + grace_seconds
+
+    def forgive(self) -> None:
+        """Starts it again although it was given up: somebody mended something."""
+        self._restarts.forgive()
+        if self.state == "failed":
+            self.state, self._due = "restarting", 0.0
 
     def ask_to_stop(self) -> None:
         """Tells the process to end by itself."""
@@ -118,37 +115,74 @@ class Stage:
 
     def join(self, seconds: float) -> bool:
         """Waits for its end; kills it where that takes longer. False where it had to be killed."""
-        if self._process is None:
-            return True
         end = time.monotonic() + seconds
-        while self._process.is_alive() and time.monotonic() < end:
-            self._read()
-            self._process.join(0.05)
-        in_time = not self._process.is_alive()
+        while not self.has_ended() and time.monotonic() < end:
+            time.sleep(_LOOK_SECONDS)
+        in_time = self.has_ended()
         if not in_time:
-            logger.warning("%s did not end within %.3g s, so it is killed", self.name, seconds)
+            logger.warning("%s did not end in time, so it is killed", self.name)
             self.kill()
+            if self._process:
+                self._process.join(_KILLED_SECONDS)
         self._release()
         return in_time
+
+    def has_ended(self) -> bool:
+        """Whether there is no process; reads what it sends meanwhile, so that nothing holds it up."""
+        self._read()
+        return self._process is None or not self._process.is_alive()
 
     def kill(self) -> None:
         """Ends it at once, whatever it hangs in."""
         if self._process and self._process.is_alive():
             self._process.kill()
-            self._process.join(_KILLED_SECONDS)
 
-    def forgive(self) -> None:
-        """Starts it again although it was given up: somebody mended something."""
-        self._restarts.forgive()
-        if self.state == "failed":
-            self.state, self._due = "restarting", 0.0
+    def send(self, message: Any) -> None:
+        """Sends a message; one that cannot arrive is given up: a new process is told everything."""
+        try:
+            if self._control and self.state == "running":
+                self._control.send(message)
+        except BlockingIOError:
+            logger.warning("%s does not listen, so it is killed", self.name)
+            self.kill()  # it may have got half of the message
+        except OSError as error:
+            logger.info("%s did not get a message: %s", self.name, error)
+
+    # -- looked after
+
+    def tick(self, now: float) -> None:
+        """Looks after the process: reads what it sends, and starts it again where it died; monotonic clock."""
+        has_ended = self.has_ended()
+        if self.state == "running" and has_ended:
+            self._died(now)
+        elif self.state == "restarting" and not has_ended and now >= self._kill_due:
+            self.kill()
+        elif self.state == "restarting" and has_ended and now >= self._due:
+            self._release()
+            self.start()
+
+    def _spawn(self) -> None:
+        self._stop, self._last_words = StopFlag(), None
+        self._control, theirs = CONTEXT.Pipe()
+        _limit_sending(self._control)
+        words = {**self._shared, "as_json": self._as_json, "stop": self._stop, "control": theirs}
+        job = (self._target, self._job())
+        self._process = CONTEXT.Process(target=run_stage, args=job, kwargs=words, name=self.name, daemon=True)
+        try:
+            with deaf_to_ctrl_c():
+                self._process.start()
+        except OSError:
+            self._process = None
+            raise
+        finally:
+            theirs.close()
 
     def _read(self) -> None:
         try:
             while self._control and self._control.poll():
                 message = self._control.recv()
                 if isinstance(message, LastWords):
-                    self._last_words = message.why
+                    self._last_words = message
                 else:
                     self._on_message(message)
         except (EOFError, OSError):
@@ -156,15 +190,19 @@ class Stage:
 
     def _died(self, now: float) -> None:
         assert self._process is not None
-        self.reason = self._last_words or _why(self._process.exitcode)
+        words, code = self._last_words, self._process.exitcode
         self._release()
+        self._fell(words.why if words else _why(code), now, words)
+
+    def _fell(self, why: str, now: float, words: LastWords | None = None) -> None:
+        self.reason, self.exit_code = why, words.exit_code if words else 1
         wait_seconds = self._restarts.died(now)
-        if wait_seconds is None:
+        if wait_seconds is None or (words and words.for_good):
             self.state = "failed"
-            logger.error("%s: %s, too often: it is given up", self.name, self.reason)
+            logger.error("%s is given up: %s", self.name, why)
         else:
             self.state, self._due = "restarting", now + wait_seconds
-            logger.warning("%s: %s; it is started again in %.2g s", self.name, self.reason, wait_seconds)
+            logger.warning("%s: %s; it is started again in %.2g s", self.name, why, wait_seconds)
 
     def _release(self) -> None:
         if self._control:
@@ -179,3 +217,9 @@ def _why(code: int | None) -> str:
     if code is not None and code < 0:
         return f"was killed by {signal.Signals(-code).name}"
     return f"ended with exit code {code}"
+
+
+def _limit_sending(control: Connection) -> None:
+    """A process that reads nothing must not hold up the supervisor."""
+    with socket.fromfd(control.fileno(), socket.AF_UNIX, socket.SOCK_STREAM) as shared:
+        shared.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _LISTENS_SECONDS, 0))

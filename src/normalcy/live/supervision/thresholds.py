@@ -89,9 +89,9 @@ class Thresholds:
         self, camera: str, config: LiveConfig, region: WatchedRegion
     ) -> tuple[Calibration, ScoringSettings]:
         bundle = config.bundle_of(config.cameras[camera], name=camera)
-        if bundle not in self._detectors:
+        facts = self._detectors.get(bundle)
+        if facts is None:
             raise ConfigError("its detector is not open yet", where=f"camera {camera}")
-        facts = self._detectors[bundle]
         return facts.calibration, settings_of(config.cameras[camera], facts.scoring, region)
 
 

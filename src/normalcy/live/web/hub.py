@@ -8,7 +8,7 @@ import contextlib
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -84,20 +84,15 @@ class Hub:
         self._seen: dict[str, EventRecord] | None = None
         self._is_closed = False
 
-    def listen(self) -> AsyncIterator[str]:
+    def listen(self) -> AsyncGenerator[str]:
         """Messages as they go over the wire, until the hub is closed; the first comes at once.
 
         Raises:
             HubFull: As many listen as may.
         """
-        if len(self._listeners) >= self._most_listeners or self._is_closed:
+        if not self._has_room:
             raise HubFull
-        listener = _Listener()
-        self._listeners.add(listener)
-        if self._task is None or self._task.done():
-            self._seen = None
-            self._task = asyncio.create_task(self._poll())
-        return self._messages(listener)
+        return self._messages()
 
     def close(self) -> None:
         """Ends all streams; to be called in the loop that they run in."""
@@ -107,7 +102,19 @@ class Hub:
         if self._task:
             self._task.cancel()
 
-    async def _messages(self, listener: _Listener) -> AsyncIterator[str]:
+    @property
+    def _has_room(self) -> bool:
+        return len(self._listeners) < self._most_listeners and not self._is_closed
+
+    async def _messages(self) -> AsyncGenerator[str]:
+        # Counted once it is read, not before: a page that is gone by then would keep its place for ever.
+        if not self._has_room:
+            return
+        listener = _Listener()
+        self._listeners.add(listener)
+        if self._task is None or self._task.done():
+            self._seen = None
+            self._task = asyncio.create_task(self._poll())
         try:
             # The interval after which a browser connects again, and something to say that it is connected.
             yield "retry: 2000\n\n"

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from normalcy.errors import NormalcyError, OutputError
 from normalcy.live.web.dashboard import dashboard_of
 from normalcy.live.web.sources import safe_text
-from normalcy.live.web.templating import render
+from normalcy.live.web.templating import is_part, render
 
 
 def handle_problems(app: FastAPI) -> None:
@@ -41,23 +41,19 @@ async def _invalid(request: Request, error: Exception) -> Response:
 def _answer(request: Request, status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
     if _is_program(request):
         return JSONResponse({"detail": detail}, status, headers)
-    template = "parts/problem.html" if _is_part(request) else "problem.html"
+    template = "parts/problem.html" if is_part(request) else "problem.html"
     page = render(request, dashboard_of(request), template, status_code=status, status=status, detail=detail)
     page.headers.update(headers or {})
     return page
 
 
 def _to_login(request: Request) -> Response:
-    if _is_part(request):
+    if is_part(request):
         return Response(status_code=401, headers={"HX-Redirect": "/login"})
     query = f"?{request.url.query}" if request.url.query else ""
     return RedirectResponse(f"/login?next={quote(request.url.path + query)}", 303)
 
 
-def _is_part(request: Request) -> bool:
-    return "hx-request" in request.headers
-
-
 def _is_program(request: Request) -> bool:
-    asks_for_page = "text/html" in request.headers.get("accept", "") or _is_part(request)
+    asks_for_page = "text/html" in request.headers.get("accept", "") or is_part(request)
     return request.url.path.startswith("/api/") or not asks_for_page

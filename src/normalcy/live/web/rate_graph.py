@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from normalcy.live.status import CalibrationView
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 640.0, 220.0, 44.0, 30.0, 14.0, 16.0
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 640.0, 220.0, 44.0, 30.0, 14.0, 44.0
 _TICK_WORDS = {-2: "1 in 100 days", -1: "1 in 10 days", 0: "1 a day", 1: "10 a day", 2: "100 a day"}
 
 

@@ -6,7 +6,6 @@ from pydantic import BaseModel, Field
 
 from normalcy.live.status import CalibrationView, CameraStatus, StageStatus, VerdictEffect
 from normalcy.live.store.records import EventRecord, Verdict
-from normalcy.video.urls import redact
 
 
 class CameraOut(BaseModel):
@@ -38,12 +37,11 @@ class CameraOut(BaseModel):
 
     @classmethod
     def of(cls, status: CameraStatus) -> Self:
-        """From what the engine says."""
+        """From what `shown_cameras` says."""
         height_px, width_px = status.size_px
         plain = {key: getattr(status, key) for key in cls.model_fields if hasattr(status, key)}
         state = status.state.name.lower()
-        own = {"state": state, "source": redact(status.source), "width_px": width_px, "height_px": height_px}
-        return cls.model_validate({**plain, **own, "title": status.title or status.name})
+        return cls.model_validate({**plain, "state": state, "width_px": width_px, "height_px": height_px})
 
 
 class EventOut(BaseModel):

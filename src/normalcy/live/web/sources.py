@@ -11,6 +11,7 @@ _MARK: Final = "\ue000"
 """Stands for a reference while the rest is looked at; no source holds it."""
 _REFERENCED_USER: Final = re.compile(rf"^([a-z][a-z0-9+.-]*://)(?:[^:@/?#]*:{_MARK}|{_MARK})@", re.IGNORECASE)
 _REFERENCED_VALUE: Final = re.compile(rf"[^=&?/#]+={_MARK}(?=[&/?#]|$)")
+_NO_SECRET: Final = "channel=0"
 _URL_IN_TEXT: Final = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
 
 
@@ -21,7 +22,7 @@ def shown_source(source: str) -> str:
     ('rtsp://guard:${DOOR}@door/1', 'rtsp://***@door/1')
     """
     marked = _REFERENCE.sub(_MARK, source)
-    bare = _REFERENCED_VALUE.sub("", _REFERENCED_USER.sub(r"\1", marked))
+    bare = _REFERENCED_VALUE.sub(_NO_SECRET, _REFERENCED_USER.sub(r"\1", marked))
     return source if redact(bare) == bare else redact(source)
 
 

@@ -79,6 +79,11 @@ def render(
     return HTMLResponse(page, status_code)
 
 
+def is_part(request: Request) -> bool:
+    """Whether htmx asks, for a part of a page; without it (JavaScript is off, or not there yet) a page is wanted."""
+    return "hx-request" in request.headers
+
+
 def _unreviewed(board: Dashboard, identity: Identity | None) -> int:
     if identity is None:
         return 0

@@ -97,6 +97,33 @@ class Camera:
                 for name, stream in self.memory.watched():
                     stream.amend(view, self._states[name], counted_RC)
 
+    def with_own_memory(self) -> "Camera":
+        """A camera of the same source that can be taught without the others, with which it shares its memory now."""
+        return Camera(self.memory.copy(), self.source, self.trusts_first)
+
+    def beside(self, source: str) -> "Camera":
+        """A camera of other footage on the same memory."""
+        return Camera(self.memory, source, trusts_first=False)
+
+    def teach(
+        self,
+        stamps: tuple[FrameStamp, ...],
+        look: Look,
+        *,
+        box: tuple[float, float, float, float] | None,
+        times: float,
+        start_seconds: float = 0.0,
+    ) -> None:
+        """Takes a clip for normal, in a box of the picture or all of it, as if it had been seen so many times."""
+        config = self.memory.config
+        inside_RC = np.ones(config.grid_RC, np.bool_) if box is None else config.cells_within(box)
+        times_RC = np.where(inside_RC, np.float32(times), np.float32(0))
+        self.amend(stamps, look, times_RC=times_RC, start_seconds=start_seconds)
+
+    def settle(self) -> None:
+        """After all that was to be taught."""
+        self.memory.settle()
+
     def nearest(self, stamps: tuple[FrameStamp, ...], look: Look, *, count: int) -> list[Neighbour]:
         """What the strangest places of a clip's last frame look most like, where looks are watched."""
         appearance = self.memory.streams.get("appearance")

@@ -132,6 +132,14 @@ class Memory(Arrays):
         """State of a camera that is judged by this memory; `trusts_first` as in `Camera`."""
         return Camera(self, source, trusts_first)
 
+    def copy(self) -> "Memory":
+        """What is remembered, to be taught something that this one is not; the trunk is shared."""
+        arrays = self.arrays()
+        copied = Memory(self.config, trunk=self.trunk, seed=self._seed)
+        copied.make_room({name: array.shape for name, array in arrays.items()})
+        copied.load(arrays)
+        return copied
+
     def fuse(self, values: Mapping[str, float], maps: Mapping[str, FloatArray]) -> tuple[float, FloatArray]:
         """Score and map: how surprising the streams are for what held-out normal video shows."""
         score = self.fusion.fused({name: self.fusion.deviation(name, values[name]) for name in values})

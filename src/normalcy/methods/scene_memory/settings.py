@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from normalcy.config import StrictConfig
@@ -131,6 +133,14 @@ class SceneMemoryConfig(StrictConfig):
     def grid_RC(self) -> tuple[int, int]:  # noqa: N802
         """Rows and columns of cells."""
         return self.size_px[0] // CELL_PX, self.size_px[1] // CELL_PX
+
+    def cells_within(self, box: tuple[float, float, float, float]) -> npt.NDArray[np.bool_]:
+        """The cells whose centres lie in a box of left, top, right and bottom edge, parts of the picture; (R, C)."""
+        left, top, right, bottom = box
+        rows, columns = self.grid_RC
+        y_R1, x_C = (np.arange(rows)[:, None] + 0.5) / rows, (np.arange(columns) + 0.5) / columns
+        inside_RC: npt.NDArray[np.bool_] = (left <= x_C) & (x_C < right) & (top <= y_R1) & (y_R1 < bottom)
+        return inside_RC
 
     @property
     def thumb_px(self) -> tuple[int, int]:

@@ -1,7 +1,6 @@
 """Health, the stream, who asks, and what this API is."""
 
 import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from normalcy.live.web.guard.access import Someone
 from normalcy.live.web.hub import HubFull
 from normalcy.live.web.probes import alert_counts
 from normalcy.live.web.schemas import DiskOut, HealthOut, MeOut, StageOut
+from normalcy.live.web.shown import shown_stages
 
 router = APIRouter(tags=["system"])
 
@@ -24,7 +24,7 @@ def get_health(board: Board) -> HealthOut:
     return HealthOut(
         ready=board.engine.is_ready and database == "ok",
         database=database,
-        stages=[StageOut.of(stage) for stage in board.engine.stages()],
+        stages=[StageOut.of(stage) for stage in shown_stages(board.engine)],
         alerts=counts,
         disk=disk(board.media),
     )
@@ -49,7 +49,7 @@ def get_me(identity: Someone) -> MeOut:
 async def get_stream(board: Board) -> StreamingResponse:
     """Server-sent events: `cameras` (all of them, about once a second) and `event` (one that changed)."""
     try:
-        messages: AsyncIterator[str] = board.hub.listen()
+        messages = board.hub.listen()
     except HubFull as error:
         raise HTTPException(503, "Too many pages are open.", headers={"Retry-After": "10"}) from error
     return StreamingResponse(messages, media_type="text/event-stream", headers={"x-accel-buffering": "no"})

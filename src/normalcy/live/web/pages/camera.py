@@ -12,6 +12,7 @@ from normalcy.live.store.cameras import state_history
 from normalcy.live.store.events import find_events
 from normalcy.live.store.records import EventFilter
 from normalcy.live.web.dashboard import Board
+from normalcy.live.web.sources import safe_text
 from normalcy.live.web.templating import render
 
 router = APIRouter(include_in_schema=False)
@@ -33,7 +34,9 @@ def one_camera(request: Request, board: Board, name: str) -> HTMLResponse:
         board,
         "camera.html",
         camera=status,
-        history=history[: -SHOWN_CHANGES - 1 : -1],
+        history=[
+            (each.state, safe_text(each.reason), each.at) for each in history[: -SHOWN_CHANGES - 1 : -1]
+        ],
         events=events,
         picture_fps=board.engine.config.web.picture_fps,
         latency=latency_words(status),

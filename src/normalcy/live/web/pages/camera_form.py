@@ -22,7 +22,7 @@ from normalcy.live.web.guard.access import require_admin
 from normalcy.live.web.sources import entered_source, references, safe_text
 from normalcy.live.web.templating import render
 
-router = APIRouter(prefix="/cameras", include_in_schema=False, dependencies=[Depends(require_admin)])
+router = APIRouter(include_in_schema=False, dependencies=[Depends(require_admin)])
 
 
 async def form_data(request: Request) -> FormData:
@@ -33,14 +33,14 @@ async def form_data(request: Request) -> FormData:
 Fields = Annotated[FormData, Depends(form_data)]
 
 
-@router.get("/new", response_class=HTMLResponse)
+@router.get("/add-camera", response_class=HTMLResponse)
 def new(request: Request, board: Board) -> HTMLResponse:
     """An empty form."""
     defaults = board.engine.config.defaults
     return _form(request, board, None, shown_values({}, defaults, defaults.schedule))
 
 
-@router.post("/new")
+@router.post("/add-camera")
 def add(request: Request, board: Board, fields: Fields) -> Response:
     """Adds a camera."""
     name = str(fields.get("name", "")).strip()
@@ -51,7 +51,7 @@ def add(request: Request, board: Board, fields: Fields) -> Response:
     return _save(request, board, name, fields, is_new=True)
 
 
-@router.post("/try", response_class=HTMLResponse)
+@router.post("/try-source", response_class=HTMLResponse)
 def try_source(request: Request, board: Board, fields: Fields) -> HTMLResponse:
     """Opens the address that stands in the form, and shows what came."""
     name = str(fields.get("camera", ""))
@@ -67,7 +67,7 @@ def try_source(request: Request, board: Board, fields: Fields) -> HTMLResponse:
     return render(request, board, "parts/tried.html", is_ok=is_ok, message=message, picture=picture)
 
 
-@router.get("/{name}/edit", response_class=HTMLResponse)
+@router.get("/cameras/{name}/edit", response_class=HTMLResponse)
 def edit(request: Request, board: Board, name: str) -> HTMLResponse:
     """The form with what the configuration says."""
     board.camera(name)
@@ -76,7 +76,7 @@ def edit(request: Request, board: Board, name: str) -> HTMLResponse:
     return _form(request, board, name, shown)
 
 
-@router.post("/{name}/edit")
+@router.post("/cameras/{name}/edit")
 def change(request: Request, board: Board, name: str, fields: Fields) -> Response:
     """Writes what the form says."""
     board.camera(name)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Query, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field
 
 from normalcy.live.store.events import count_events, find_events
@@ -16,7 +16,7 @@ from normalcy.live.web.api.events import place, place_text
 from normalcy.live.web.dashboard import Board, Dashboard
 from normalcy.live.web.guard.access import Someone
 from normalcy.live.web.media_files import event_or_404, media_names
-from normalcy.live.web.templating import render
+from normalcy.live.web.templating import is_part, render
 from normalcy.live.web.verdicts import effect_of, judge
 
 router = APIRouter(prefix="/review", include_in_schema=False)
@@ -95,17 +95,19 @@ def detail(request: Request, board: Board, event_id: str) -> HTMLResponse:
     return render(request, board, "parts/event.html", **_details(board, event_or_404(board, event_id)))
 
 
-@router.post("/{event_id}/verdict", response_class=HTMLResponse)
+@router.post("/{event_id}/verdict")
 def mark(
     request: Request,
     board: Board,
     identity: Someone,
     event_id: str,
     verdict: Annotated[Literal["confirmed", "false_alarm", "none"], Form()],
-) -> HTMLResponse:
+) -> Response:
     """Says what it was, or takes that back; shows the event again, and what that did to the threshold."""
     given = None if verdict == "none" else verdict
     change = judge(board, event_or_404(board, event_id), given, by=identity.name)
+    if not is_part(request):
+        return RedirectResponse(f"/review?event={event_id}", 303)
     details = _details(board, event_or_404(board, event_id))
     return render(request, board, "parts/marked.html", **details, marked=verdict, change=change)
 

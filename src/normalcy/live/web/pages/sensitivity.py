@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from normalcy.errors import NormalcyError
 from normalcy.live.status import CalibrationView, Engine
@@ -13,7 +13,8 @@ from normalcy.live.web.changes import save_key
 from normalcy.live.web.dashboard import Board
 from normalcy.live.web.guard.access import Admin
 from normalcy.live.web.rate_graph import RateGraph
-from normalcy.live.web.templating import render
+from normalcy.live.web.sources import safe_text
+from normalcy.live.web.templating import is_part, render
 
 router = APIRouter(prefix="/sensitivity", include_in_schema=False)
 
@@ -38,17 +39,19 @@ def preview(
     return render(request, board, "parts/rate.html", view=view, chosen=rate, graph=RateGraph(view, rate))
 
 
-@router.post("/{name}", response_class=HTMLResponse)
+@router.post("/{name}")
 def save(
     request: Request,
     board: Board,
     identity: Admin,
     name: str,
     exponent: Annotated[float, Form(ge=-6, le=6)],
-) -> HTMLResponse:
+) -> Response:
     """Writes the rate into the configuration."""
     board.camera(name)
     save_key(board.engine, name, "false_alarms_per_day", rounded_rate(exponent))
+    if not is_part(request):
+        return RedirectResponse(f"/sensitivity?camera={name}", 303)
     context = _view(board.engine, name)
     return render(request, board, "parts/slider.html", name=name, saved=True, **context)
 
@@ -77,7 +80,7 @@ def _view(engine: Engine, name: str) -> dict[str, Any]:
     try:
         view: CalibrationView = engine.calibration(name)
     except NormalcyError as error:
-        return {"view": None, "reason": str(error)}
+        return {"view": None, "reason": safe_text(str(error))}
     rate = view.false_alarms_per_day
     low, high = slider_span([rate, 0.01, 10.0, *(each[0] for each in view.preview)])
     return {

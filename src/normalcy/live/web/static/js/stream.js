@@ -48,7 +48,7 @@ function showCamera(camera) {
 function showScore(bar, camera) {
   if (!bar) return;
   const hasLimit = camera.threshold !== null && camera.threshold > 0;
-  const share = camera.score === null || !hasLimit ? 0 : camera.score / camera.threshold;
+  const share = camera.score === null || !hasLimit || camera.state !== "online" ? 0 : camera.score / camera.threshold;
   bar.querySelector("[data-level]").setAttribute("width", Math.max(0, Math.min(100, share * LEVEL_AT_LIMIT)));
   bar.querySelector("[data-limit]").style.visibility = hasLimit ? "visible" : "hidden";
   const words = camera.score === null ? "No score yet" : `Unusual by ${Math.round(share * 100)} % of the alarm level`;

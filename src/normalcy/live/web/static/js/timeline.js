@@ -213,7 +213,7 @@ class Timeline {
       const words = step >= 86400
         ? time.toLocaleDateString([], { ...this.zone, day: "numeric", month: "short" })
         : time.toLocaleTimeString([], { ...this.zone, hour: "2-digit", minute: "2-digit", ...(step < 60 && { second: "2-digit" }) });
-      if (x > 24 && x < this.width - 10) pen.fillText(words, x, bottom + 16);
+      if (x > 34 && x < this.width - 26) pen.fillText(words, x, bottom + 16);
     }
     pen.fillStyle = line;
     pen.fillRect(LEFT, bottom, this.width, 1);

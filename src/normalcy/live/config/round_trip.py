@@ -1,0 +1,129 @@
+"""YAML that is written as it was read: with its comments, its order and its quotes."""
+
+import io
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from normalcy.errors import ConfigError
+from normalcy.run_folder import whole_file, writing_to
+
+_WIDTH = 110
+
+
+def read_commented(path: Path) -> Any:
+    """A YAML mapping that remembers its comments; empty where the file is.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
+    try:
+        return read_text(path.read_text(encoding="utf-8"), path)
+    except OSError as error:
+        raise ConfigError(f"cannot be read ({error.strerror})", where=path) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError("is not valid YAML", where=path) from error
+
+
+def read_text(text: str, where: Path) -> Any:
+    """The same from a text.
+
+    Raises:
+        ConfigError: It is no YAML, or holds no mapping.
+    """
+    try:
+        found = _yaml().load(text)
+    except YAMLError as error:
+        raise ConfigError("is not valid YAML", where=where) from error
+    if found is None:
+        return {}
+    if not isinstance(found, Mapping):
+        raise ConfigError(f"holds a {type(plain(found)).__name__}, expected `key: value` lines", where=where)
+    return found
+
+
+def write_commented(path: Path, data: Any) -> None:
+    """Writes it, whole or not at all; where a link leads, and with the rights that the file had.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    text, path = io.StringIO(), path.resolve()
+    _yaml().dump(data, text)
+    rights = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o600
+    with writing_to(path), whole_file(path) as temporary:
+        temporary.touch(rights)
+        temporary.chmod(rights)
+        temporary.write_text(text.getvalue(), encoding="utf-8")
+
+
+def update(section: Any, said: Mapping[str, Any]) -> None:
+    """Makes a section say what is wanted, without touching what it says already."""
+    for key in [key for key in section if key not in said]:
+        del section[key]
+    for key, value in said.items():
+        known = section.get(key)
+        if isinstance(known, dict) and isinstance(value, Mapping):
+            update(known, value)
+        elif key not in section or plain(known) != value:
+            section[key] = value
+
+
+def without_block(path: Path, data: Any, section: str, key: str) -> Any:
+    """Takes a key out of a section of a file that was read, with the comment right above it.
+
+    ruamel counts the comment above the *next* key to this one, and would drop it too. So the lines are taken out, where
+    that says the same; else ruamel does it.
+    """
+    wanted = plain(data)
+    del wanted[section][key]
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        cut = read_text(_without_lines(lines, *data[section].lc.key(key)), path)
+    except (ConfigError, OSError):
+        cut = None
+    if cut is not None and plain(cut) == wanted:
+        return cut
+    del data[section][key]
+    return data
+
+
+def _without_lines(lines: list[str], first: int, indent: int) -> str:
+    """Without a block that starts on a line, and the comment right above it."""
+    end = next((at for at in range(first + 1, len(lines)) if _ends_block(lines[at], indent)), len(lines))
+    while end > first + 1 and _is_remark(lines[end - 1]):
+        end -= 1  # it belongs to what follows
+    while first > 0 and lines[first - 1].strip().startswith("#"):
+        first -= 1
+    return "".join(lines[:first] + lines[end:])
+
+
+def _ends_block(line: str, indent: int) -> bool:
+    return not _is_remark(line) and len(line) - len(line.lstrip()) <= indent
+
+
+def _is_remark(line: str) -> bool:
+    return not line.strip() or line.strip().startswith("#")
+
+
+def plain(value: Any) -> Any:
+    """Without what ruamel adds to remember comments and quotes."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    return value
+
+
+def _yaml() -> YAML:
+    yaml = YAML(typ="rt")
+    yaml.preserve_quotes = True
+    yaml.width = _WIDTH
+    return yaml

@@ -1,0 +1,28 @@
+"""The data folder of an engine, which no other engine may use meanwhile."""
+
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from normalcy.errors import RunFolderBusy
+from normalcy.run_folder import writing_to
+
+
+def claimed(data: Path) -> FileLock:
+    """Makes the folder, with its `media`, and holds it; the lock of an engine that was killed holds nothing.
+
+    Raises:
+        RunFolderBusy: Another engine holds it.
+        DiskFull: There is no room left.
+        OutputError: It cannot be written.
+    """
+    lock = FileLock(data / ".lock", timeout=0)
+    try:
+        with writing_to(data):
+            (data / "media").mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+    except Timeout as error:
+        raise RunFolderBusy(
+            "another engine is running here", where=data, hint="Stop it, or give `data` another folder"
+        ) from error
+    return lock

@@ -1,0 +1,119 @@
+"""False alarms teach a memory: for one camera, from its clips, and not for good."""
+
+import numpy as np
+import pytest
+
+from normalcy.live.engine.lessons import MOST_LESSONS, Lesson, Teaching, lessons_of
+from normalcy.live.store.records import EventRecord
+from normalcy.methods.contract import TeachableCamera
+from normalcy.scoring.bundle import Bundle
+from normalcy.scoring.pipeline import SourceScorer
+from normalcy.scoring.settings import ScoringSettings
+from normalcy.video.reader import ReadOptions, open_video
+from tiny_scene import RUNS, scene, write_scene
+
+
+@pytest.fixture(scope="module")
+def runner(tmp_path_factory):
+    images_THWC, _ = scene(30, seed=7, runs=RUNS)
+    return write_scene(tmp_path_factory.mktemp("lessons") / "clip.mp4", images_THWC)
+
+
+@pytest.fixture(scope="module")
+def model(tiny_memory_run):
+    return Bundle.load(tiny_memory_run.path).scoring_model()
+
+
+class JudgedBy:
+    """The model, with another camera."""
+
+    def __init__(self, model, camera):
+        self.spec, self.infer, self._camera = model.spec, model.infer, camera
+
+    def camera(self, source_id):
+        return self._camera
+
+
+def scores(model, camera, video):
+    scorer = SourceScorer(JudgedBy(model, camera), settings=ScoringSettings(), calibration=None, source_id="x")
+    options = ReadOptions(size_px=model.spec.size_px, grey=model.spec.channels == 1)
+    with open_video(video, options) as frames:
+        return np.array([verdict.raw for verdict in scorer.run(frames)])
+
+
+def taught(model, *lessons):
+    teaching = Teaching(model, model.camera("door"), lessons)
+    while teaching.step():
+        pass
+    return teaching
+
+
+def lesson(clip, *, box=None, before_seconds=0.0):
+    return Lesson("e", clip, box, before_seconds, 0.0, 3.0)
+
+
+def test_what_was_a_false_alarm_scores_lower_afterwards(model, runner):
+    before = scores(model, model.camera("door"), runner)
+    after = scores(model, taught(model, lesson(runner)).camera, runner)
+    assert after[list(RUNS)].max() < 0.7 * before[list(RUNS)].max()
+
+
+def test_other_cameras_and_the_detector_know_nothing_of_it(model, runner):
+    before = scores(model, model.camera("yard"), runner)
+    taught(model, lesson(runner))
+    assert scores(model, model.camera("yard"), runner) == pytest.approx(before)
+
+
+def test_only_the_place_of_the_event_is_learned(model, runner):
+    before = scores(model, model.camera("door"), runner)
+    corner = taught(model, lesson(runner, box=(0.0, 0.0, 0.1, 0.1)))
+    everywhere = taught(model, lesson(runner))
+    frames = list(RUNS)
+    lower_there = scores(model, everywhere.camera, runner)[frames].max()
+    assert lower_there < scores(model, corner.camera, runner)[frames].max() <= before[frames].max() + 1e-4
+
+
+def test_without_lessons_the_camera_is_the_detectors(model):
+    camera = model.camera("door")
+    teaching = Teaching(model, camera, ())
+    assert not teaching.step()
+    assert teaching.camera is camera
+    assert isinstance(camera, TeachableCamera)
+
+
+def test_a_clip_that_cannot_be_read_costs_only_itself(model, runner, tmp_path):
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"\0" * 100)
+    teaching = taught(model, lesson(broken), lesson(runner))
+    assert len(teaching.failures) == 1
+    assert "broken.mp4" in teaching.failures[0]
+    before = scores(model, model.camera("door"), runner)
+    assert scores(model, teaching.camera, runner)[list(RUNS)].max() < 0.7 * before[list(RUNS)].max()
+
+
+def event(number, media):
+    return EventRecord(
+        id=f"{number:032x}",
+        camera="door",
+        severity="notice",
+        state="closed",
+        started_at=float(number),
+        alarmed_at=float(number),
+        ended_at=number + 2.0,
+        peak_at=float(number),
+        peak_score=1.0,
+        threshold=0.5,
+        media=media,
+    )
+
+
+def test_lessons_are_the_newest_false_alarms_with_clips_the_oldest_first(tmp_path):
+    events = []
+    for number in range(MOST_LESSONS + 5, 0, -1):
+        (tmp_path / str(number)).mkdir()
+        if number != 7:
+            (tmp_path / str(number) / "clip.mp4").write_bytes(b"x")
+        events.append(event(number, str(number)))
+    found = lessons_of([*events, event(0, "")], tmp_path, before_seconds=4.0, after_seconds=2.0)
+    assert [int(each.event, 16) for each in found] == [n for n in range(5, MOST_LESSONS + 6) if n != 7]
+    assert {(each.before_seconds, each.after_seconds, each.seconds) for each in found} == {(4.0, 2.0, 2.0)}

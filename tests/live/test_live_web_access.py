@@ -1,0 +1,270 @@
+"""Who gets in, and who may do what."""
+
+import time
+
+import pytest
+from fastapi.routing import iter_route_contexts
+from live_web import ORIGIN, PASSWORD, Site, csrf_of, log_in, send, write_event, write_user
+from live_web import event as event_of
+from starlette.testclient import TestClient
+
+from normalcy.live.store.users import add_token, find_session, remove_user
+from normalcy.live.web.guard.access import OPEN_PATHS
+from normalcy.live.web.guard.attempts import AttemptLimit, LoginAttempts
+
+pytest_plugins = ["live_web"]
+
+FILLED = {"{name}": "front-door", "{event_id}": f"{1:032x}", "{file}": "snapshot.jpg"}
+ASKED = {
+    "/pictures": "?camera=yard",
+    "/review/list": "?before=1-a",
+    "/sensitivity/front-door/preview": "?exponent=0",
+}
+LOGIN = {"web": {"login": True}}
+REVIEWING = {("POST", f"/review/{1:032x}/verdict"), ("PUT", f"/api/v1/events/{1:032x}/verdict")}
+OWN_ACCOUNT = {("POST", "/logout"), ("POST", "/account/password")}
+
+
+def routes(client: TestClient) -> list[tuple[str, str]]:
+    """Everything that can be asked of the dashboard: method and path."""
+    found = []
+    for route in iter_route_contexts(client.app.routes):
+        path = route.path
+        for name, value in FILLED.items():
+            path = path.replace(name, value)
+        found += [(method, path) for method in sorted(route.methods or ()) if method != "HEAD"]
+    return found
+
+
+@pytest.fixture
+def guarded(site: Site) -> TestClient:
+    """A dashboard that requires a login; with an admin, a viewer and an event."""
+    write_user(site.store, "anna", "admin")
+    write_user(site.store, "bert", "viewer")
+    write_event(site.store, site.media, event_of(1))
+    return site.client(**LOGIN)
+
+
+def test_nothing_is_shown_or_done_without_a_login(guarded):
+    asked = [
+        (method, path) for method, path in routes(guarded) if path not in OPEN_PATHS and path != "/static"
+    ]
+    assert len(asked) > 45
+    for method, path in asked:
+        answer = guarded.request(method, path, headers={"origin": ORIGIN})
+        assert answer.status_code == 401, (method, path)
+        assert set(answer.json()) == {"detail"}
+
+
+def test_a_page_without_a_login_leads_to_the_form_and_back(guarded):
+    answer = guarded.get("/review?camera=yard", headers={"accept": "text/html"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=/review%3Fcamera%3Dyard")
+    entered = guarded.post(
+        "/login", data={"name": "bert", "password": PASSWORD, "next": "/review?camera=yard"}
+    )
+    assert entered.headers["location"] == "/review?camera=yard"
+    assert guarded.get("/review?camera=yard").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "target", ["//evil.example", "/\\evil.example", "https://evil.example", "/a\nb", "javascript:x"]
+)
+def test_a_login_leads_to_no_other_site(guarded, target):
+    answer = guarded.post("/login", data={"name": "bert", "password": PASSWORD, "next": target})
+    assert answer.headers["location"] == "/"
+
+
+def test_a_viewer_reviews_and_changes_nothing_else(guarded):
+    log_in(guarded, "bert")
+    headers = {"x-csrf-token": csrf_of(guarded)}
+    changes = {
+        (method, path) for method, path in routes(guarded) if method != "GET" and path not in OPEN_PATHS
+    }
+    refused = {
+        each for each in changes - OWN_ACCOUNT if guarded.request(*each, headers=headers).status_code == 403
+    }
+    assert changes - OWN_ACCOUNT - refused == REVIEWING
+    for path in ("/users", "/add-camera", "/cameras/front-door/edit", "/cameras/front-door/regions"):
+        assert guarded.get(path).status_code == 403
+    answer = guarded.put(f"/api/v1/events/{1:032x}/verdict", json={"verdict": "confirmed"}, headers=headers)
+    assert (answer.json()["verdict"], answer.json()["verdict_by"]) == ("confirmed", "bert")
+
+
+def test_an_admin_may_open_every_page(guarded):
+    log_in(guarded, "anna")
+    pages = [path for method, path in routes(guarded) if method == "GET" and path != "/api/v1/stream"]
+    for path in pages:
+        answer = guarded.get(path + ASKED.get(path, ""), headers={"accept": "text/html"})
+        assert answer.status_code == 200, path
+
+
+@pytest.mark.parametrize("token", [None, "", "wrong", "ä"])
+def test_a_change_repeats_the_token_of_its_login(guarded, token):
+    log_in(guarded, "anna")
+    data = {} if token is None else {"csrf": token}
+    assert guarded.post("/cameras/yard/remove", data=data).status_code == 403
+    assert guarded.get("/api/v1/cameras/yard").status_code == 200
+    assert send(guarded, "/cameras/yard/remove").status_code == 303
+    assert guarded.get("/api/v1/cameras/yard").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"origin": "http://127.0.0.1:1"},
+        {"sec-fetch-site": "cross-site"},
+    ],
+)
+def test_a_change_from_another_site_is_refused_with_and_without_a_login(site, guarded, headers):
+    log_in(guarded, "anna")
+    for client in (guarded, site.client()):
+        token = csrf_of(client)
+        answer = client.post("/cameras/yard/remove", data={"csrf": token}, headers=headers)
+        assert answer.status_code == 403
+    assert (
+        guarded.post("/login", data={"name": "anna", "password": PASSWORD}, headers=headers).status_code
+        == 403
+    )
+
+
+def test_a_token_needs_no_csrf_and_has_a_role(site, guarded):
+    with site.store.transaction() as session:
+        reader = add_token(session, "grafana", "viewer", at=time.time())
+        writer = add_token(session, "setup", "admin", at=time.time())
+    wanted = {"false_alarms_per_day": 2.0}
+    for token, status in ((reader, 403), (writer, 200), ("made-up", 401)):
+        headers = {"authorization": f"Bearer {token}"}
+        answer = guarded.put("/api/v1/cameras/yard/calibration", json=wanted, headers=headers)
+        assert answer.status_code == status
+    assert guarded.get("/metrics", headers={"authorization": f"Bearer {reader}"}).status_code == 200
+    assert guarded.get("/metrics", headers={"authorization": "Basic YTpi"}).status_code == 401
+
+
+def test_a_login_is_always_a_new_one_and_ends_in_the_store(site, guarded):
+    guarded.cookies.set("normalcy", "chosen-by-somebody-else")
+    log_in(guarded, "bert")
+    cookies = [cookie for cookie in guarded.cookies.jar if cookie.value != "chosen-by-somebody-else"]
+    token = cookies[0].value
+    assert len(token) > 30
+    guarded.cookies.clear()
+    guarded.cookies.set("normalcy", token)
+    assert guarded.get("/").status_code == 200
+    assert send(guarded, "/logout").headers["location"] == "/login"
+    guarded.cookies.set("normalcy", token)
+    assert guarded.get("/").status_code == 401
+    with site.store.transaction() as session:
+        assert find_session(session, token, now=time.time(), idle_seconds=3600) is None
+
+
+@pytest.mark.parametrize("https", [False, True])
+def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(site, https):
+    write_user(site.store, "anna")
+    answer = site.client(web={"login": True, "https": https}).post(
+        "/login", data={"name": "anna", "password": PASSWORD}
+    )
+    cookie = answer.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=lax" in cookie
+    assert ("secure" in cookie) is cookie.startswith("__host-") is https
+
+
+def test_somebody_who_is_removed_is_out_within_seconds(site, guarded):
+    log_in(guarded, "anna")
+    other = site.client(**LOGIN)
+    log_in(other, "bert")
+    send(guarded, "/users/remove", name="bert")
+    deadline = time.monotonic() + 20
+    while other.get("/").status_code != 401 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert other.get("/").status_code == 401
+
+
+def test_the_last_admin_stays(guarded):
+    log_in(guarded, "anna")
+    for path, fields in (("/users/remove", {}), ("/users/role", {"role": "viewer"})):
+        answer = send(guarded, path, name="anna", **fields)
+        assert answer.status_code == 422
+        assert "last admin" in answer.text
+    assert guarded.get("/users").status_code == 200
+
+
+def test_ones_own_password_is_changed_by_who_knows_it(guarded):
+    log_in(guarded, "bert")
+    assert (
+        send(guarded, "/account/password", password="wrong", new_password="something else").status_code == 422
+    )
+    assert send(guarded, "/account/password", password=PASSWORD, new_password="short").status_code == 422
+    assert (
+        send(guarded, "/account/password", password=PASSWORD, new_password="something else").status_code
+        == 303
+    )
+    assert guarded.get("/").status_code == 200
+    guarded.cookies.clear()
+    assert guarded.post("/login", data={"name": "bert", "password": PASSWORD}).status_code == 403
+    assert guarded.post("/login", data={"name": "bert", "password": "something else"}).status_code == 303
+
+
+def test_passwords_cannot_be_guessed_for_long(guarded):
+    guess = {"name": "anna", "password": "wrong guess"}
+    answers = [guarded.post("/login", data=guess) for _ in range(AttemptLimit().per_user + 1)]
+    assert [answer.status_code for answer in answers] == [403] * AttemptLimit().per_user + [429]
+    assert int(answers[-1].headers["retry-after"]) > 0
+    assert guarded.post("/login", data={"name": "anna", "password": PASSWORD}).status_code == 429
+
+
+def test_attempts_are_forgotten_with_time_and_success_and_never_grow_without_bound():
+    now = [0.0]
+    attempts = LoginAttempts(AttemptLimit(2, 5, 60.0), clock=lambda: now[0], most_keys=10)
+    assert [attempts.begin(user="a", address="x") for _ in range(3)] == [0.0, 0.0, 60.0]
+    now[0] = 59.0
+    assert attempts.begin(user="a", address="x") == 1.0
+    now[0] = 60.0
+    assert attempts.begin(user="a", address="x") == 0.0
+    attempts.succeeded(user="a", address="x")
+    assert [attempts.begin(user="a", address="x") for _ in range(3)] == [0.0, 0.0, 60.0]
+    assert [attempts.begin(user=f"u{n}", address="y") for n in range(6)] == [0.0] * 5 + [60.0]
+    for number in range(1000):
+        attempts.begin(user=f"{number}", address=f"{number}")
+    assert len(attempts._failures) <= 10
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8042", 200),
+        ("localhost", 200),
+        ("[::1]:8042", 200),
+        ("cams.example", 200),
+        ("evil.example", 421),
+        ("127.0.0.1.evil.example", 421),
+        ("", 421),
+        ("[", 421),
+    ],
+)
+def test_another_name_for_this_machine_is_not_answered(site, host, status):
+    client = site.client(alerts={"public_url": "https://cams.example/"})
+    assert client.get("/healthz", headers={"host": host}).status_code == status
+
+
+def test_beyond_loopback_any_name_is_answered_but_nobody_without_a_login(site):
+    client = site.client(web={"host": "0.0.0.0"})
+    assert client.get("/healthz", headers={"host": "box.lan"}).status_code == 200
+    assert client.get("/api/v1/cameras", headers={"host": "box.lan"}).status_code == 401
+
+
+def test_the_login_page_tells_how_to_begin(site):
+    page = site.client(**LOGIN).get("/login").text
+    assert "normalcy live add-user" in page
+    write_user(site.store, "anna")
+    assert "normalcy live add-user" not in site.client(**LOGIN).get("/login").text
+
+
+def test_a_removed_user_cannot_use_an_old_cookie(site, guarded):
+    log_in(guarded, "bert")
+    with site.store.transaction() as session:
+        remove_user(session, "bert")
+    fresh = site.client(**LOGIN)
+    fresh.cookies = guarded.cookies
+    assert fresh.get("/").status_code == 401

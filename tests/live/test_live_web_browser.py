@@ -1,0 +1,302 @@
+"""The dashboard in a real browser: what people do with mouse, finger and keyboard."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from live_web import PASSWORD, FakeEngine, Site, event, write_event, write_past, write_user
+
+from normalcy.live.cameras.state import CameraState
+from normalcy.live.store.events import find_event
+from normalcy.live.web.server import WebServer
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+Browser, Page, expect = sync_api.Browser, sync_api.Page, sync_api.expect
+
+pytest_plugins = ["live_web"]
+
+CHROMIUM = shutil.which("chromium")
+PATIENCE_MS = 30_000
+PHONE = {"width": 360, "height": 740}
+VIEWS = [
+    "/",
+    "/cameras/front-door",
+    "/review",
+    "/sensitivity",
+    "/cameras",
+    "/add-camera",
+    "/cameras/yard/regions",
+    "/alerts",
+    "/health",
+    "/users",
+    "/api",
+]
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_api.sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield opened
+        opened.close()
+
+
+class Visit:
+    """A page of a dashboard of its own, and what went wrong on it."""
+
+    def __init__(self, site: Site, browser: Browser, engine: FakeEngine, **options: object) -> None:
+        self.site, self.engine = site, engine
+        self.problems: list[str] = []
+        self._server = WebServer(engine, site.store, site.media)
+        self._server.start()
+        self._host = urlsplit(self._server.url).netloc
+        self._context = browser.new_context(base_url=self._server.url, **options)
+        self._context.set_default_timeout(PATIENCE_MS)
+        self.page = self._context.new_page()
+        self.page.on(
+            "console", lambda message: message.type == "error" and self.problems.append(message.text)
+        )
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.page.on("request", self._note)
+
+    def _note(self, request: sync_api.Request) -> None:
+        if urlsplit(request.url).netloc != self._host and not request.url.startswith(("blob:", "data:")):
+            self.problems.append(f"asked {request.url}")
+
+    def close(self) -> None:
+        self._context.close()
+        self._server.stop()
+        assert self.problems == []
+
+
+@pytest.fixture
+def visit(site: Site, browser: Browser) -> Iterator[Callable[..., Visit]]:
+    """Opens a dashboard; at the end no page may have had an error, or have asked another host."""
+    opened: list[Visit] = []
+
+    def start(engine: FakeEngine | None = None, **options: object) -> Visit:
+        opened.append(
+            Visit(site, browser, engine or site.engine(web={"port": 0, "picture_fps": 20}), **options)
+        )
+        return opened[-1]
+
+    yield start
+    for each in opened:
+        each.close()
+
+
+def test_somebody_logs_in_and_out(site, visit):
+    write_user(site.store, "anna", "admin")
+    page: Page = visit(site.engine(web={"port": 0, "login": True})).page
+    page.goto("/review?verdict=none")
+    page.get_by_label("Name").fill("anna")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    expect(page).to_have_url(lambda url: url.endswith("/review?verdict=none"))
+    expect(page.get_by_role("heading", name="Review")).to_be_visible()
+    page.get_by_role("button", name="Log out").click()
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+    page.goto("/")
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+
+
+def test_the_wall_moves_and_says_when_a_camera_goes_offline(visit):
+    at = visit()
+    at.page.goto("/")
+    tile = at.page.locator("[data-camera=front-door]")
+    picture = tile.locator("img")
+    expect(picture).to_be_visible(timeout=PATIENCE_MS)
+    first = picture.get_attribute("src")
+    expect(picture).not_to_have_attribute("src", first, timeout=PATIENCE_MS)
+    moves = "image => { const c = new OffscreenCanvas(64, 36), p = c.getContext('2d'); p.drawImage(image, 0, 0, 64, 36);"
+    pixels = moves + " return p.getImageData(0, 0, 64, 36).data.join(); }"
+    before = picture.evaluate(pixels)
+    at.page.wait_for_function(
+        f"([image, before]) => ({pixels})(image) !== before", arg=[picture.element_handle(), before]
+    )
+    expect(at.page.locator("[data-wall-summary]")).to_have_text("3 of 3 live", timeout=PATIENCE_MS)
+
+    at.engine.changes["front-door"] = {"state": CameraState.OFFLINE, "reason": "no answer within 10 s"}
+    expect(tile.locator("[data-state]")).to_have_text("Offline", timeout=PATIENCE_MS)
+    expect(tile).to_contain_text("no answer within 10 s")
+    expect(at.page.get_by_role("status")).to_have_text("Front door: Offline")
+    at.engine.changes["yard"] = {"alarmed": True, "score": 1.5, "event": "0" * 32}
+    expect(at.page.locator("[data-camera=yard] .alarm-mark")).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_an_event_is_reviewed_with_the_keyboard_alone(site, visit):
+    for number in (1, 2, 3):
+        write_event(site.store, site.media, event(number), clip=number == 2)
+    at = visit()
+    at.page.goto("/review")
+    expect(at.page.locator(f"[data-detail='{3:032x}']")).to_be_visible()
+    at.page.keyboard.press("j")
+    expect(at.page.locator(f"[data-detail='{2:032x}']")).to_be_visible()
+    at.page.keyboard.press(" ")
+    at.page.wait_for_function("document.querySelector('video').currentTime > 0", timeout=PATIENCE_MS)
+
+    at.page.keyboard.press("f")
+    flash = at.page.locator(".flash")
+    expect(flash).to_contain_text("The alarm level of Front door went from 1 to 1.25", timeout=PATIENCE_MS)
+    expect(at.page.locator("[data-rows]").get_by_text("False alarm")).to_have_count(1)
+    expect(at.page.locator("#unreviewed")).to_contain_text("2")
+    assert verdict(site, 2) == "false_alarm"
+    at.page.keyboard.press("u")
+    expect(flash).to_contain_text("went from 1.25 to 1", timeout=PATIENCE_MS)
+    assert verdict(site, 2) is None
+    at.page.keyboard.press("k")
+    expect(at.page.locator(f"[data-detail='{3:032x}']")).to_be_visible()
+    at.page.keyboard.press("c")
+    expect(flash).to_contain_text("Confirmed.")
+    assert verdict(site, 3) == "confirmed"
+    assert at.engine.told == [f"{number:032x}" for number in (2, 2, 3)]
+    at.page.get_by_label("Camera").focus()
+    at.page.keyboard.press("f")
+    assert verdict(site, 3) == "confirmed"
+
+
+def verdict(site: Site, number: int) -> str | None:
+    with site.store.reading() as session:
+        found = find_event(session, f"{number:032x}")
+    assert found is not None
+    return found.verdict
+
+
+def test_an_area_is_drawn_moved_and_saved(visit):
+    at = visit()
+    page: Page = at.page
+    page.goto("/cameras/yard/regions")
+    expect(page.locator("[data-picture]")).to_be_visible(timeout=PATIENCE_MS)
+    page.get_by_role("button", name="Draw an area").click()
+    canvas = page.locator("[data-canvas]")
+    box = canvas.bounding_box()
+    for x, y in ((0.2, 0.2), (0.6, 0.2), (0.6, 0.8), (0.2, 0.2)):
+        page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+    expect(page.get_by_label("Name")).to_have_value("Area 1")
+    page.get_by_label("Name").fill("Gate")
+    page.get_by_label("There").select_option("ignore")
+
+    corner = page.get_by_role("button", name="Corner 3 of Gate")
+    corner.hover()
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.9 * box["height"], steps=4)
+    page.mouse.up()
+    corner.focus()
+    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("ArrowUp")
+    page.get_by_text("3 corners, as numbers").click()
+    page.get_by_label("Corner 1, % from the left").fill("25")
+    page.keyboard.press("Tab")
+    page.get_by_role("button", name="Save areas").click()
+    expect(page).to_have_url(lambda url: url.endswith("/cameras/yard"), timeout=PATIENCE_MS)
+    region = at.engine.config.cameras["yard"].regions[0]
+    assert (region.name, region.mode) == ("Gate", "ignore")
+    wanted = [(0.25, 0.2), (0.6, 0.2), (0.75, 0.89)]
+    assert [pytest.approx(corner, abs=0.01) for corner in region.polygon] == wanted
+
+
+def test_an_area_is_made_and_removed_without_a_mouse(visit):
+    at = visit()
+    page: Page = at.page
+    page.goto("/cameras/yard/regions")
+    page.get_by_role("button", name="Add a box").press("Enter")
+    expect(page.get_by_role("button", name="Corner 1 of Area 1")).to_be_focused()
+    page.keyboard.press("Delete")
+    field = page.locator("input[name=regions]")
+    assert len(json.loads(field.input_value())[0]["polygon"]) == 3
+    page.get_by_role("button", name="Remove Area 1").press("Enter")
+    assert field.input_value() == "[]"
+    expect(page.get_by_text("No area yet")).to_be_visible()
+
+
+def test_the_slider_shows_what_would_have_been_and_saves(visit):
+    at = visit()
+    page: Page = at.page
+    page.goto("/sensitivity?camera=yard")
+    slider = page.get_by_label("False alarms that are acceptable")
+    slider.evaluate(
+        "slider => { slider.value = -1; slider.dispatchEvent(new Event('input', { bubbles: true })); }"
+    )
+    expect(page.locator("#rate")).to_contain_text("about 3 a month", timeout=PATIENCE_MS)
+    expect(page.locator("#rate")).to_contain_text("about 1 event")
+    expect(slider).to_have_attribute("aria-valuetext", "about 3 a month")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Saved.")).to_be_visible(timeout=PATIENCE_MS)
+    assert at.engine.raw_camera("yard")["false_alarms_per_day"] == 0.1
+
+
+def test_the_timeline_zooms_and_leads_to_events(site, visit):
+    write_past(site.store, "front-door")
+    write_event(site.store, site.media, event(20))
+    at = visit()
+    page: Page = at.page
+    page.goto("/cameras/front-door")
+    words = page.locator("[data-timeline-words]")
+    expect(words).to_contain_text("1 event.", timeout=PATIENCE_MS)
+    inked = (
+        "canvas => new Set(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data).size"
+    )
+    assert page.locator("[data-timeline]").evaluate(inked) > 20
+    before = words.inner_text()
+    page.get_by_role("button", name="Closer").click()
+    expect(words).not_to_have_text(before, timeout=PATIENCE_MS)
+    page.get_by_role("button", name="1 h", exact=True).click()
+    page.get_by_role("button", name="Now").click()
+    expect(words).to_contain_text("1 event.", timeout=PATIENCE_MS)
+    place = page.locator("[data-timeline]").bounding_box()
+    share = 20 / 60  # the event began 40 minutes ago
+    page.mouse.click(place["x"] + 8 + share * (place["width"] - 16) + 1, place["y"] + 60)
+    expect(page.locator(f"[data-detail='{20:032x}']")).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_an_address_is_tried_and_a_camera_removed_only_after_asking(visit):
+    at = visit()
+    page: Page = at.page
+    page.goto("/cameras/front-door/edit")
+    page.get_by_role("button", name="Test the address").click()
+    expect(page.locator("#tried")).to_contain_text("It works.", timeout=PATIENCE_MS)
+    expect(page.get_by_alt_text("Picture from this address")).to_be_visible()
+    page.goto("/cameras")
+    page.get_by_role("button", name="Remove Yard").click()
+    page.get_by_role("button", name="Keep it").click()
+    assert "yard" in at.engine.config.cameras
+    page.get_by_role("button", name="Remove Yard").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    expect(page.get_by_role("heading", name="Yard")).to_have_count(0)
+    assert "yard" not in at.engine.config.cameras
+
+
+def test_colours_follow_the_system_until_somebody_chooses(visit):
+    at = visit(color_scheme="dark")
+    page: Page = at.page
+    ground = "getComputedStyle(document.body).backgroundColor"
+    page.goto("/")
+    dark = page.evaluate(ground)
+    page.get_by_role("button", name="Dark or light").click()
+    light = page.evaluate(ground)
+    assert light != dark
+    page.goto("/health")
+    assert page.evaluate(ground) == light
+
+
+def test_nothing_is_wider_than_a_phone_and_the_menu_opens(site, visit):
+    write_past(site.store, "front-door", minutes=5)
+    write_event(site.store, site.media, event(1), clip=True)
+    at = visit(viewport=PHONE, has_touch=True)
+    page: Page = at.page
+    for view in VIEWS:
+        page.goto(view)
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], view
+    page.goto("/review")
+    page.locator("[data-event]").first.tap()
+    expect(page.locator("[data-detail]")).to_be_visible()
+    page.get_by_role("link", name="All events").tap()
+    expect(page.locator("[data-detail]")).to_be_hidden()
+    page.get_by_role("button", name="Menu").tap()
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Health").tap()
+    expect(page.get_by_role("heading", name="Health")).to_be_visible()
