@@ -94,7 +94,7 @@ def _told_twice(outbox: Sequence[Row]) -> list[str]:
 
 
 def _split(seen: Sequence[Sighting]) -> list[str]:
-    """Events that belong to the one before: their alarm came within its cool-down, by the same clock."""
+    """Events that belong to the one before: their alarm came within its cool-down, and nobody set the clock."""
     places: dict[tuple[str, str], list[Sighting]] = {}
     for each in sorted(seen, key=lambda each: (each.first_clock, each.row["alarmed_at"])):
         places.setdefault((each.row["camera"], each.row["region"]), []).append(each)
@@ -102,6 +102,6 @@ def _split(seen: Sequence[Sighting]) -> list[str]:
     return [
         f"events {a.row['id']} and {b.row['id']} are one incident of camera {a.row['camera']}"
         for a, b in pairs
-        if a.last_clock == b.first_clock
+        if a.first_clock == a.last_clock == b.first_clock
         and b.row["alarmed_at"] < a.row["ended_at"] + COOL_DOWN_SECONDS - _CLOCK_SECONDS
     ]

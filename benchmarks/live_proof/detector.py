@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from live_proof.stand_ins import tiny_scene
-
 from normalcy.run_folder import RunFolder
 
 _FRAMES = 80

@@ -6,8 +6,9 @@ from pathlib import Path
 _TESTS = Path(__file__).resolve().parents[2] / "tests"
 sys.path += [str(folder) for folder in (_TESTS, _TESTS / "live") if str(folder) not in sys.path]
 
-import tiny_scene  # noqa: E402
 from live_receivers import WebhookReceiver  # noqa: E402
 from live_streams import FaultyStream  # noqa: E402
+
+import tiny_scene  # noqa: E402
 
 __all__ = ["FaultyStream", "WebhookReceiver", "tiny_scene"]

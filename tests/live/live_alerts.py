@@ -65,10 +65,11 @@ class Outbox:
     Args:
         folder: Empty.
         now: What the clock says when messages are put into it.
+        url: Of the database; one in the folder without.
     """
 
-    def __init__(self, folder: Path, *, now: Callable[[], float]) -> None:
-        self.folder, self.url, self._now = folder, sqlite_url(folder), now
+    def __init__(self, folder: Path, *, now: Callable[[], float], url: str | None = None) -> None:
+        self.folder, self.url, self._now = folder, url or sqlite_url(folder), now
         self.store = Store(self.url)
         Base.metadata.create_all(self.store.engine)
 

@@ -294,9 +294,10 @@ def csrf_of(client: TestClient) -> str:
     return token
 
 
-def send(client: TestClient, path: str, **fields: Any) -> Any:
-    """Sends a form as a page of the dashboard does."""
-    return client.post(path, data={**fields, "csrf": csrf_of(client)}, headers={"accept": "text/html"})
+def send(client: TestClient, path: str, *, part: bool = False, **fields: Any) -> Any:
+    """Sends a form as a page of the dashboard does: for a whole page, or a `part` of one."""
+    headers = {"accept": "text/html", **({"hx-request": "true"} if part else {})}
+    return client.post(path, data={**fields, "csrf": csrf_of(client)}, headers=headers)
 
 
 def log_in(client: TestClient, name: str) -> None:

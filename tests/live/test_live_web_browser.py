@@ -1,7 +1,9 @@
 """The dashboard in a real browser: what people do with mouse, finger and keyboard."""
 
 import json
+import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
@@ -33,6 +35,12 @@ VIEWS = [
     "/users",
     "/api",
 ]
+
+PIXELS = """image => {
+    const pen = new OffscreenCanvas(64, 36).getContext("2d");
+    pen.drawImage(image, 0, 0, 64, 36);
+    return pen.getImageData(0, 0, 64, 36).data.join();
+}"""
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 
@@ -74,6 +82,14 @@ class Visit:
         assert self.problems == []
 
 
+def until(page: Page, holds: Callable[[], bool]) -> None:
+    """Waits for what a page comes to; Playwright's own way evaluates text, which these pages forbid."""
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while not holds():
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(50)
+
+
 @pytest.fixture
 def visit(site: Site, browser: Browser) -> Iterator[Callable[..., Visit]]:
     """Opens a dashboard; at the end no page may have had an error, or have asked another host."""
@@ -97,7 +113,7 @@ def test_somebody_logs_in_and_out(site, visit):
     page.get_by_label("Name").fill("anna")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
-    expect(page).to_have_url(lambda url: url.endswith("/review?verdict=none"))
+    expect(page).to_have_url(re.compile(r"/review\?verdict=none$"))
     expect(page.get_by_role("heading", name="Review")).to_be_visible()
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_role("heading", name="Log in")).to_be_visible()
@@ -113,12 +129,8 @@ def test_the_wall_moves_and_says_when_a_camera_goes_offline(visit):
     expect(picture).to_be_visible(timeout=PATIENCE_MS)
     first = picture.get_attribute("src")
     expect(picture).not_to_have_attribute("src", first, timeout=PATIENCE_MS)
-    moves = "image => { const c = new OffscreenCanvas(64, 36), p = c.getContext('2d'); p.drawImage(image, 0, 0, 64, 36);"
-    pixels = moves + " return p.getImageData(0, 0, 64, 36).data.join(); }"
-    before = picture.evaluate(pixels)
-    at.page.wait_for_function(
-        f"([image, before]) => ({pixels})(image) !== before", arg=[picture.element_handle(), before]
-    )
+    before = picture.evaluate(PIXELS)
+    until(at.page, lambda: picture.evaluate(PIXELS) != before)
     expect(at.page.locator("[data-wall-summary]")).to_have_text("3 of 3 live", timeout=PATIENCE_MS)
 
     at.engine.changes["front-door"] = {"state": CameraState.OFFLINE, "reason": "no answer within 10 s"}
@@ -135,10 +147,12 @@ def test_an_event_is_reviewed_with_the_keyboard_alone(site, visit):
     at = visit()
     at.page.goto("/review")
     expect(at.page.locator(f"[data-detail='{3:032x}']")).to_be_visible()
+    at.page.get_by_label("Camera").press("f")  # chooses the front door, and judges nothing
+    at.page.get_by_label("Camera").blur()
     at.page.keyboard.press("j")
     expect(at.page.locator(f"[data-detail='{2:032x}']")).to_be_visible()
     at.page.keyboard.press(" ")
-    at.page.wait_for_function("document.querySelector('video').currentTime > 0", timeout=PATIENCE_MS)
+    until(at.page, lambda: at.page.locator("video").evaluate("video => video.currentTime") > 0)
 
     at.page.keyboard.press("f")
     flash = at.page.locator(".flash")
@@ -155,9 +169,6 @@ def test_an_event_is_reviewed_with_the_keyboard_alone(site, visit):
     expect(flash).to_contain_text("Confirmed.")
     assert verdict(site, 3) == "confirmed"
     assert at.engine.told == [f"{number:032x}" for number in (2, 2, 3)]
-    at.page.get_by_label("Camera").focus()
-    at.page.keyboard.press("f")
-    assert verdict(site, 3) == "confirmed"
 
 
 def verdict(site: Site, number: int) -> str | None:
@@ -193,7 +204,7 @@ def test_an_area_is_drawn_moved_and_saved(visit):
     page.get_by_label("Corner 1, % from the left").fill("25")
     page.keyboard.press("Tab")
     page.get_by_role("button", name="Save areas").click()
-    expect(page).to_have_url(lambda url: url.endswith("/cameras/yard"), timeout=PATIENCE_MS)
+    expect(page).to_have_url(re.compile("/cameras/yard$"), timeout=PATIENCE_MS)
     region = at.engine.config.cameras["yard"].regions[0]
     assert (region.name, region.mode) == ("Gate", "ignore")
     wanted = [(0.25, 0.2), (0.6, 0.2), (0.75, 0.89)]

@@ -167,11 +167,11 @@ def test_a_false_alarm_shows_what_it_does_to_the_alarm_level_and_undo_takes_it_b
     client = site.client(engine)
     page = words_of(client.get(f"/review/{1:032x}").text)
     assert "goes from 1 to 1.25; 2 past events like it would not have alarmed" in page
-    marked = send(client, f"/review/{1:032x}/verdict", verdict="false_alarm")
+    marked = send(client, f"/review/{1:032x}/verdict", verdict="false_alarm", part=True)
     assert "went from 1 to 1.25" in words_of(marked.text)
     assert "by local" in words_of(marked.text)
     assert 'id="unreviewed" class="count" hx-swap-oob="true" hidden' in marked.text
-    undone = send(client, f"/review/{1:032x}/verdict", verdict="none")
+    undone = send(client, f"/review/{1:032x}/verdict", verdict="none", part=True)
     assert "went from 1.25 to 1" in words_of(undone.text)
     assert "Verdict taken back by local" in words_of(undone.text)
 
@@ -181,7 +181,7 @@ def test_events_of_cameras_that_are_gone_or_not_calibrated_can_be_reviewed(site)
     engine.uncalibrated |= {"front-door"}
     write_event(site.store, site.media, event(1))
     client = site.client(engine)
-    answer = send(client, f"/review/{1:032x}/verdict", verdict="false_alarm")
+    answer = send(client, f"/review/{1:032x}/verdict", verdict="false_alarm", part=True)
     assert answer.status_code == 200
     assert "Marked as a false alarm." in answer.text
     assert "alarm level of" not in words_of(answer.text)
@@ -200,7 +200,7 @@ def test_the_slider_saves_a_round_rate(site):
     client = site.client(engine)
     preview = client.get("/sensitivity/yard/preview?exponent=-1").text
     assert "about 3 a month" in preview
-    answer = send(client, "/sensitivity/yard", exponent=str(math.log10(0.2999)))
+    answer = send(client, "/sensitivity/yard", exponent=str(math.log10(0.2999)), part=True)
     assert "Saved." in answer.text
     assert engine.raw_camera("yard")["false_alarms_per_day"] == 0.3
     assert client.get("/sensitivity/yard/preview?exponent=99").status_code == 422
@@ -273,3 +273,14 @@ def test_a_refused_part_of_a_page_says_why_in_place(site):
     assert answer.status_code == 404
     assert "There is no such event" in answer.text
     assert "<html" not in answer.text
+
+
+def test_forms_work_before_scripts_do(site):
+    engine = site.engine()
+    write_event(site.store, site.media, event(1))
+    client = site.client(engine)
+    marked = send(client, f"/review/{1:032x}/verdict", verdict="confirmed")
+    assert (marked.status_code, marked.headers["location"]) == (303, f"/review?event={1:032x}")
+    assert "Confirmed" in client.get(marked.headers["location"]).text
+    saved = send(client, "/sensitivity/yard", exponent="0")
+    assert (saved.status_code, saved.headers["location"]) == (303, "/sensitivity?camera=yard")

@@ -16,6 +16,7 @@ from normalcy.errors import OutputError
 from normalcy.live.cameras.state import CameraState
 from normalcy.live.store.events import insert_event, update_event
 from normalcy.live.store.verdicts import give_verdict
+from normalcy.live.web import hub as hub_module
 from normalcy.live.web.hub import Hub, HubFull, event_changes
 from normalcy.live.web.server import WebServer
 
@@ -49,7 +50,8 @@ def next_of(messages: Iterator[tuple[str, object]], wanted: str) -> object:
     return next(content for name, content in messages if name == wanted)
 
 
-def test_the_stream_tells_states_and_events_as_they_change(site):
+def test_the_stream_tells_states_and_events_as_they_change(site, monkeypatch):
+    monkeypatch.setattr(hub_module, "PERIOD_SECONDS", 0.05)
     engine = site.engine(web={"port": 0})
     with site.store.transaction() as session:
         insert_event(session, event(1))

@@ -17,8 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from normalcy.methods import METHODS
-from normalcy.scoring.calibration import SECONDS_PER_DAY, Calibration
+from normalcy.scoring.calibration import Calibration
 from normalcy.scoring.model import ScoringModel, TorchModel
 from normalcy.scoring.pipeline import SourceScorer, clip_scores
 from normalcy.scoring.settings import ScoringSettings
@@ -28,16 +27,12 @@ from normalcy.scoring.window import ClipWindow
 from normalcy.video.frame import Frame
 from normalcy.video.reader import ReadOptions, open_video
 from normalcy.video.writer import write_picture
+from promise_cases import CASES, FRAMES, SETTINGS, TOLERANCE, calibration_between
 from small_methods import small
 from tiny_scene import FPS, scene, write_scene
 
-TOLERANCE = 1e-5
 MAP_TOLERANCE = 1e-4
 CLOCK_SECONDS = 1e-3  # RTSP counts time in its own ticks
-FRAMES = 50
-SETTINGS = ScoringSettings(
-    hop_frames=2, false_alarms_per_day=1, exit_factor=2, min_event_seconds=0.3, merge_gap_seconds=0.5
-)
 
 
 @dataclass(frozen=True)
@@ -77,14 +72,6 @@ def footage(tmp_path_factory) -> Path:
     return write_scene(tmp_path_factory.mktemp("promise") / "scene.mp4", images_THWC)
 
 
-# Every method, and what a method may be asked to do beside its default.
-CASES: dict[str, dict[str, object]] = {
-    **{name: {} for name in METHODS},
-    "stae, hiding": {"hidden_frames": (2, 3), "frame_score": {"name": "gradient-normalised"}},
-    "stae, by frame": {"score_span": "frame"},
-}
-
-
 @pytest.fixture(scope="module", params=list(CASES))
 def camera(request, footage) -> Camera:
     method = small(request.param.partition(",")[0], **CASES[request.param])
@@ -96,21 +83,6 @@ def camera(request, footage) -> Camera:
     scorer = SourceScorer(model, settings=SETTINGS, calibration=None, source_id="cam")
     smoothed = [verdict.smoothed for verdict in scorer.run(frames)]
     return Camera(model, calibration_between(smoothed), frames)
-
-
-def calibration_between(scores: Sequence[float]) -> Calibration:
-    """Its thresholds lie well between scores, so that rounding cannot decide an alarm: see SETTINGS."""
-    levels = (widest_gap(scores, 0.6, 0.9), widest_gap(scores, 0.3, 0.6))
-    return Calibration("empirical", SECONDS_PER_DAY, FRAMES, 0.5, levels[0], 1.0, None, None, 0, levels)
-
-
-def widest_gap(scores: Sequence[float], low: float, high: float) -> float:
-    """The middle of the widest gap between neighbouring scores from one quantile to another."""
-    ordered = np.sort(scores)
-    part = ordered[int(low * len(ordered)) : int(high * len(ordered))]
-    place = int(np.diff(part).argmax())
-    assert part[place + 1] - part[place] > 10 * TOLERANCE
-    return float(part[place] + part[place + 1]) / 2
 
 
 @pytest.fixture(scope="module")

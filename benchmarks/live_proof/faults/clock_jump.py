@@ -1,9 +1,10 @@
 """The wall clock is set, forth and back, while the engine runs.
 
-Nobody's clock but the engine's: libfaketime, loaded into its processes, tells them another one. As when a real clock is
-set, the monotonic clock goes on.
+Nobody's clock but the engine's: a small library, loaded into its processes, shows them another one (`wall_clock.c`).
 """
 
+import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,14 +14,13 @@ from live_proof.configuration import CAMERAS, FAULTY
 from live_proof.fault import Fault
 from live_proof.site import Conditions, Site
 from live_proof.waiting import wait_until
-from normalcy.run_folder import write_text
 
 _HOUR, _DAY = 3600, 86_400
 _SKEWS_SECONDS = (_HOUR, 0, _DAY, 0, -_HOUR, 0)
-_CLOCK = "FAKETIME_TIMESTAMP_FILE"
-_STALL_SECONDS = 3.5
-_SEEN_SECONDS = 1.5
-"""libfaketime looks at the file once a second."""
+_CLOCK = "PROOF_CLOCK"
+_SOURCE = Path(__file__).resolve().parents[1] / "wall_clock.c"
+_STALL_SECONDS = 5.0
+"""Longer than the faulty camera is waited for, and its event's cool-down."""
 
 
 def strike(site: Site, round_: int) -> float:
@@ -29,14 +29,18 @@ def strike(site: Site, round_: int) -> float:
     started, told = time.monotonic(), len(site.receiver.genuine)
     site.receiver.set_clock(skew_seconds)
     site.ledger.clock += 1
-    write_text(Path(site.conditions.environment[_CLOCK]), _offset(skew_seconds))
-    time.sleep(_SEEN_SECONDS)
+    _set(Path(site.conditions.environment[_CLOCK]), skew_seconds)
     for camera in CAMERAS:
         site.wait_scored(camera)
     recovered = time.monotonic() - started
     _provoke_event(site)
     wait_until("an event of the new time is told", lambda: _is_told_since(site, told, skew_seconds))
     return recovered
+
+
+def _set(clock: Path, seconds: int) -> None:
+    with clock.open("r+b") as file:
+        file.write(seconds.to_bytes(8, "little", signed=True))
 
 
 def _provoke_event(site: Site) -> None:
@@ -49,37 +53,21 @@ def _provoke_event(site: Site) -> None:
 
 def _is_told_since(site: Site, told: int, skew_seconds: float) -> bool:
     now = time.time() + skew_seconds
-    rows = [sighting.row for sighting in site.ledger.events.values()]
+    rows = [sighting.row for sighting in list(site.ledger.events.values())]
     fresh = {row["id"] for row in rows if abs(now - row["alarmed_at"]) < _HOUR / 2}
     return any(key.partition(":event.opened:")[0] in fresh for key in site.receiver.genuine[told:])
 
 
-def _offset(seconds: int) -> str:
-    return f"{seconds:+d}s\n"
-
-
-def _library() -> Path | None:
-    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
-    return found[0] if found else None
-
-
 def _missing() -> str:
-    return "" if _library() else "libfaketime is not installed (Debian: faketime)"
+    return "" if shutil.which("cc") else "there is no C compiler, which makes the engine a clock of its own"
 
 
 @contextmanager
 def _with_own_clock(folder: Path) -> Iterator[Conditions]:
-    clock = folder / "clock"
-    write_text(clock, _offset(0))
-    environment = {
-        "LD_PRELOAD": str(_library()),
-        _CLOCK: str(clock),
-        "FAKETIME_CACHE_DURATION": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        # A set clock does not change the times of files.
-        "NO_FAKE_STAT": "1",
-    }
-    yield Conditions(folder / "data", environment)
+    clock, library = folder / "clock", folder / "wall_clock.so"
+    clock.write_bytes(bytes(8))
+    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", str(library), str(_SOURCE)], check=True)
+    yield Conditions(folder / "data", {"LD_PRELOAD": str(library), _CLOCK: str(clock)})
 
 
 FAULT = Fault("clock-jump", 6, strike, missing=_missing, conditions=_with_own_clock)

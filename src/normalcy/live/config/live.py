@@ -13,6 +13,7 @@ from normalcy.config import StrictConfig, build_config, read_yaml
 from normalcy.live.config.alerts import AlertsConfig
 from normalcy.live.config.camera import CameraConfig, CameraSettings
 from normalcy.live.config.events import EventsConfig
+from normalcy.live.config.secrets import safe_text
 from normalcy.live.config.store import StoreConfig
 from normalcy.live.config.web import WebConfig
 from normalcy.video.urls import redact
@@ -82,7 +83,7 @@ class LiveConfig(StrictConfig):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if wrong := [*self._wrong_names(), *self._wrong_bundles(), *self._wrong_receivers()]:
-            raise ValueError("; ".join(wrong))
+            raise ValueError(safe_text("; ".join(wrong)))
         return self
 
     def _wrong_names(self) -> Iterator[str]:

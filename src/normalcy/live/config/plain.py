@@ -9,8 +9,10 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from normalcy.live.config.live import CAMERA_NAME, config_from
-from normalcy.live.config.round_trip import plain, read_commented, update, write_commented
+from normalcy.live.config.round_trip import as_text, plain, read_commented, update, write_whole
 from normalcy.run_folder import write_json, writing_to
 from normalcy.video.names import video_stem
 from normalcy.video.urls import as_url
@@ -41,12 +43,13 @@ def write_plain_config(
     wanted, now_named = with_sources(plain(said), [_absolute(source) for source in sources], named=before)
     wanted["bundles"] = {"main": {"path": str(bundle.absolute()), "backend": backend}}
     wanted["web"] = {**(wanted.get("web") or {}), **web}
-    config_from(wanted, where=path)
     update(said, {**wanted, "data": "."})
+    text = as_text(said)
+    config_from(yaml.safe_load(text), where=path)
     with writing_to(data):
         data.mkdir(parents=True, exist_ok=True)
         write_json(named, now_named)
-    write_commented(path, said)
+    write_whole(path, text)
     return path
 
 

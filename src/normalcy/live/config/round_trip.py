@@ -46,19 +46,25 @@ def read_text(text: str, where: Path) -> Any:
     return found
 
 
-def write_commented(path: Path, data: Any) -> None:
-    """Writes it, whole or not at all; where a link leads, and with the rights that the file had.
+def as_text(data: Any) -> str:
+    """YAML of what was read and changed since."""
+    text = io.StringIO()
+    _yaml().dump(data, text)
+    return text.getvalue()
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a file whole or not at all; where a link leads, and with the rights that the file had.
 
     Raises:
         OutputError: It cannot be written.
     """
-    text, path = io.StringIO(), path.resolve()
-    _yaml().dump(data, text)
+    path = path.resolve()
     rights = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o600
     with writing_to(path), whole_file(path) as temporary:
         temporary.touch(rights)
         temporary.chmod(rights)
-        temporary.write_text(text.getvalue(), encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
 
 
 def update(section: Any, said: Mapping[str, Any]) -> None:
@@ -83,12 +89,18 @@ def without_block(path: Path, data: Any, section: str, key: str) -> Any:
     del wanted[section][key]
     try:
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        if not wanted[section]:
+            head = data.lc.key(section)[0]
+            lines[head] = lines[head].replace(":", ": {}", 1)
         cut = read_text(_without_lines(lines, *data[section].lc.key(key)), path)
     except (ConfigError, OSError):
         cut = None
     if cut is not None and plain(cut) == wanted:
         return cut
-    del data[section][key]
+    if wanted[section]:
+        del data[section][key]
+    else:
+        data[section] = {}  # emptied, ruamel would write what it cannot read
     return data
 
 

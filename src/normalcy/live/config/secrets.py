@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from normalcy.errors import ConfigError
+from normalcy.video.urls import redact
 
+_URL_IN_TEXT = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
 _REFERENCE = re.compile(r"\$\{(file:)?([^}]+)\}")
 
 
@@ -28,6 +30,15 @@ def resolve(text: str, *, environment: Mapping[str, str] = os.environ) -> str:
         return _from_file(Path(name)) if is_file else _from_environment(name, environment)
 
     return _REFERENCE.sub(value, text)
+
+
+def safe_text(text: str) -> str:
+    """A message in which every URL is without its secrets.
+
+    >>> safe_text("source is 'rtsp://a:b@door/1': no answer")
+    "source is 'rtsp://***@door/1': no answer"
+    """
+    return _URL_IN_TEXT.sub(lambda match: redact(match.group()), text)
 
 
 def _from_environment(name: str, environment: Mapping[str, str]) -> str:

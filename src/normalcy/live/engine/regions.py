@@ -75,8 +75,9 @@ def scores_within(scores: ClipScores, region: WatchedRegion, *, ordinary: float)
     """
     if region.mask_HW is None:
         return scores
-    map_THW = np.where(region.mask_HW, scores.map_THW, np.float32(0))
-    peak_T, inside_T = scores.map_THW.max(axis=(1, 2)), map_THW.max(axis=(1, 2))
+    told_THW = np.nan_to_num(scores.map_THW, posinf=0)
+    map_THW = np.where(region.mask_HW, told_THW, np.float32(0))
+    peak_T, inside_T = told_THW.max(axis=(1, 2)), map_THW.max(axis=(1, 2))
     share_T = np.where(peak_T > 0, inside_T / np.where(peak_T > 0, peak_T, 1), 1).astype(np.float32)
     above_T = np.maximum(scores.score_T - np.float32(ordinary), 0)
     score_T = np.minimum(scores.score_T, np.float32(ordinary)) + above_T * share_T

@@ -163,7 +163,8 @@ class Incident:
         alarm = judgement.alarm
         if alarm is None and self.state is IncidentState.OPEN:
             self._go(IncidentState.COOLING)
-        steps = self._close_if_over(at)
+        quiet_until = at if alarm is None else at - (verdict.pts_seconds - alarm.start_seconds)
+        steps = self._close_if_over(at, quiet_until)
         if alarm is None or (self._event is None and not judgement.may_open):
             return steps
         severity: Severity = "alert" if alarm.peak_score >= judgement.alert_threshold else "notice"
@@ -192,12 +193,14 @@ class Incident:
             self._wall_offset = judgement.at - judgement.clock
         return self._wall_offset + judgement.clock
 
-    def _close_if_over(self, at: float) -> list[Step]:
+    def _close_if_over(self, at: float, until: float) -> list[Step]:
+        """Ends the event where it has been quiet for too long until a time."""
         if self.state is not IncidentState.COOLING or self._event is None:
             return []
-        gone = at - self._event.ended_at
+        is_over = until - self._event.ended_at >= self.patience_seconds
         # The clock may have been set back while no engine ran: that must not keep an event open for ever.
-        return self.close() if gone >= self.patience_seconds or gone < -self.patience_seconds else []
+        is_ahead = self._is_resumed and self._event.ended_at - at > self.patience_seconds
+        return self.close() if is_over or is_ahead else []
 
     def _open(
         self, verdict: FrameScore, alarm: Event, *, at: float, threshold: float, severity: Severity

@@ -5,9 +5,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from normalcy.live.config.live import LiveConfig, config_from, read_live_config
 from normalcy.live.config.references import require_references
-from normalcy.live.config.round_trip import plain, read_commented, update, without_block, write_commented
+from normalcy.live.config.round_trip import (
+    as_text,
+    plain,
+    read_commented,
+    update,
+    without_block,
+    write_whole,
+)
 
 
 class ConfigFile:
@@ -61,9 +70,9 @@ class ConfigFile:
             OutputError: The file cannot be written; it is as it was.
         """
         with self._lock:
-            data = _with_camera(self.path, name, settings)
-            config = self._checked(config_from(plain(data), where=self.path))
-            write_commented(self.path, data)
+            text = as_text(_with_camera(self.path, name, settings))
+            config = self._checked(config_from(yaml.safe_load(text), where=self.path))
+            write_whole(self.path, text)
             self._seen, self.config = self._stamp(), config
             return config
 

@@ -50,7 +50,7 @@ def create_app(engine: Engine, store: Store, media: Path) -> FastAPI:
         middleware=[
             Middleware(StrictHeaders),
             Middleware(RequestLog),
-            Middleware(KnownHosts, config=engine.config),
+            Middleware(KnownHosts, engine=engine),
             Middleware(RequestBodyLimitMiddleware, max_body_size=MOST_BODY_BYTES),
         ],
         lifespan=_closing(hub),

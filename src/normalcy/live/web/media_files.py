@@ -25,8 +25,8 @@ def media_file(board: Board, event_id: str, file: str) -> FileResponse:
     path = media_path(board.media, event_or_404(board, event_id), file)
     if path is None:
         raise HTTPException(404, "There is no such file.")
-    # Media are written once; what shows people is kept by nobody but this browser.
-    headers = {"cache-control": "private, max-age=3600"}
+    # For going back and forth between events; what shows people is kept by nobody but this browser.
+    headers = {"cache-control": "private, max-age=60"}
     return FileResponse(path, media_type=MEDIA_TYPES[file], headers=headers)
 
 

@@ -67,6 +67,8 @@ class WebServer:
         self._thread.start()
         while not self._server.started and self._thread.is_alive():
             time.sleep(0.01)
+        if not self._server.started:
+            raise OutputError("the dashboard did not start", where=self.url, hint="The log says why")
 
     def stop(self) -> None:
         """Ends open streams, lets other answers finish, and stops; may be called twice."""

@@ -4,19 +4,18 @@ import math
 import time
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 
 from normalcy.live.config.regions import RegionConfig
 from normalcy.live.store.scores import downsample_max, read_scores
 from normalcy.live.web.changes import save_key
 from normalcy.live.web.dashboard import Board
-from normalcy.live.web.guard.access import require_admin
+from normalcy.live.web.guard.access import AdminOnly
 from normalcy.live.web.schemas import CalibrationIn, CalibrationOut, CameraOut, ScoresOut
 from normalcy.live.web.shown import shown_cameras
 
 router = APIRouter(prefix="/api/v1/cameras", tags=["cameras"])
 
-_Configures = Depends(require_admin)
 MOST_SPAN_SECONDS = 31 * 86400.0
 
 
@@ -63,7 +62,7 @@ def get_calibration(board: Board, name: str) -> CalibrationOut:
     return CalibrationOut.of(board.engine.calibration(name))
 
 
-@router.put("/{name}/calibration", dependencies=[_Configures])
+@router.put("/{name}/calibration", dependencies=[AdminOnly])
 def put_calibration(board: Board, name: str, wanted: CalibrationIn) -> CalibrationOut:
     """Sets the rate at which it may alarm on normal video."""
     board.camera(name)
@@ -78,7 +77,7 @@ def get_regions(board: Board, name: str) -> list[RegionConfig]:
     return list(board.engine.config.cameras[name].regions)
 
 
-@router.put("/{name}/regions", dependencies=[_Configures])
+@router.put("/{name}/regions", dependencies=[AdminOnly])
 def put_regions(board: Board, name: str, regions: list[RegionConfig]) -> list[RegionConfig]:
     """Replaces all areas."""
     board.camera(name)

@@ -19,7 +19,7 @@ router = APIRouter(prefix="/api/v1/events", tags=["events"])
 @router.get("")
 def list_events(
     board: Board,
-    camera: Annotated[list[str], Query(max_length=64)] = [],  # noqa: B006  (FastAPI copies it)
+    camera: Annotated[list[str], Query(default_factory=list, max_length=64)],
     severity: Severity | None = None,
     verdict: Literal["confirmed", "false_alarm", "none"] | None = None,
     state: Literal["open", "closed"] | None = None,

@@ -1,7 +1,7 @@
 """What every request passes before anything else looks at it.
 
 Everything is refused unless it is allowed: a login is needed but for `OPEN_PATHS`; a change needs the token of the
-session (CSRF) and must come from a page of this dashboard; what configures asks for `Admin`.
+session (CSRF) and must come from a page of this dashboard; what configures depends on `AdminOnly`.
 """
 
 import secrets
@@ -48,7 +48,8 @@ def require_admin(identity: Someone) -> Identity:
     return identity
 
 
-Admin = Annotated[Identity, Depends(require_admin)]
+AdminOnly: Final = Depends(require_admin)
+"""For routes that configure: `dependencies=[AdminOnly]`."""
 
 
 def _is_own_page(request: Request, board: Dashboard) -> bool:

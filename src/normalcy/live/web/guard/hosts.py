@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from normalcy.live.config.live import LiveConfig
 from normalcy.live.config.web import is_loopback
+from normalcy.live.status import Engine
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -21,16 +22,16 @@ class KnownHosts:
 
     Args:
         app: What is called else.
-        config: Where the dashboard listens, and the address that people are told.
+        engine: Its configuration says where the dashboard listens, and the address that people are told.
     """
 
-    def __init__(self, app: ASGIApp, config: LiveConfig) -> None:
-        self.app = app
-        self._known = known_hosts(config)
+    def __init__(self, app: ASGIApp, engine: Engine) -> None:
+        self.app, self._engine = app, engine
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers 421 or passes on."""
-        if scope["type"] == "http" and self._known and host_of(Headers(scope=scope)) not in self._known:
+        known = known_hosts(self._engine.config)
+        if scope["type"] == "http" and known and host_of(Headers(scope=scope)) not in known:
             await PlainTextResponse("This dashboard does not go by that name.", 421)(scope, receive, send)
             return
         await self.app(scope, receive, send)

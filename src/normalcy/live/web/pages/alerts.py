@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse
 from normalcy.errors import NormalcyError
 from normalcy.live.alerts import send_test
 from normalcy.live.web.dashboard import Board
-from normalcy.live.web.guard.access import Admin
+from normalcy.live.web.guard.access import AdminOnly
 from normalcy.live.web.probes import alert_counts
 from normalcy.live.web.sources import safe_text
 from normalcy.live.web.templating import render
@@ -24,9 +24,9 @@ def list_receivers(request: Request, board: Board) -> HTMLResponse:
     return render(request, board, "alerts.html", alerts=alerts, counts=counts, database=database)
 
 
-@router.post("/test", response_class=HTMLResponse)
+@router.post("/test", response_class=HTMLResponse, dependencies=[AdminOnly])
 def test_receiver(
-    request: Request, board: Board, identity: Admin, receiver: Annotated[str, Form(max_length=80)]
+    request: Request, board: Board, receiver: Annotated[str, Form(max_length=80)]
 ) -> HTMLResponse:
     """Sends a message to one receiver, and says what became of it."""
     try:

@@ -18,11 +18,11 @@ from normalcy.live.web.camera_settings import (
     shown_values,
 )
 from normalcy.live.web.dashboard import Board, Dashboard
-from normalcy.live.web.guard.access import require_admin
+from normalcy.live.web.guard.access import AdminOnly
 from normalcy.live.web.sources import entered_source, references, safe_text
 from normalcy.live.web.templating import render
 
-router = APIRouter(include_in_schema=False, dependencies=[Depends(require_admin)])
+router = APIRouter(include_in_schema=False, dependencies=[AdminOnly])
 
 
 async def form_data(request: Request) -> FormData:

@@ -61,9 +61,7 @@ class EventPage:
 
 
 @router.get("", response_class=HTMLResponse)
-def queue(
-    request: Request, board: Board, identity: Someone, wanted: Asked, event: str | None = None
-) -> HTMLResponse:
+def queue(request: Request, board: Board, wanted: Asked, event: str | None = None) -> HTMLResponse:
     """The list, and one event beside it: that of the address, or the newest."""
     page = _page(board, wanted, None)
     with board.store.reading() as session:

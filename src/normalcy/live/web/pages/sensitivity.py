@@ -11,7 +11,7 @@ from normalcy.errors import NormalcyError
 from normalcy.live.status import CalibrationView, Engine
 from normalcy.live.web.changes import save_key
 from normalcy.live.web.dashboard import Board
-from normalcy.live.web.guard.access import Admin
+from normalcy.live.web.guard.access import AdminOnly
 from normalcy.live.web.rate_graph import RateGraph
 from normalcy.live.web.sources import safe_text
 from normalcy.live.web.templating import is_part, render
@@ -39,11 +39,10 @@ def preview(
     return render(request, board, "parts/rate.html", view=view, chosen=rate, graph=RateGraph(view, rate))
 
 
-@router.post("/{name}")
+@router.post("/{name}", dependencies=[AdminOnly])
 def save(
     request: Request,
     board: Board,
-    identity: Admin,
     name: str,
     exponent: Annotated[float, Form(ge=-6, le=6)],
 ) -> Response:

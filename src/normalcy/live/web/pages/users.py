@@ -3,7 +3,7 @@
 import time
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from normalcy.errors import ConfigError
@@ -17,10 +17,10 @@ from normalcy.live.store.users import (
     set_role,
 )
 from normalcy.live.web.dashboard import Board, Dashboard
-from normalcy.live.web.guard.access import require_admin
+from normalcy.live.web.guard.access import AdminOnly
 from normalcy.live.web.templating import render
 
-router = APIRouter(prefix="/users", include_in_schema=False, dependencies=[Depends(require_admin)])
+router = APIRouter(prefix="/users", include_in_schema=False, dependencies=[AdminOnly])
 
 Role = Annotated[Literal["viewer", "admin"], Form()]
 Name = Annotated[str, Form(max_length=60)]

@@ -42,6 +42,14 @@ export function reviewByKeys(root) {
     }
   });
   sayNewEvents(root);
+  document.addEventListener("htmx:afterSwap", (event) => event.target.id === "detail" && sayEvent(event.target));
+}
+
+// What somebody hears who does not see the event change; what a verdict did is said by itself.
+function sayEvent(detail) {
+  if (detail.querySelector(".flash")) return;
+  const words = [...detail.querySelectorAll("h2, .badge, .verdict, .sentence")].map((each) => each.textContent.trim());
+  document.getElementById("announcer").textContent = words.join(", ");
 }
 
 // Keys that a field, a button or the clip needs itself.

@@ -2,11 +2,22 @@
 // a browser keeps few to a host, and people leave many pages open.
 
 const LEVEL_AT_LIMIT = 75; // where the bar has its mark
+const PATIENCE_MS = 5000; // the server ends each stream now and then; a browser comes back within seconds
 const known = new Map();
 const states = JSON.parse(document.body.dataset.states ?? "{}"); // words and tone of each
 
 export function followStream() {
   let source = null;
+  let away = null;
+  const lost = () => {
+    away ??= setTimeout(() => { document.body.dataset.away = ""; }, PATIENCE_MS);
+    if (source.readyState === EventSource.CLOSED) setTimeout(follow, PATIENCE_MS);
+  };
+  const found = () => {
+    clearTimeout(away);
+    away = null;
+    delete document.body.dataset.away;
+  };
   const follow = () => {
     source?.close();
     source = null;
@@ -14,8 +25,8 @@ export function followStream() {
     source = new EventSource("/api/v1/stream");
     source.addEventListener("cameras", (message) => JSON.parse(message.data).forEach(showCamera));
     source.addEventListener("event", (message) => showEvent(JSON.parse(message.data)));
-    source.addEventListener("error", () => { document.body.dataset.away = ""; });
-    source.addEventListener("open", () => { delete document.body.dataset.away; });
+    source.addEventListener("error", lost);
+    source.addEventListener("open", found);
   };
   document.addEventListener("visibilitychange", follow);
   addEventListener("pagehide", () => source?.close());
@@ -57,13 +68,19 @@ function showScore(bar, camera) {
 
 function noteOf(camera) {
   if (camera.state === "disabled") return "";
-  if (camera.state !== "online") return camera.reason || "";
+  if (camera.state !== "online") return [camera.reason, ageWords(camera.frame_age_seconds)].filter(Boolean).join("; ");
   if (camera.event) return "Something unusual is going on";
   if (!camera.watching) return "Not watching at this hour";
   if (camera.scene === "changing") return "The view is changing";
   if (camera.scene === "dark") return "Suddenly dark";
-  const age = camera.frame_age_seconds;
-  return age === null ? "No picture yet" : age < 1 ? "Picture is current" : `Picture is ${Math.round(age)} s old`;
+  return ageWords(camera.frame_age_seconds) || "No picture yet";
+}
+
+function ageWords(seconds) {
+  if (seconds === null) return "";
+  if (seconds < 1) return "picture is current";
+  const [size, unit] = [[86400, "days"], [3600, "h"], [60, "min"], [1, "s"]].find(([each]) => seconds >= each);
+  return `last picture ${Math.floor(seconds / size)} ${unit} ago`;
 }
 
 function summarise() {

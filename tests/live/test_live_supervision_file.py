@@ -1,0 +1,193 @@
+"""The configuration file while an engine runs: written by the dashboard, by hand, and by editors that replace it."""
+
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from normalcy.errors import ConfigError, OutputError
+from normalcy.live.supervision import config_file
+from normalcy.live.supervision.config_file import ConfigFile
+
+TEXT = """\
+# cameras of the yard
+bundles: {yard: {path: yard}}  # fitted in May
+
+cameras:
+  # at the front
+  door:
+    source: "rtsp://${GUARD}@door/1"   # the good one
+    schedule: [{start: 18:00, end: 06:00}]
+  # at the back
+  gate:
+    source: gate
+    stride: 2  # it is fast
+  # on the roof
+  roof: {source: roof}
+
+# only here
+web: {port: 0}
+"""
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    monkeypatch.setattr(config_file, "require_references", lambda config, *, where: None)
+    path = tmp_path / "watch.yaml"
+    path.write_text(TEXT)
+    return ConfigFile(path)
+
+
+def lines_without(*gone: str) -> str:
+    return "".join(line for line in TEXT.splitlines(keepends=True) if not any(each in line for each in gone))
+
+
+def test_what_is_written_keeps_comments_order_and_quotes(file):
+    config = file.write_camera("gate", {"source": "gate", "stride": 3})
+    assert config.cameras["gate"].stride == 3
+    assert file.path.read_text() == TEXT.replace("stride: 2", "stride: 3")
+
+
+def test_writing_what_is_there_changes_nothing(file):
+    for name in ("door", "gate", "roof"):
+        file.write_camera(name, file.camera(name))
+    assert file.path.read_text() == TEXT
+
+
+def test_secrets_stay_references(file, monkeypatch):
+    monkeypatch.setenv("GUARD", "anna:hunter2")
+    assert file.camera("door")["source"] == "rtsp://${GUARD}@door/1"
+    file.write_camera("door", file.camera("door") | {"title": "Door"})
+    assert "hunter2" not in file.path.read_text()
+    assert "${GUARD}" in file.path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "gone"),
+    [
+        ("gate", ("# at the back", "gate:", "source: gate", "stride")),
+        ("roof", ("# on the roof", "roof:")),
+        ("door", ("# at the front", "door", "18:00")),
+    ],
+)
+def test_a_camera_goes_with_its_own_comment_alone(file, name, gone):
+    config = file.write_camera(name, None)
+    assert name not in config.cameras
+    assert file.path.read_text() == lines_without(*gone)
+
+
+def test_all_cameras_may_go_and_others_come(file):
+    for name in ("roof", "door", "gate"):
+        file.write_camera(name, None)
+    assert file.config.cameras == {}
+    assert list(file.write_camera("new", {"source": "new"}).cameras) == ["new"]
+    assert "# only here" in file.path.read_text()
+
+
+def test_a_camera_that_is_not_there_is_taken_out_of_an_empty_section(file):
+    file.path.write_text("bundles: {yard: {path: yard}}\ncameras:\n")
+    with pytest.raises(ConfigError, match="cameras"):
+        file.changed()
+    assert file.camera("door") == {}
+    assert list(file.write_camera("new", {"source": "new"}).cameras) == ["new"]
+
+
+@pytest.mark.parametrize("settings", [{"source": ""}, {"source": "a", "strid": 1}, {}])
+def test_what_would_be_wrong_leaves_the_file_as_it_was(file, settings):
+    before = file.config
+    with pytest.raises(ConfigError):
+        file.write_camera("gate", settings)
+    assert file.path.read_text() == TEXT
+    assert file.config is before
+    assert sorted(path.name for path in file.path.parent.iterdir()) == ["watch.yaml"]
+
+
+def test_what_names_something_that_is_not_there_leaves_the_file_as_it_was(file, monkeypatch):
+    def refuse(config, *, where):
+        raise ConfigError("a secret is not there", where=where)
+
+    monkeypatch.setattr(config_file, "require_references", refuse)
+    with pytest.raises(ConfigError, match="a secret is not there"):
+        file.write_camera("gate", {"source": "${NOWHERE}"})
+    assert file.path.read_text() == TEXT
+
+
+def test_a_file_that_cannot_be_written_stays_whole(file, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device", str(file.path))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OutputError, match="no room left"):
+        file.write_camera("gate", {"source": "other"})
+    monkeypatch.undo()
+    assert file.path.read_text() == TEXT
+
+
+def test_rights_and_links_stay(file, tmp_path):
+    file.path.chmod(0o640)
+    link = tmp_path / "link.yaml"
+    link.symlink_to(file.path)
+    linked = ConfigFile(link)
+    linked.write_camera("gate", {"source": "other"})
+    assert link.is_symlink()
+    assert "source: other" in file.path.read_text()
+    assert stat.S_IMODE(file.path.stat().st_mode) == 0o640
+
+
+def replace(path: Path, text: str) -> None:
+    """As editors do: a new file takes the old one's place."""
+    fresh = path.with_suffix(".tmp")
+    fresh.write_text(text)
+    fresh.replace(path)
+
+
+def write(path: Path, text: str) -> None:
+    """In place, at another time."""
+    path.write_text(text)
+    os.utime(path, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns + 1_000_000))
+
+
+@pytest.mark.parametrize("put", [replace, write])
+def test_a_change_is_seen_once(file, put):
+    assert file.changed() is None
+    put(file.path, TEXT.replace("stride: 2", "stride: 4"))
+    config = file.changed()
+    assert config.cameras["gate"].stride == 4
+    assert file.config is config
+    assert file.changed() is None
+
+
+def test_a_change_of_its_own_is_none(file):
+    file.write_camera("gate", {"source": "other"})
+    assert file.changed() is None
+
+
+def test_a_wrong_change_is_told_once_and_mended(file):
+    replace(file.path, TEXT.replace("stride: 2", "stride: none"))
+    with pytest.raises(ConfigError, match=r"cameras\.gate\.stride"):
+        file.changed()
+    assert file.changed() is None
+    replace(file.path, TEXT)
+    assert file.changed() is not None
+
+
+def test_a_file_that_is_away_for_a_moment_is_no_change(file):
+    file.path.rename(file.path.with_suffix(".old"))
+    assert file.changed() is None
+    file.path.with_suffix(".old").rename(file.path)
+    assert file.changed() is None
+
+
+def test_two_who_write_lose_nothing_of_each_other(file):
+    def add(half):
+        for number in range(5):
+            file.write_camera(f"{half}{number}", {"source": "x"})
+
+    threads = [threading.Thread(target=add, args=(half,)) for half in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(ConfigFile(file.path).config.cameras) == 3 + 10
