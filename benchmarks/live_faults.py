@@ -16,7 +16,10 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
+from importlib.metadata import version
 from pathlib import Path
+from sqlite3 import sqlite_version
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -29,14 +32,19 @@ from live_proof.rounds import try_fault
 from normalcy.environment import hardware, versions
 from normalcy.run_folder import write_json
 
+_PACKAGES = ("sqlalchemy", "fastapi", "uvicorn", "httpx2")
+
 
 def main() -> int:
     """Runs the script; its exit code."""
     options = _options()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing is left running
     results = read_results(options.out)
-    with TemporaryDirectory(prefix="normalcy-proof-", ignore_cleanup_errors=True) as folder:
-        _try_all(options, results, Path(folder))
+    with ExitStack() as stack:
+        folder = options.keep or Path(
+            stack.enter_context(TemporaryDirectory(prefix="normalcy-proof-", ignore_cleanup_errors=True))
+        )
+        _try_all(options, results, folder)
     print(render_table(results))
     bad = [name for name, entry in results["faults"].items() if not is_good(entry)]
     for name in bad:
@@ -53,7 +61,7 @@ def _try_all(options: argparse.Namespace, results: Results, folder: Path) -> Non
         options.bundle, options.video = fit_detector(folder), write_video(folder / "busy.mp4")
     for fault in left:
         own = folder / fault.name
-        own.mkdir()
+        own.mkdir(parents=True)
         results["faults"][fault.name] = _tried(fault, options, own, rounds=rounds[fault.name])
         _write(options.out, results)
 
@@ -78,7 +86,7 @@ def _write(out: Path, results: Results) -> None:
     faults = {name: results["faults"][name] for name in FAULTS if name in results["faults"]}
     about = {
         "command": shlex.join(["python", "benchmarks/live_faults.py", *_relative(sys.argv[1:])]),
-        "versions": versions(),
+        "versions": versions() | {name: version(name) for name in _PACKAGES} | {"sqlite": sqlite_version},
         "hardware": hardware(),
         "seconds": round(sum(each.get("seconds", 0.0) for each in faults.values()), 1),
     }
@@ -101,6 +109,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="of each fault, in place of its own number")
     parser.add_argument("--seconds-between", type=float, default=0.0, help="rounds")
     parser.add_argument("--seed", type=int, default=0, help="of what is random")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="new folder for data and logs, kept")
     parser.add_argument("--again", action="store_true", help="try faults that are in the results already")
     options = parser.parse_args()
     if (options.bundle is None) != (options.video is None):

@@ -11,7 +11,7 @@ FAULTY, BUSY, CALM = CAMERAS = ("faulty", "busy", "calm")
 """One whose stream is broken and whose alarm is always on, one with an anomaly now and then, one never touched."""
 RECEIVER = "webhook:proof"
 READ_SECONDS = 3.0
-COOL_DOWN_SECONDS = 3.0
+COOL_DOWN_SECONDS = 1.0
 
 _WHOLE = [[0, 0], [1, 0], [1, 1], [0, 1]]
 _LEAST_SCORE, _NEVER = 1e-9, 1e9

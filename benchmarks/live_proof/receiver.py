@@ -12,11 +12,13 @@ class ProofReceiver(WebhookReceiver):
     Attributes:
         genuine: Keys of messages that were signed rightly and taken, in order, repetitions too.
         refused: Keys of those that were not signed rightly.
+        begun: How many requests have come, answered or not.
     """
 
     def __init__(self) -> None:
         self.genuine: list[str] = []
         self.refused: list[str] = []
+        self.begun = 0
         self._skews_seconds = [0.0]
         super().__init__()
 
@@ -27,6 +29,7 @@ class ProofReceiver(WebhookReceiver):
 
     def take(self, path: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str]]:
         """Takes a request; (status, headers) of its answer."""
+        self.begun += 1
         status, extra = super().take(path, headers, body)
         if status == 200:
             kept = self.genuine if self._is_genuine(headers, body) else self.refused

@@ -25,6 +25,7 @@ from live_proof.watcher import Watcher
 _FRAMES_SCORED = 3
 """So many more verdicts on a camera show that it is back."""
 _STREAM_FPS = 20
+_GONE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -149,13 +150,15 @@ class Site:
 
     # -- what is done
 
-    def kill(self, role: str) -> int:
-        """`kill -9` of one process; its id. Waits before where it would be given up else."""
+    def victim(self, role: str) -> int:
+        """The id of a process that may be killed: waits where it would be given up else."""
         time.sleep(self.deaths.wait_seconds(role))
-        pid = self.pid(role)
+        return self.pid(role)
+
+    def kill(self, role: str, pid: int) -> None:
+        """`kill -9` of one process."""
         self.deaths.note(role)
         os.kill(pid, signal.SIGKILL)
-        return pid
 
     def wait_replaced(self, role: str, pid: int) -> None:
         """Until another process is in place of one that died."""
@@ -206,9 +209,14 @@ class Site:
         return opened - {camera["event"] for camera in self.engine.cameras().values()}
 
     def _left_behind(self) -> list[str]:
-        processes = [pid for session in self.engine.sessions for pid in of_session(session)]
-        blocks = sorted(left_blocks(self.engine.blocks))
-        return [
-            *([f"{len(processes)} processes were left behind"] if processes else []),
-            *([f"shared memory was left behind: {', '.join(blocks)}"] if blocks else []),
-        ]
+        troubles = []
+        try:
+            wait_until("no process is left", lambda: not self._processes(), seconds=_GONE_SECONDS)
+        except NotRecovered as error:
+            troubles.append(str(error))
+        if blocks := sorted(left_blocks(self.engine.blocks)):
+            troubles.append(f"shared memory was left behind: {', '.join(blocks)}")
+        return troubles
+
+    def _processes(self) -> list[int]:
+        return [pid for session in self.engine.sessions for pid in of_session(session)]

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 PATIENCE_SECONDS = 120.0
-_LOOK_SECONDS = 0.05
+_LOOK_SECONDS = 0.1
 
 
 class NotRecovered(Exception):

@@ -66,7 +66,7 @@ class EngineRig:
             what=(name, state, self.cameras().get(name)),
         )
 
-    def until_scored(self, *names: str, more: int = 3) -> None:
+    def until_scored(self, *names: str, more: int = 2) -> None:
         """Waits until frames that come from now on are scored."""
         until(lambda: self.desk.is_ready and set(names) <= self.cameras().keys())
         for name in names:

@@ -5,6 +5,8 @@ import pytest
 from normalcy.errors import ConfigError
 from normalcy.live.config.live import read_live_config
 from normalcy.live.config.plain import FILE, write_plain_config
+from normalcy.live.supervision import config_file
+from normalcy.live.supervision.config_file import ConfigFile
 
 
 @pytest.fixture
@@ -48,19 +50,14 @@ def test_the_same_again_changes_nothing(name, tmp_path):
     assert (tmp_path / "data" / FILE).read_text() == before
 
 
-def test_what_the_dashboard_changed_stays(name, tmp_path):
-    from normalcy.live.supervision.config_file import ConfigFile
-
+def test_what_the_dashboard_changed_stays(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(config_file, "require_references", lambda *_, **__: None)
     (camera,) = name("test-pattern").cameras
     file = tmp_path / "data" / FILE
     file.write_text("# mine\n" + file.read_text())
-    unchecked = pytest.MonkeyPatch()
-    unchecked.setattr("normalcy.live.supervision.config_file.require_references", lambda *_, **__: None)
-    with unchecked.context():
-        written = ConfigFile(file)
-        written.write_camera(camera, written.camera(camera) | {"title": "Yard", "false_alarms_per_day": 3})
-        written.write_camera("added", {"source": "rtsp://added/1"})
-    unchecked.undo()
+    written = ConfigFile(file)
+    written.write_camera(camera, written.camera(camera) | {"title": "Yard", "false_alarms_per_day": 3})
+    written.write_camera("added", {"source": "rtsp://added/1"})
     config = name("test-pattern")
     assert (config.cameras[camera].title, config.cameras[camera].false_alarms_per_day) == ("Yard", 3)
     assert config.cameras["added"].enabled

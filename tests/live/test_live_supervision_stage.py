@@ -237,6 +237,17 @@ def test_a_system_that_starts_nothing_is_asked_again(worker, monkeypatch):
     assert worker.stage.state == "running"
 
 
+def test_a_job_that_cannot_be_had_is_asked_for_again(worker, monkeypatch):
+    def refuse():
+        raise ConfigError("the environment variable DOOR is not set")
+
+    monkeypatch.setattr(worker.stage, "_job", refuse)
+    os.kill(worker.stage.pid, signal.SIGKILL)
+    worker.until(lambda: "DOOR is not set" in worker.stage.reason)
+    monkeypatch.undo()
+    worker.until_up()
+
+
 def test_waits_grow_and_old_deaths_are_forgotten():
     restarts = Restarts(most=3, window_seconds=100, first_wait_seconds=1, longest_wait_seconds=3)
     assert [restarts.died(now) for now in (0, 10, 20)] == [1, 2, 3]

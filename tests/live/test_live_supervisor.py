@@ -16,7 +16,7 @@ from normalcy.errors import ConfigError, RunFolderBusy
 from normalcy.live.cameras.state import CameraState
 from normalcy.live.store.events import open_events
 from normalcy.live.store.opening import store_of
-from normalcy.live.supervision import camera_unit
+from normalcy.live.supervision import camera_unit, fleet, supervisor
 from normalcy.live.supervision.supervisor import Supervisor
 
 ONLINE, OFFLINE, FAILED = CameraState.ONLINE, CameraState.OFFLINE, CameraState.FAILED
@@ -29,7 +29,9 @@ def engine(tiny_flow_run, tiny_root, tmp_path_factory):
         tmp_path_factory.mktemp("engine"), run=tiny_flow_run.path, videos=tiny_root / "test"
     )
     folder.write(cameras={"calm": folder.camera("calm"), "runner": folder.camera("runner")})
-    with EngineRig(folder) as rig:
+    with pytest.MonkeyPatch.context() as patch, EngineRig(folder) as rig:
+        patch.setattr(supervisor, "_CONFIG_SECONDS", 0.1)
+        patch.setattr(fleet, "_FILES_SECONDS", 0.1)
         rig.until_scored("calm", "runner")
         yield rig
 
@@ -154,6 +156,19 @@ def test_detectors_that_cannot_be_opened_give_way_to_those_that_could(engine):
     until(lambda: engine.notes() == {})
 
 
+def test_nobody_waits_for_an_engine_that_takes_its_time_to_end(engine):
+    pid = engine.pid("inference")
+    kill(pid, signal.SIGSTOP)
+    copy = shutil.copytree(engine.folder.path / "bundle", engine.folder.path / "copy", dirs_exist_ok=True)
+    engine.reload(bundles={"tiny": {"path": str(copy), "backend": "torch", "threads": 1}})
+    assert list(engine.cameras()) == ["calm", "runner"]
+    assert not engine.desk.is_ready
+    assert is_alive(pid)
+    kill(pid, signal.SIGCONT)
+    until(lambda: not is_alive(pid))
+    engine.until_scored("calm", "runner")
+
+
 @pytest.mark.parametrize("stage", ["inference", "alerts", "capture runner"])
 def test_a_process_that_is_killed_comes_back(engine, stage):
     pids = {each.name: each.pid for each in engine.desk.stages()}
@@ -168,7 +183,7 @@ def test_a_process_that_is_killed_comes_back(engine, stage):
 
 def test_a_decoder_that_hangs_is_killed(engine, monkeypatch):
     monkeypatch.setattr(camera_unit, "_WEDGED_MARGIN_SECONDS", 0.0)
-    slow = engine.folder.camera("runner", open_timeout_seconds=0.5, read_timeout_seconds=0.5)
+    slow = engine.folder.camera("runner", open_timeout_seconds=0.3, read_timeout_seconds=0.3)
     before = engine.pid("capture runner")
     engine.reload(cameras=cameras_with(engine, runner=slow))
     until(lambda: engine.pid("capture runner") not in (None, before))

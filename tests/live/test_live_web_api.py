@@ -12,6 +12,7 @@ from normalcy.live.cameras.state import CameraState
 from normalcy.live.store.events import insert_event
 from normalcy.live.store.outbox import enqueue
 from normalcy.live.store.records import NewMessage
+from normalcy.live.store.scores import save_minute
 
 pytest_plugins = ["live_web"]
 
@@ -121,6 +122,30 @@ def test_a_verdict_is_given_taken_back_and_remembered(site):
 def test_an_event_names_the_media_it_has(site):
     write_event(site.store, site.media, event(1))
     assert site.client().get(f"/api/v1/events/{FIRST}").json()["media"] == ["snapshot.jpg", "heatmap.jpg"]
+
+
+def test_scores_are_those_of_one_area_the_first_without_a_word(site):
+    client = site.client()
+    minute = int(time.time() // 60) - 5
+    with site.store.transaction() as session:
+        save_minute(session, "yard", minute, [1.0] * 60, 5.0)
+        save_minute(session, "yard", minute, [2.0] * 60, 5.0, region="gate")
+        save_minute(session, "yard", minute, [3.0] * 60, 5.0, region="fence")
+    edge = [[0, 0], [1, 0], [1, 1]]
+    areas = [
+        {"name": "sky", "polygon": edge, "mode": "ignore"},
+        {"name": "gate", "polygon": edge},
+        {"name": "fence", "polygon": edge},
+    ]
+
+    def highest(query=""):
+        scores = client.get(f"/api/v1/cameras/yard/scores{query}").json()["score"]
+        return max(score for score in scores if score is not None)
+
+    assert highest() == 1.0
+    headers = {"x-csrf-token": csrf_of(client)}
+    assert client.put("/api/v1/cameras/yard/regions", json=areas, headers=headers).status_code == 200
+    assert (highest(), highest("?region=fence")) == (2.0, 3.0)
 
 
 def test_scores_are_thinned_without_losing_peaks_and_gaps_are_null(site):

@@ -194,3 +194,66 @@ def test_with_a_clip_at_every_frame_no_scored_frame_waits(past, spec):
     for count, (said, _) in enumerate(verdicts(past, spec, hop_frames=1), start=1):
         expected = range(count - behind) if count >= spec.span_frames else range(0)
         assert [index for index, *_ in said] == list(expected)
+
+
+# --- while it goes on
+
+
+def fed(track, values, *, first=0):
+    """What a track says of single frames."""
+    found = [track.update(clip((n,), (n,)), scores(value)) for n, value in enumerate(values, start=first)]
+    return [each.frames[0] for each in found], [each.open_events[0] for each in found]
+
+
+LOUD = ScoringSettings(smoothing_alpha=1, threshold=5, min_event_seconds=0.2, merge_gap_seconds=0.3)
+
+
+def test_tells_of_the_open_event_frame_by_frame():
+    frames, opened = fed(track_of(spec_of(1), settings=LOUD), [0, 6, 6, 9, 6, 0, 0, 0, 0])
+    assert [frame.alarmed for frame in frames] == [False] * 3 + [True, True] + [False] * 4
+    spans = [event and (event.start_index, event.end_index, event.peak_index) for event in opened]
+    assert spans == [None] * 3 + [(1, 3, 3), (1, 4, 3), (1, 4, 3), (1, 4, 3), None, None]
+
+
+def test_an_event_that_a_clip_opens_and_ends_is_open_at_its_frames():
+    track = track_of(spec_of(9), settings=LOUD)
+    held = tuple(range(9))
+    update = track.update(clip(held, held), scores(0, 6, 6, 6, 0, 0, 0, 0, 0))
+    assert [event is not None for event in update.open_events] == [False] * 3 + [True] * 3 + [False] * 3
+    assert len(update.events) == 1
+
+
+def test_after_a_flush_nothing_of_before_is_left():
+    """Neither the average, nor the last score, nor the alarm."""
+    settings = ScoringSettings(smoothing_alpha=0.1, threshold=5, min_event_seconds=0)
+    track = track_of(spec_of(1), settings=settings)
+    fed(track, [100, 100])
+    assert len(track.flush()) == 1
+    frames, opened = fed(track, [1, 2], first=2)
+    assert [frame.smoothed for frame in frames] == [pytest.approx(1), pytest.approx(1.1)]
+    assert opened == [None, None]
+    assert track.flush() == []
+
+
+def test_another_threshold_holds_from_the_next_frame_on():
+    track = track_of(spec_of(1), settings=LOUD)
+    assert fed(track, [4] * 5)[0][-1].alarmed is False
+    track.retune(settings=LOUD.model_copy(update={"threshold": 3}), calibration=None)
+    assert fed(track, [4] * 3, first=5)[0][-1].alarmed is True
+    track.retune(settings=LOUD, calibration=None)
+    frames, opened = fed(track, [4, 4], first=8)
+    assert [frame.alarmed for frame in frames] == [False, False]
+    assert opened[0].start_index == 5, "the event waits for its gap"
+
+
+def test_another_calibration_is_told_from_the_next_frame_on():
+    track = track_of(spec_of(1), calibration=CALIBRATION)
+    assert track.rate_of(3.0) == CALIBRATION.false_alarms_per_day(3.0)
+    before = fed(track, [3])[0][0].false_alarms_per_day
+    learned = CALIBRATION.with_false_alarms([9.0] * 5)
+    threshold = track.rule.enter_threshold
+    track.retune(settings=PLAIN, calibration=learned)
+    after = fed(track, [3], first=1)[0][0].false_alarms_per_day
+    assert (before, after) == (CALIBRATION.false_alarms_per_day(3.0), learned.false_alarms_per_day(3.0))
+    assert track.rule.enter_threshold > threshold
+    assert math.isnan(track_of(spec_of(1)).rate_of(3.0))

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from normalcy.errors import FrameShapeError
 from normalcy.methods.contract import ClipSpec
+from normalcy.scoring.types import FrameStamp
 from normalcy.scoring.window import ClipWindow
 from normalcy.video.frame import Frame
 
@@ -75,3 +76,28 @@ def test_every_frame_is_settled_exactly_once_in_order(length, stride, hop, count
     settled = [index for group in due(clips) for index in group]
     assert settled == (list(range(count)) if count >= spec.span_frames else [])
     assert all(clip.due for clip in clips)
+
+
+def test_frames_whose_pictures_nobody_made_are_settled_with_the_others():
+    """Who fills the window may leave out the pictures that no clip takes: the same clips settle the same frames."""
+    spec = ClipSpec(3, (2, 3), 1, spacing_seconds=0.25)
+    whole, sparse = ClipWindow(spec), ClipWindow(spec)
+    clips, others, last = [], [], None
+    for each in map(frame, range(14)):
+        clips += [clip] if (clip := whole.push(each)) else []
+        if last is not None and spec.too_soon(each.pts_seconds, after=last):
+            sparse.pass_over(FrameStamp(each.index, each.pts_seconds))
+            continue
+        last = each.pts_seconds
+        others += [clip] if (clip := sparse.push(each)) else []
+    assert due(others) == due(clips)
+    assert [clip.stamps for clip in others] == [clip.stamps for clip in clips]
+    assert whole.waiting == sparse.waiting == 14 - sum(map(len, due(clips)))
+
+
+def test_knows_how_many_frames_wait():
+    window, waiting = ClipWindow(ClipSpec(3, (2, 3), 1), hop_frames=2), []
+    for index in range(6):
+        window.push(frame(index))
+        waiting.append(window.waiting)
+    assert waiting == [1, 2, 0, 1, 0, 1]

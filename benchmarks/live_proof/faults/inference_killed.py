@@ -10,11 +10,12 @@ from live_proof.waiting import wait_until
 
 def strike(site: Site, _: int) -> float:
     """Kills it; recovers once scores come again and the event goes on or is over."""
+    pid = site.victim("inference")
     wait_until("an event is open", lambda: site.ledger.open_event(FAULTY))
     event = site.ledger.open_event(FAULTY)
     assert event is not None
     started = time.monotonic()
-    pid = site.kill("inference")
+    site.kill("inference", pid)
     site.wait_replaced("inference", pid)
     wait_until("the event goes on", lambda: _goes_on(site, event["id"], after=event["ended_at"]))
     return time.monotonic() - started

@@ -8,6 +8,7 @@ from live_proof.site import Site
 
 _ROLES = ("main", "inference", "alerts", f"capture {FAULTY}", f"capture {BUSY}")
 _MOST_SECONDS = 5.0
+_WHILE_STARTING = 0.5
 
 
 def strike(site: Site, _: int) -> float:
@@ -17,16 +18,27 @@ def strike(site: Site, _: int) -> float:
     site.note_count(f"kills: {role}")
     started = time.monotonic()
     if role == "main":
-        _restart(site)
+        kill_main(site, while_starting=site.random.random() < _WHILE_STARTING)
     else:
-        site.wait_replaced(role, site.kill(role))
+        pid = site.victim(role)
+        site.kill(role, pid)
+        site.wait_replaced(role, pid)
     return time.monotonic() - started
 
 
-def _restart(site: Site) -> None:
+def kill_main(site: Site, *, while_starting: bool) -> None:
+    """Kills the main process, starts the engine again, and where asked to, does so once more while it starts."""
     site.watcher.judge(on=False)
-    site.note_worst("seconds until children of a killed main process were gone", site.engine.kill())
+    _kill(site)
+    if while_starting:
+        site.engine.start()
+        time.sleep(site.random.uniform(0, _MOST_SECONDS))
+        _kill(site)
     site.start_engine()
+
+
+def _kill(site: Site) -> None:
+    site.note_worst("seconds until the children of a killed main process were gone", site.engine.kill())
 
 
 FAULT = Fault("kill-anything", 100, strike)

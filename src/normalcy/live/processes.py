@@ -111,7 +111,8 @@ def run_stage(
         with suppress(OSError):
             control.send(words)
     logging.shutdown()
-    os._exit(code)  # everything is written; to take the interpreter down as well takes a second on a busy machine
+    # Everything is written; to take the interpreter down as well takes a second on a busy machine.
+    os._exit(code)
 
 
 def _last_words(error: Exception) -> LastWords:

@@ -52,6 +52,11 @@ class CameraSettings(StrictConfig):
     preview_height_px: int = Field(360, ge=90, le=1080)
     scene_change: bool = True
 
+    @property
+    def alarming_regions(self) -> tuple[str, ...]:
+        """Names of the regions that alarm, each by itself; the whole picture, which alarms without any, has none."""
+        return tuple(each.name for each in self.regions if each.mode == "watch") or ("",)
+
     @field_validator("regions")
     @classmethod
     def _distinct(cls, regions: tuple[RegionConfig, ...]) -> tuple[RegionConfig, ...]:

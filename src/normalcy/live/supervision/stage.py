@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any, Literal
 
+from normalcy.errors import NormalcyError
 from normalcy.live.processes import CONTEXT, LastWords, StopFlag, deaf_to_ctrl_c, run_stage
 from normalcy.live.status import StageStatus
 from normalcy.live.supervision.memory_use import resident_bytes
@@ -88,13 +89,14 @@ class Stage:
     # -- asked for
 
     def start(self) -> None:
-        """Starts the process; where the system refuses, it is tried again like one that died."""
+        """Starts the process; where that cannot be done now, it is tried again like one that died."""
         self.state, self.started = "running", time.monotonic()
         try:
             self._spawn()
-        except OSError as error:
+        except (OSError, NormalcyError) as error:
             self._release()
-            self._fell(f"cannot be started ({error.strerror})", self.started)
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            self._fell(f"cannot be started ({why})", self.started)
 
     def renew(self, now: float, *, grace_seconds: float) -> None:
         """Has it end by itself, or killed after that time, and started anew; nothing where it was stopped."""
@@ -214,9 +216,10 @@ class Stage:
 
 
 def _why(code: int | None) -> str:
-    if code is not None and code < 0:
-        return f"was killed by {signal.Signals(-code).name}"
-    return f"ended with exit code {code}"
+    if code is None or code >= 0:
+        return f"ended with exit code {code}"
+    named = {each.value: each.name for each in signal.Signals}
+    return f"was killed by {named.get(-code, f'signal {-code}')}"
 
 
 def _limit_sending(control: Connection) -> None:

@@ -38,13 +38,19 @@ def get_scores(
     since: float | None = None,
     until: float | None = None,
     points: Annotated[int, Query(ge=10, le=5000)] = 1000,
+    region: str | None = None,
 ) -> ScoresOut:
-    """The highest scores of a span, the last hour by default; times are seconds since 1970."""
+    """The highest scores of a span, the last hour by default; times are seconds since 1970.
+
+    Of one watched area; of the camera's first without, which is the whole picture where it has none.
+    """
     board.camera(name)
+    if region is None:
+        region = board.engine.config.cameras[name].alarming_regions[0]
     until = time.time() if until is None else until
     since = until - 3600 if since is None else max(since, until - MOST_SPAN_SECONDS)
     with board.store.reading() as session:
-        found = read_scores(session, name, since, until)
+        found = read_scores(session, name, since, until, region)
     at_N, score_N, threshold_N = downsample_max(*found, most=points)
     return ScoresOut(
         at=at_N.tolist(), score=_or_null(score_N.tolist()), threshold=_or_null(threshold_N.tolist())

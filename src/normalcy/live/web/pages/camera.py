@@ -38,6 +38,7 @@ def one_camera(request: Request, board: Board, name: str) -> HTMLResponse:
             (each.state, safe_text(each.reason), each.at) for each in history[: -SHOWN_CHANGES - 1 : -1]
         ],
         events=events,
+        regions=board.engine.config.cameras[name].alarming_regions,
         picture_fps=board.engine.config.web.picture_fps,
         latency=latency_words(status),
     )

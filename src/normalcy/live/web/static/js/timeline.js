@@ -40,6 +40,8 @@ class Timeline {
     on("now", () => { this.follows = true; this.now(); });
     this.spans = section.querySelectorAll("[data-span]");
     this.words = section.querySelector("[data-timeline-words]");
+    this.region = section.querySelector("[data-region]");
+    this.region?.addEventListener("change", () => this.load());
   }
 
   pointers() {
@@ -120,7 +122,8 @@ class Timeline {
     const ask = ++this.ask;
     const { since, until } = this;
     const points = Math.min(2000, Math.max(100, Math.round(this.width)));
-    const at = `/api/v1/cameras/${this.camera}/scores?since=${since}&until=${until}&points=${points}`;
+    const region = this.region ? `&region=${encodeURIComponent(this.region.value)}` : "";
+    const at = `/api/v1/cameras/${this.camera}/scores?since=${since}&until=${until}&points=${points}${region}`;
     const of = `/api/v1/events?camera=${this.camera}&since=${since - 3600}&until=${until}&limit=500`;
     const [scores, events] = await Promise.all([at, of].map((url) => fetch(url).then((got) => got.ok && got.json())))
       .catch(() => []);
