@@ -250,7 +250,7 @@ def test_another_calibration_is_told_from_the_next_frame_on():
     track = track_of(spec_of(1), calibration=CALIBRATION)
     assert track.rate_of(3.0) == CALIBRATION.false_alarms_per_day(3.0)
     before = fed(track, [3])[0][0].false_alarms_per_day
-    learned = CALIBRATION.with_false_alarms([9.0] * 5)
+    learned = CALIBRATION.with_false_alarms([20.0] * 5)
     threshold = track.rule.enter_threshold
     track.retune(settings=PLAIN, calibration=learned)
     after = fed(track, [3], first=1)[0][0].false_alarms_per_day

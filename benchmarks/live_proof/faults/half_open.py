@@ -7,7 +7,7 @@ from live_proof.fault import Fault
 from live_proof.site import Site
 from live_proof.waiting import wait_until
 
-_ATTEMPTS = 2
+_ATTEMPTS = 1
 
 
 def strike(site: Site, _: int) -> float:

@@ -10,7 +10,7 @@ from normalcy.live.alerts.delivery import Trouble
 from normalcy.live.alerts.messages import held_message
 from normalcy.live.alerts.planning import LIMIT_SECONDS, NEWS, Plan
 from normalcy.live.config.live import LiveConfig
-from normalcy.live.store.outbox import enqueue, mark_dead, mark_failed, mark_held, mark_sent
+from normalcy.live.store.outbox import AT_ONCE, enqueue, mark_dead, mark_failed, mark_held, mark_sent
 from normalcy.live.store.records import Message
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ def mark_outcome(session: Session, outcome: Outcome, *, give_up_seconds: float) 
     elif error.trouble is Trouble.REFUSED:
         mark_failed(session, delivery.id, error=str(error), due_at=outcome.at + outcome.wait_seconds)
     else:
-        mark_failed(session, delivery.id, error=str(error), due_at=delivery.created_at)
+        mark_failed(session, delivery.id, error=str(error), due_at=AT_ONCE)
 
 
 def is_given_up(outcome: Outcome, *, give_up_seconds: float) -> bool:
@@ -86,4 +86,5 @@ def _enqueue_summary(session: Session, message: Message, *, config: LiveConfig, 
     since = message.created_at // LIMIT_SECONDS * LIMIT_SECONDS
     until = since + LIMIT_SECONDS
     summary = held_message(message.camera, message.receiver, since=since, until=until, config=config)
-    enqueue(session, summary, at=max(until, now + _SUMMARY_DELAY_SECONDS))
+    due_at = max(until, now + _SUMMARY_DELAY_SECONDS)
+    enqueue(session, summary, at=due_at, due_at=due_at)

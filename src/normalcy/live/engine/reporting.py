@@ -1,6 +1,7 @@
 """What the engine does about changes of events: they go to the store, with the messages that tell of them."""
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -68,7 +69,6 @@ class Reporter:
         kind = _KINDS.get(change)
         messages = event_messages(event, kind, config=self.config) if kind else []
         is_new = change is Change.OPENED
-        at = event.alarmed_at if is_new else event.ended_at
 
         def job(session: Session) -> None:
             if is_new:
@@ -76,7 +76,7 @@ class Reporter:
             else:
                 update_event(session, event)
             for message in messages:
-                enqueue(session, message, at=at)
+                enqueue(session, message, at=time.time())
 
         return job
 

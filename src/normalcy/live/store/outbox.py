@@ -17,8 +17,18 @@ from normalcy.live.store.records import Message, NewMessage
 STATES = ("waiting", "sent", "dead", "held")
 
 
-def enqueue(session: Session, message: NewMessage, *, at: float) -> bool:
-    """Puts a message into the outbox, due at once.
+AT_ONCE = 0.0
+"""A message is due at once whatever the wall clock does: one that is set back by a day holds nothing up."""
+
+
+def enqueue(session: Session, message: NewMessage, *, at: float, due_at: float = AT_ONCE) -> bool:
+    """Puts a message into the outbox.
+
+    Args:
+        session: In whose transaction.
+        message: What to send.
+        at: Now.
+        due_at: Not sent before.
 
     Returns:
         False where its key is there already: nothing is changed then.
@@ -32,7 +42,7 @@ def enqueue(session: Session, message: NewMessage, *, at: float) -> bool:
         "severity": message.severity,
         "payload": dict(message.payload),
         "created_at": at,
-        "due_at": at,
+        "due_at": due_at,
     }
     query = _insert_where_absent(session).values(**values).returning(MessageRow.id)
     return session.scalar(query) is not None
