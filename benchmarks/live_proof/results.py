@@ -38,8 +38,10 @@ def is_done(entry: Mapping[str, Any] | None, *, rounds: int) -> bool:
 
 def is_good(entry: Mapping[str, Any]) -> bool:
     """Whether nothing was lost, nothing came twice, and nobody else was disturbed."""
-    clean = not entry["violations"] and not entry["disturbed_untouched_camera"]
-    return "skipped" in entry or (clean and entry["recovered"] == entry["rounds"])
+    if "skipped" in entry:
+        return True
+    is_clean = not (entry["violations"] or entry["disturbed_untouched_camera"])
+    return is_clean and bool(entry["recovered"] == entry["rounds"])
 
 
 def render_table(results: Results) -> str:

@@ -21,7 +21,14 @@ from normalcy.errors import ConfigError
 from normalcy.live.cameras.state import CameraState
 from normalcy.live.config.live import LiveConfig, config_from
 from normalcy.live.frames.counters import LATENCY_BOUNDS_SECONDS
-from normalcy.live.status import CalibrationView, CameraStatus, ProbeResult, StageStatus, VerdictEffect
+from normalcy.live.status import (
+    CalibrationView,
+    CameraStatus,
+    Note,
+    ProbeResult,
+    StageStatus,
+    VerdictEffect,
+)
 from normalcy.live.store.cameras import record_state
 from normalcy.live.store.events import find_event, insert_event
 from normalcy.live.store.models import UserRow
@@ -67,6 +74,7 @@ class FakeEngine:
         self.uncalibrated: set[str] = set()
         self.tried: list[str] = []
         self.told: list[str] = []
+        self.noted: list[Note] = []
         self.is_ready = True
 
     @property
@@ -83,6 +91,9 @@ class FakeEngine:
             "inference", "running", pid=1, restarts=1, reason="killed", memory_bytes=412_000_000
         )
         return [killed, *captures]
+
+    def notes(self) -> list[Note]:
+        return list(self.noted)
 
     def picture(self, camera: str, *, heat: bool) -> bytes | None:
         if self.cameras_state(camera) is not CameraState.ONLINE:

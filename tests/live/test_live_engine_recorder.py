@@ -155,3 +155,7 @@ def test_writing_waits_for_nobody(written, sqlite_store):
     until(lambda: written._bell.rings >= 2)
     assert stored(sqlite_store) == [0, 1, 2, 3, 4]
     assert written.stop(30)
+
+
+def test_one_that_was_never_started_stops(written):
+    assert written.stop(0.1)

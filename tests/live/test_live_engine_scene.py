@@ -22,8 +22,9 @@ from live_scenes import (
 )
 
 from normalcy.datasets.walkway.actors import ANOMALY_KINDS
+from normalcy.live.config.camera import CameraConfig
 from normalcy.live.engine.scene import SCORED, TRANSITIONS, LevelShift, SceneState, SceneWatch, coarse
-from normalcy.live.events.incident import Change
+from normalcy.live.events.incident import Change, IncidentRule
 from normalcy.live.frames.counters import Drop
 from normalcy.scoring.calibration import fit_calibration
 from normalcy.scoring.model import TorchModel
@@ -200,6 +201,19 @@ def test_a_runner_alarms_although_changes_are_watched_for(detector):
     with watched(detector, scene_change=True) as seen:
         seen.see(shrunk(detector.model, walkway("corridor", seconds=20, seed=5, anomaly="runner")))
         assert spans(seen)
+
+
+def test_who_turns_it_off_while_it_is_dark_is_scored_again(detector):
+    frames = list(shrunk(detector.model, changing(again(views("wall"), 20), lights_out, at=5)))
+    with watched(detector, scene_change=True) as seen:
+        seen.see(frames[:100])
+        scored = len(seen.frames)
+        assert seen.memory.engine.scene[0] == DARK
+        config = CameraConfig(source="x", scene_change=False)
+        seen.camera.configure(config, rule=IncidentRule(2.0), timezone=None, false_alarms={})
+        seen.see(frames[100:])
+        assert len(seen.frames) >= scored + 98
+        assert seen.memory.engine.scene[0] == UNKNOWN
 
 
 # --- scores of a view that the detector never saw

@@ -35,7 +35,9 @@ class JudgedBy:
 
 
 def scores(model, camera, video):
-    scorer = SourceScorer(JudgedBy(model, camera), settings=ScoringSettings(), calibration=None, source_id="x")
+    scorer = SourceScorer(
+        JudgedBy(model, camera), settings=ScoringSettings(), calibration=None, source_id="x"
+    )
     options = ReadOptions(size_px=model.spec.size_px, grey=model.spec.channels == 1)
     with open_video(video, options) as frames:
         return np.array([verdict.raw for verdict in scorer.run(frames)])

@@ -10,7 +10,7 @@ import pytest
 from live_web import PREVIEW, csrf_of, event, send, words_of, write_event
 
 from normalcy.live.alerts import trial
-from normalcy.live.status import CalibrationView
+from normalcy.live.status import CalibrationView, Note
 from normalcy.live.store.events import insert_event
 from normalcy.live.web.rate_graph import RateGraph
 
@@ -284,3 +284,14 @@ def test_forms_work_before_scripts_do(site):
     assert "Confirmed" in client.get(marked.headers["location"]).text
     saved = send(client, "/sensitivity/yard", exponent="0")
     assert (saved.status_code, saved.headers["location"]) == (303, "/sensitivity?camera=yard")
+
+
+def test_what_a_person_should_look_at_is_on_the_wall_and_on_the_page_of_health(site):
+    engine = site.engine()
+    client = site.client(engine)
+    assert "wrong key" not in client.get("/").text + client.get("/health").text
+    engine.noted.append(Note("configuration", "watch.yaml: wrong key, rtsp://a:hunter2@door/1", time.time()))
+    for page in ("/", "/health", "/api/v1/health"):
+        text = client.get(page).text
+        assert "wrong key" in text
+        assert "hunter2" not in text

@@ -9,6 +9,7 @@ from live_proof.site import Site
 _ROLES = ("main", "inference", "alerts", f"capture {FAULTY}", f"capture {BUSY}")
 _MOST_SECONDS = 5.0
 _WHILE_STARTING = 0.5
+_MOST_STARTING_SECONDS = 3.0
 
 
 def strike(site: Site, _: int) -> float:
@@ -32,7 +33,7 @@ def kill_main(site: Site, *, while_starting: bool) -> None:
     _kill(site)
     if while_starting:
         site.engine.start()
-        time.sleep(site.random.uniform(0, _MOST_SECONDS))
+        time.sleep(site.random.uniform(0, _MOST_STARTING_SECONDS))
         _kill(site)
     site.start_engine()
 

@@ -137,13 +137,14 @@ class Calibration:
                 f"a false alarm has the score {odd[0]}", hint="look for a NaN in the model"
             )
         levels = sorted((*self.alarm_levels, *peaks), reverse=True)
-        beyond = 1 if self._tail is None else sum(level >= self.u for level in self.alarm_levels)
+        tail = self._tail
+        beyond = sum(level >= self.u for level in self.alarm_levels) if tail else 1
         u = levels[beyond - 1]
         return replace(
             self,
             u=u,
             rate_per_day=sum(level >= u for level in levels) * self.resolution_per_day,
-            scale=self._tail and max(self._tail.above(u - self.u).scale, _LEAST_SCALE * self._tail.scale),
+            scale=max(tail.above(u - self.u).scale, _LEAST_SCALE * tail.scale) if tail else None,
             alarm_levels=tuple(levels),
         )
 

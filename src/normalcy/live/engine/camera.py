@@ -102,6 +102,9 @@ class LiveCamera:
 
     def _take_up(self, config: CameraConfig, timezone: str | None, false_alarms: FalseAlarms) -> list[Tuning]:
         self.config, self._zone = config, ZoneInfo(timezone) if timezone else None
+        if not config.scene_change:
+            self._scene = SceneWatch()
+            self._display.scene(self._scene.state)
         size_px = self.detector.model.spec.size_px
         return tunings_of(config, self.detector.bundle, size_px=size_px, false_alarms=false_alarms)
 

@@ -70,7 +70,8 @@ class Recorder:
     def stop(self, timeout_seconds: float) -> bool:
         """Writes what waits and ends; False where the store did not take it in time."""
         self._stopping.set()
-        self._thread.join(timeout_seconds)
+        if self._thread.is_alive():
+            self._thread.join(timeout_seconds)
         self._is_abandoned.set()
         return not self._thread.is_alive()
 

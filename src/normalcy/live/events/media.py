@@ -111,7 +111,8 @@ class MediaWriter:
     def stop(self, timeout_seconds: float) -> bool:
         """Writes what waits and ends; False where that took too long."""
         self._stopping.set()
-        self._thread.join(timeout_seconds)
+        if self._thread.is_alive():
+            self._thread.join(timeout_seconds)
         return not self._thread.is_alive()
 
     def _run(self) -> None:

@@ -96,12 +96,14 @@ class Thresholds:
 
 
 def _first_region(camera: str, config: LiveConfig) -> WatchedRegion:
+    """The first that the camera's own rate holds for; where all have rates of their own, the first of them."""
     if camera not in config.cameras:
         raise ConfigError("there is no such camera", where=camera)
-    watched = (each for each in config.cameras[camera].regions if each.mode == "watch")
-    first = next(watched, None)
-    if first is None:
+    watched = [each for each in config.cameras[camera].regions if each.mode == "watch"]
+    if not watched:
         return WatchedRegion("")
+    shared = [each for each in watched if each.false_alarms_per_day is None and each.threshold is None]
+    first = (shared or watched)[0]
     return WatchedRegion(first.name, None, first.false_alarms_per_day, first.threshold)
 
 

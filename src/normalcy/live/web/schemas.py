@@ -163,6 +163,7 @@ class StageOut(BaseModel):
 
     name: str
     state: Literal["running", "restarting", "stopped", "failed"]
+    pid: int | None
     restarts: int
     reason: str
     memory_bytes: int | None
@@ -180,11 +181,20 @@ class DiskOut(BaseModel):
     total_bytes: int
 
 
+class NoteOut(BaseModel):
+    """Something that a person should look at."""
+
+    topic: str
+    text: str
+    at: float
+
+
 class HealthOut(BaseModel):
     """Whether everything that should run does."""
 
     ready: bool
     database: str = Field(description="`ok`, or why it does not answer")
+    notes: list[NoteOut]
     stages: list[StageOut]
     alerts: dict[str, int] = Field(description="Messages by state")
     disk: DiskOut | None

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from normalcy.live.status import CameraStatus, Engine, StageStatus
+from normalcy.live.status import CameraStatus, Engine, Note, StageStatus
 from normalcy.live.web.sources import safe_text
 from normalcy.video.urls import redact
 
@@ -23,3 +23,8 @@ def shown_cameras(engine: Engine) -> list[CameraStatus]:
 def shown_stages(engine: Engine) -> list[StageStatus]:
     """All processes."""
     return [replace(stage, reason=safe_text(stage.reason)) for stage in engine.stages()]
+
+
+def shown_notes(engine: Engine) -> list[Note]:
+    """What a person should look at."""
+    return [replace(note, text=safe_text(note.text)) for note in engine.notes()]

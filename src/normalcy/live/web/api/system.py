@@ -11,8 +11,8 @@ from normalcy.live.web.dashboard import Board
 from normalcy.live.web.guard.access import Someone
 from normalcy.live.web.hub import HubFull
 from normalcy.live.web.probes import alert_counts
-from normalcy.live.web.schemas import DiskOut, HealthOut, MeOut, StageOut
-from normalcy.live.web.shown import shown_stages
+from normalcy.live.web.schemas import DiskOut, HealthOut, MeOut, NoteOut, StageOut
+from normalcy.live.web.shown import shown_notes, shown_stages
 
 router = APIRouter(tags=["system"])
 
@@ -24,6 +24,7 @@ def get_health(board: Board) -> HealthOut:
     return HealthOut(
         ready=board.engine.is_ready and database == "ok",
         database=database,
+        notes=[NoteOut(topic=each.topic, text=each.text, at=each.at) for each in shown_notes(board.engine)],
         stages=[StageOut.of(stage) for stage in shown_stages(board.engine)],
         alerts=counts,
         disk=disk(board.media),
