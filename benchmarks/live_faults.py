@@ -28,6 +28,7 @@ from live_proof.fault import Fault
 from live_proof.faults import FAULTS
 from live_proof.results import Results, is_done, is_good, read_results, render_table
 from live_proof.rounds import try_fault
+from live_proof.waiting import NotRecovered
 
 from normalcy.environment import hardware, versions
 from normalcy.run_folder import write_json
@@ -38,7 +39,8 @@ _PACKAGES = ("sqlalchemy", "fastapi", "uvicorn", "httpx2")
 def main() -> int:
     """Runs the script; its exit code."""
     options = _options()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing is left running
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.default_int_handler)  # so that nothing is left running
     results = read_results(options.out)
     with ExitStack() as stack:
         folder = options.keep or Path(
@@ -122,4 +124,11 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        _say("stopped; the faults that were done are kept")
+        sys.exit(130)
+    except NotRecovered as error:
+        _say(f"an engine does not start: {error}; --keep DIR keeps its log")
+        sys.exit(1)

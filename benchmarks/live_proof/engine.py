@@ -10,11 +10,12 @@ import time
 import urllib.request
 from collections.abc import Mapping
 from contextlib import suppress
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Self
 
 from live_proof.processes import is_worker, of_session, shared_blocks
-from live_proof.waiting import wait_until
+from live_proof.waiting import NotRecovered, wait_until
 
 _URL = re.compile(r"http://127\.0\.0\.1:\d+")
 _ANSWER_SECONDS = 10.0
@@ -77,7 +78,7 @@ class Engine:
         try:
             return self._process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            self._kill_session()
+            self._end()
             return None
 
     def kill(self) -> float:
@@ -92,12 +93,19 @@ class Engine:
     # -- what it says
 
     def ask(self, path: str) -> Any:
-        """What its API answers; OSError where it does not."""
+        """What its API answers.
+
+        Raises:
+            OSError: It does not.
+        """
         found = _URL.search(self._said.read_text(errors="replace"))
         if found is None:
             raise ConnectionError("it does not listen yet")
-        with urllib.request.urlopen(f"{found[0]}/api/v1/{path}", timeout=_ANSWER_SECONDS) as answer:
-            return json.load(answer)
+        try:
+            with urllib.request.urlopen(f"{found[0]}/api/v1/{path}", timeout=_ANSWER_SECONDS) as answer:
+                return json.load(answer)
+        except (HTTPException, ValueError) as error:  # it was killed while it answered
+            raise ConnectionError(type(error).__name__) from error
 
     def cameras(self) -> dict[str, dict[str, Any]]:
         """By name."""
@@ -145,12 +153,13 @@ class Engine:
 
     def __exit__(self, *_: object) -> None:
         if self.is_running:
-            self._kill_session()
+            self._end()
 
-    def _kill_session(self) -> None:
-        assert self._process is not None
-        self._process.kill()
-        self._process.wait()
-        for pid in of_session(self.pid):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+    def _end(self) -> None:
+        """Ends all of it, gently first: what frees its shared memory is one of its processes."""
+        try:
+            self.kill()
+        except NotRecovered:
+            for pid in of_session(self.pid):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)

@@ -83,7 +83,7 @@ class Ledger:
 
     def open_event(self, camera: str) -> Row | None:
         """The event of a camera that is open, as far as is known."""
-        rows = [each.row for each in self.events.values()]
+        rows = [each.row for each in list(self.events.values())]  # the watcher adds some meanwhile
         return next((row for row in rows if row["camera"] == camera and row["state"] == "open"), None)
 
     def _note(self, row: Row) -> None:

@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any
 
 from live_proof.audit import Audit
+from live_proof.ending import finish
 from live_proof.fault import Fault
 from live_proof.site import Site
 from live_proof.waiting import NotRecovered
@@ -65,7 +66,7 @@ def try_fault(
         Site(bundle=bundle, video=video, folder=folder, conditions=conditions, seed=seed) as site,
     ):
         made = strike_all(site, fault, rounds=rounds, seconds_between=seconds_between, say=say)
-        found, troubles = site.finish()
+        found, troubles = finish(site)
     entry = entry_of(made, site, found, [*made.failures, *found.violations, *troubles])
     return {**entry, "seconds": round(time.monotonic() - started, 1)}
 

@@ -10,22 +10,18 @@ from pathlib import Path
 from random import Random
 from typing import Any, Self
 
-from live_proof.audit import Audit, audit
 from live_proof.configuration import CAMERAS, FAULTY, write_config
 from live_proof.deaths import Deaths
 from live_proof.engine import Engine
-from live_proof.ledger import Ledger, read_table
-from live_proof.processes import left_blocks, of_session
+from live_proof.ledger import Ledger
 from live_proof.receiver import ProofReceiver
-from live_proof.soundness import store_troubles
 from live_proof.stand_ins import FaultyStream
-from live_proof.waiting import NotRecovered, wait_until
+from live_proof.waiting import wait_until
 from live_proof.watcher import Watcher
 
 _FRAMES_SCORED = 3
 """So many more verdicts on a camera show that it is back."""
 _STREAM_FPS = 20
-_GONE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -145,8 +141,15 @@ class Site:
 
     def pid(self, role: str) -> int:
         """Of a process of the engine."""
-        wait_until(f"{role} is there", lambda: role in self.engine.pids())
-        return self.engine.pids()[role]
+        found: dict[str, int] = {}
+
+        def is_there() -> bool:
+            nonlocal found
+            found = self.engine.pids()
+            return role in found
+
+        wait_until(f"{role} is there", is_there)
+        return found[role]
 
     # -- what is done
 
@@ -172,51 +175,3 @@ class Site:
     def note_count(self, what: str) -> None:
         """Counts for the record."""
         self.notes[what] = self.notes.get(what, 0) + 1
-
-    # -- end
-
-    def finish(self) -> tuple[Audit, list[str]]:
-        """Lets all alerts go out, stops the engine, and counts; also what else is not as it should be."""
-        troubles = self._settle()
-        self.watcher.judge(on=False)
-        code = self.engine.stop()
-        if code != 0:
-            troubles.append(f"the engine ended with exit code {code}" if code else "the engine did not stop")
-        self.watcher.stop()
-        self.ledger.look()
-        rows = [read_table(self.database, table) for table in ("events", "outbox")]
-        found = audit(self.ledger.events, *rows, genuine=list(self.receiver.genuine))
-        troubles += self.ledger.regressions
-        troubles += [f"{key} was not signed rightly" for key in self.receiver.refused]
-        troubles += self._left_behind()
-        troubles += store_troubles(self.config, self.notes)
-        return found, troubles
-
-    def _settle(self) -> list[str]:
-        try:
-            wait_until("every alert is sent", lambda: not self._waiting())
-            wait_until("every open event is owned", lambda: not self._unowned())
-        except NotRecovered as error:
-            return [str(error)]
-        return []
-
-    def _waiting(self) -> list[str]:
-        return [row["key"] for row in read_table(self.database, "outbox") if row["state"] == "waiting"]
-
-    def _unowned(self) -> set[str]:
-        """Open events that no camera goes on with."""
-        opened = {row["id"] for row in read_table(self.database, "events") if row["state"] == "open"}
-        return opened - {camera["event"] for camera in self.engine.cameras().values()}
-
-    def _left_behind(self) -> list[str]:
-        troubles = []
-        try:
-            wait_until("no process is left", lambda: not self._processes(), seconds=_GONE_SECONDS)
-        except NotRecovered as error:
-            troubles.append(str(error))
-        if blocks := sorted(left_blocks(self.engine.blocks)):
-            troubles.append(f"shared memory was left behind: {', '.join(blocks)}")
-        return troubles
-
-    def _processes(self) -> list[int]:
-        return [pid for session in self.engine.sessions for pid in of_session(session)]

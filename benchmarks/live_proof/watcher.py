@@ -28,6 +28,7 @@ class Watcher:
         self._engine, self._ledger = engine, ledger
         self._stopping, self._judging = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
+        self._failure: Exception | None = None
         self.longest_gap_seconds = 0.0
         self.troubles: list[str] = []
 
@@ -45,16 +46,24 @@ class Watcher:
         (self._judging.set if on else self._judging.clear)()
 
     def stop(self) -> None:
-        """Ends; may be called twice."""
+        """Ends; may be called twice. Raises what ended it before."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
+        if self._failure is not None:
+            raise self._failure
 
     def _run(self) -> None:
-        while not self._stopping.wait(_LOOK_SECONDS):
-            self._ledger.look()
-            if self._judging.is_set():
-                self._look_at_camera()
+        try:
+            while not self._stopping.wait(_LOOK_SECONDS):
+                self._look()
+        except Exception as error:
+            self._failure = error
+
+    def _look(self) -> None:
+        self._ledger.look()
+        if self._judging.is_set():
+            self._look_at_camera()
 
     def _look_at_camera(self) -> None:
         try:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from fake_models import BrightnessModel, spec_of
 from normalcy.live.config.camera import CameraConfig
 from normalcy.live.engine.camera import LiveCamera
 from normalcy.live.engine.detectors import Detector
@@ -154,3 +155,24 @@ def write_pictures(memory: CameraMemory, seconds: Iterable[float], jpeg: bytes) 
     """The same picture at several times of the camera's life."""
     for each in seconds:
         memory.write_picture(Picture(jpeg, round(each * 25), each, WALL + each, 0, (0, 0)))
+
+
+SIZE_PX = (4, 6)
+SETTINGS = ScoringSettings(
+    smoothing_alpha=1, threshold=100, min_event_seconds=0.2, merge_gap_seconds=0.5, false_alarms_per_day=1
+)
+CALM, ODD = 50, 200
+
+
+def a_detector(
+    *, length: int = 3, settings: ScoringSettings = SETTINGS, spacing: float = 0.0, model: Any = None
+) -> Detector:
+    """Whose scores are brightnesses; from 100 on they alarm."""
+    spec = replace(spec_of(length, size_px=SIZE_PX), spacing_seconds=spacing)
+    model = model or BrightnessModel(spec)
+    return detector_of(model, settings=settings, calibration=calibration(10, 20, 30))
+
+
+def changes(watched: Watched) -> list[Change]:
+    """Which events came and went."""
+    return [step.change for step in watched.changes(Change.OPENED, Change.CLOSED)]

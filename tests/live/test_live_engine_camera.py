@@ -1,39 +1,21 @@
-"""One live camera: gaps, drops, schedules, silence, changes of its configuration, and scores that are none."""
+"""One live camera: gaps, drops, schedules, silence, and scores that are none."""
 
-from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from live_engine import WALL, bright, calibration, detector_of, watched
+from live_engine import CALM, ODD, SETTINGS, SIZE_PX, WALL, a_detector, bright, changes, watched
 
 from fake_models import BrightnessModel, spec_of
-from normalcy.live.config.camera import CameraConfig
-from normalcy.live.config.regions import RegionConfig
+from normalcy.errors import InputError
 from normalcy.live.config.schedule import WatchHours
 from normalcy.live.engine.batches import MOST_FAILURES, Rounds
 from normalcy.live.engine.camera import SILENT_SECONDS
-from normalcy.live.events.incident import Change, IncidentRule
+from normalcy.live.engine.display import Display
+from normalcy.live.engine.scene import SceneState
+from normalcy.live.events.incident import Change
 from normalcy.live.frames.counters import Drop
 from normalcy.live.frames.memory import as_text
-from normalcy.scoring.settings import ScoringSettings
-from normalcy.video.frame import Frame
-
-SIZE_PX = (4, 6)
-SETTINGS = ScoringSettings(
-    smoothing_alpha=1, threshold=100, min_event_seconds=0.2, merge_gap_seconds=0.5, false_alarms_per_day=1
-)
-CALM, ODD = 50, 200
-LEFT, RIGHT = ((0, 0), (0.5, 0), (0.5, 1), (0, 1)), ((0.6, 0), (1, 0), (1, 1), (0.6, 1))
-
-
-def a_detector(*, length=3, settings=SETTINGS, spacing=0.0, model=None):
-    spec = replace(spec_of(length, size_px=SIZE_PX), spacing_seconds=spacing)
-    model = model or BrightnessModel(spec)
-    return detector_of(model, settings=settings, calibration=calibration(10, 20, 30))
-
-
-def changes(watched):
-    return [step.change for step in watched.changes(Change.OPENED, Change.CLOSED)]
 
 
 def test_frames_become_an_event_with_its_words_and_its_record():
@@ -57,6 +39,17 @@ def test_the_dashboard_sees_the_alarm_and_its_event_come_and_go():
         assert not seen.memory.engine.alarmed[0]
         assert as_text(seen.memory.engine.event[0]) == ""
         assert changes(seen) == [Change.OPENED, Change.CLOSED]
+
+
+def test_what_an_engine_showed_that_died_is_put_right():
+    with watched(a_detector()) as seen:
+        seen.see(bright([CALM] * 5 + [ODD] * 5))
+        seen.memory.engine.scene[0] = SceneState.DARK
+        Display(seen.memory, map_range=(0, 1))
+        assert not seen.memory.engine.alarmed[0]
+        assert as_text(seen.memory.engine.event[0]) == ""
+        assert seen.memory.engine.scene[0] == SceneState.UNKNOWN
+        assert seen.memory.engine.scored[0] == 10
 
 
 # --- gaps
@@ -187,6 +180,16 @@ def test_a_clip_that_cannot_be_scored_costs_itself_and_no_other_camera(how):
         assert beside.dropped(Drop.RESTART) == 0
 
 
+def test_a_score_that_is_none_is_refused_before_it_spoils_anything():
+    model = Failing(spec_of(1, size_px=SIZE_PX))
+    with watched(a_detector(model=model)) as seen:
+        seen.see(bright([CALM] * 3))
+        usual = seen.camera._level._usual
+        with pytest.raises(InputError, match="1 of 1 frame scores are not finite"):
+            seen.see(bright([ODD + 1], first=3))
+        assert seen.camera._level._usual == usual
+
+
 def test_a_frame_that_fits_no_clip_costs_no_other_camera():
     detector, rounds = a_detector(length=2), Rounds()
     with watched(detector) as ours, watched(detector) as beside:
@@ -218,8 +221,6 @@ def test_a_detector_that_always_fails_is_given_up():
 
 def hours(start: float, end: float):
     """Watched from so many seconds after WALL to so many."""
-    from datetime import UTC, datetime
-
     clock = [datetime.fromtimestamp(WALL + seconds, UTC).time() for seconds in (start, end)]
     return (WatchHours(start=clock[0], end=clock[1]),)
 
@@ -282,99 +283,3 @@ def test_a_wall_clock_that_is_set_makes_no_event_of_two(jump):
         seen.see(bright([ODD] * 10 + [CALM] * 40, first=15))
         assert changes(seen) == [Change.OPENED, Change.CLOSED]
         assert seen.changes(Change.CLOSED)[0].event.seconds == pytest.approx(1.9)
-
-
-# --- changes of the configuration
-
-
-def regions(*names):
-    polygons = {"left": LEFT, "right": RIGHT}
-    return tuple(RegionConfig(name=name, polygon=polygons[name]) for name in names)
-
-
-def reconfigure(seen, **words):
-    config = CameraConfig(source="x", scene_change=False, **words)
-    judged = seen.camera.configure(config, rule=IncidentRule(2.0), timezone=None, false_alarms={})
-    seen.steps.extend(judged.steps)
-    return judged
-
-
-def test_each_region_has_events_of_its_own():
-    with watched(a_detector(), regions=regions("left", "right")) as seen:
-        frames = bright([CALM] * 5 + [ODD] * 10)
-        for frame in frames[5:]:
-            frame.image_HWC[:, :2] = 255
-        seen.see(frames)
-        assert {step.event.region for step in seen.changes(Change.OPENED)} >= {"left"}
-        for step in seen.changes(Change.OPENED):
-            assert step.event.region in ("left", "right")
-
-
-def test_a_region_that_goes_ends_its_event_and_no_other():
-    with watched(a_detector(), regions=regions("left", "right")) as seen:
-        seen.see(bright([CALM] * 5 + [ODD] * 10))
-        assert len(seen.changes(Change.OPENED)) == 2
-        reconfigure(seen, regions=regions("right"))
-        (closed,) = seen.changes(Change.CLOSED)
-        assert (closed.event.region, closed.event.interrupted) == ("left", False)
-        seen.see(bright([ODD] * 20, first=15))
-        assert [each.region for each in seen.camera.open_events] == ["right"]
-
-
-def test_a_region_that_comes_raises_its_own_alarm():
-    with watched(a_detector(), regions=regions("right")) as seen:
-        seen.see(bright([CALM] * 5 + [ODD] * 10))
-        reconfigure(seen, regions=regions("left", "right"))
-        seen.see(bright([ODD] * 5, first=15))
-        left = next(step.event for step in seen.changes(Change.OPENED) if step.event.region == "left")
-        assert left.started_at == pytest.approx(WALL + 1.5)
-
-
-def test_another_threshold_holds_from_the_next_frame_and_ends_no_event_by_itself():
-    settings = SETTINGS.model_copy(update={"threshold": None, "exit_factor": 1.0})
-    with watched(a_detector(settings=settings)) as seen:
-        seen.see(bright([CALM] * 10))
-        assert changes(seen) == [Change.OPENED], "above all that normal video reached"
-        config = CameraConfig(source="x", scene_change=False)
-        false_alarms = {"": [200.0]}
-        seen.camera.configure(config, rule=IncidentRule(2.0), timezone=None, false_alarms=false_alarms)
-        seen.see(bright([CALM] * 40, first=10))
-        assert changes(seen) == [Change.OPENED, Change.CLOSED]
-        assert seen.memory.engine.threshold[0] >= 200
-        seen.camera.configure(config, rule=IncidentRule(2.0), timezone=None, false_alarms={})
-        seen.see(bright([CALM] * 10, first=50))
-        assert changes(seen)[-1] is Change.OPENED, "what was said is taken back"
-
-
-def test_an_open_event_of_an_engine_that_died_goes_on():
-    with watched(a_detector()) as seen:
-        seen.see(bright([CALM] * 5 + [ODD] * 10))
-        event = seen.steps[-1].event
-    resumed = replace(event, state="open")
-    with watched(a_detector(), resumed={"": resumed}) as seen:
-        seen.see(bright([ODD] * 10, first=30))
-        assert [each.id for each in seen.camera.open_events] == [event.id]
-        assert not seen.changes(Change.OPENED)
-
-
-def test_an_open_event_of_an_engine_that_died_ends_where_no_frame_comes():
-    with watched(a_detector()) as seen:
-        seen.see(bright([CALM] * 5 + [ODD] * 10))
-        event = seen.steps[-1].event
-    with watched(a_detector(), resumed={"": event}) as seen:
-        seen.clock.now += 59
-        assert not seen.camera.expire()
-        seen.clock.now += 1
-        (closed,) = seen.camera.expire()
-        assert (closed.event.id, closed.event.interrupted) == (event.id, True)
-
-
-def test_an_alarm_that_came_and_went_within_one_clip_is_an_event():
-    """Where a clip settles many frames at once, as of a slow camera."""
-    settings = SETTINGS.model_copy(update={"hop_frames": 12})
-    with watched(a_detector(length=12, settings=settings), slots=64) as seen:
-        for frame in bright([CALM] * 2 + [ODD] * 3 + [CALM] * 7):
-            slow = Frame(frame.image_HWC, frame.index, frame.pts_seconds * 10, "cam")
-            seen.write(slow)
-        seen.work()
-        assert changes(seen) == [Change.OPENED, Change.CLOSED]

@@ -21,6 +21,7 @@ from live_scenes import (
     walkway,
 )
 
+from fake_models import BrightnessModel, spec_of
 from normalcy.datasets.walkway.actors import ANOMALY_KINDS
 from normalcy.live.config.camera import CameraConfig
 from normalcy.live.engine.scene import SCORED, TRANSITIONS, LevelShift, SceneState, SceneWatch, coarse
@@ -263,10 +264,7 @@ def test_a_first_view_has_nothing_to_be_compared_with():
     assert shift.factor == 1
 
 
-def test_the_engine_scores_an_odd_view_by_what_it_was(detector):
-    del detector
-    from fake_models import BrightnessModel, spec_of
-
+def test_the_engine_scores_an_odd_view_by_what_it_was():
     model = BrightnessModel(spec_of(1, size_px=(48, 64)))
     of_brightness = detector_of(
         model, settings=ScoringSettings(smoothing_alpha=1), calibration=calibration(120)

@@ -10,6 +10,7 @@ sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 from live_proof.configuration import BUSY
 from live_proof.detector import fit_detector, write_video
+from live_proof.ending import finish
 from live_proof.faults import FAULTS
 from live_proof.faults.kill_anything import kill_main
 from live_proof.faults.locked_database import locked_for
@@ -57,7 +58,7 @@ def test_one_engine_recovers_from_every_fault_and_loses_nothing(site):
     site.kill(capture, pid)
     site.wait_replaced(capture, pid)
     kill_main(site, while_starting=True)
-    found, troubles = site.finish()
+    found, troubles = finish(site)
     assert (list(found.violations), troubles, site.watcher.troubles) == ([], [], [])
     assert found.committed > 0
     assert found.received == found.owed > 0

@@ -10,10 +10,12 @@ import pytest
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
+import live_faults
 from live_proof import deaths as deaths_module
 from live_proof.audit import audit
 from live_proof.configuration import RECEIVER
 from live_proof.deaths import Deaths
+from live_proof.faults import FAULTS
 from live_proof.ledger import Ledger, Sighting, went_back
 from live_proof.results import is_done, is_good, read_results, render_table
 from live_proof.waiting import NotRecovered, wait_until
@@ -201,3 +203,21 @@ def test_results_are_kept_and_shown(tmp_path):
     _, _, cut, disk = render_table(results).splitlines()
     assert cut == "| stream-cut | 3 | 3 | 1.2 | 2.0 | 4 | 0 | 8 | 0 | 0 | 1 | undisturbed |"
     assert disk.startswith("| full-disk | skipped | - |")
+
+
+def test_what_was_done_is_not_tried_again(tmp_path, monkeypatch, capsys):
+    path, signals = tmp_path / "reliability.json", []
+    done = {
+        name: ENTRY | {"rounds": fault.rounds, "recovered": fault.rounds} for name, fault in FAULTS.items()
+    }
+    monkeypatch.setattr(live_faults.signal, "signal", lambda *given: signals.append(given))
+    monkeypatch.setattr(sys, "argv", ["live_faults.py", "--out", str(path)])
+    path.write_text(json.dumps({"faults": done}))
+    assert live_faults.main() == 0
+    assert capsys.readouterr().out.count("undisturbed") == len(FAULTS)
+    path.write_text(
+        json.dumps({"faults": done | {"garbage": done["garbage"] | {"violations": ["event a was lost"]}}})
+    )
+    assert live_faults.main() == 1
+    assert "garbage: event a was lost" in capsys.readouterr().err
+    assert len(signals) == 4, "whoever stops it leaves no engine behind"

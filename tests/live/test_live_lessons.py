@@ -1,9 +1,14 @@
 """False alarms teach a memory: for one camera, from its clips, and not for good."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from live_engine import calibration, detector_of, watched
 
+from fake_models import BrightnessModel, spec_of
 from normalcy.live.engine.lessons import MOST_LESSONS, Lesson, Teaching, lessons_of
+from normalcy.live.engine.school import School
 from normalcy.live.store.records import EventRecord
 from normalcy.methods.contract import TeachableCamera
 from normalcy.scoring.bundle import Bundle
@@ -119,3 +124,61 @@ def test_lessons_are_the_newest_false_alarms_with_clips_the_oldest_first(tmp_pat
     found = lessons_of([*events, event(0, "")], tmp_path, before_seconds=4.0, after_seconds=2.0)
     assert [int(each.event, 16) for each in found] == [n for n in range(5, MOST_LESSONS + 6) if n != 7]
     assert {(each.before_seconds, each.after_seconds, each.seconds) for each in found} == {(4.0, 2.0, 2.0)}
+
+
+def seen(model, clip):
+    options = ReadOptions(size_px=model.spec.size_px, grey=model.spec.channels == 1)
+    with open_video(clip, options) as frames:
+        return list(frames)
+
+
+def highest(verdicts):
+    return max(verdict.raw for verdict in verdicts)
+
+
+def test_a_live_camera_judges_by_what_it_was_taught_also_after_it_forgot_its_source(
+    tiny_memory_run, model, runner
+):
+    detector = detector_of(
+        model, settings=ScoringSettings(), calibration=Bundle.load(tiny_memory_run.path).calibration
+    )
+    school, frames = School(), seen(model, runner)
+    with watched(detector) as untaught, watched(detector) as taught:
+        before = highest(untaught.see(frames).frames)
+        school.enrol(taught.camera, [lesson(runner)])
+        while school.step():
+            pass
+        assert highest(taught.see(frames).frames) < 0.7 * before
+        taught.generation += 1
+        taught.frames.clear()
+        taught.camera._scorer.forget()
+        later = [replace(each, index=each.index + 100, pts_seconds=each.pts_seconds + 60) for each in frames]
+        assert highest(taught.see(later).frames) < 0.7 * before
+
+
+def test_a_verdict_that_is_taken_back_unteaches_and_the_same_lessons_are_not_taught_twice(
+    tiny_memory_run, model, runner
+):
+    detector = detector_of(
+        model, settings=ScoringSettings(), calibration=Bundle.load(tiny_memory_run.path).calibration
+    )
+    school, frames = School(), seen(model, runner)
+    with watched(detector) as untaught, watched(detector) as camera:
+        before = highest(untaught.see(frames).frames)
+        for lessons in ([lesson(runner)], []):
+            school.enrol(camera.camera, lessons)
+            assert school.step()
+            while school.step():
+                pass
+            school.enrol(camera.camera, lessons)
+            assert not school.step()
+        assert highest(camera.see(frames).frames) == pytest.approx(before)
+
+
+def test_a_method_without_a_memory_is_not_taught(runner):
+    school = School()
+    model = BrightnessModel(spec_of(2))
+    detector = detector_of(model, settings=ScoringSettings(), calibration=calibration(1.0))
+    with watched(detector) as camera:
+        school.enrol(camera.camera, [lesson(runner)])
+        assert not school.step()

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from live_proof.configuration import CAMERAS
 from live_proof.fault import Fault
@@ -53,8 +54,6 @@ def _missing() -> str:
 
 
 def _can_mount() -> bool:
-    from tempfile import TemporaryDirectory
-
     with TemporaryDirectory() as folder:
         mounted = _mount(Path(folder))
         if mounted:

@@ -125,15 +125,15 @@ class Camera(Protocol):
 
 
 @runtime_checkable
-class TeachableCamera(Protocol):
+class TeachableCamera(Camera, Protocol):
     """A camera whose memory can be told that something it saw is normal."""
-
-    def scores(self, stamps: tuple[FrameStamp, ...], look: Look) -> ClipScores:
-        """As of any camera."""
-        ...
 
     def with_own_memory(self) -> Self:
         """A camera of the same source that can be taught without the others, with which it shares its memory now."""
+        ...
+
+    def anew(self) -> Self:
+        """A camera of the same source that has seen nothing yet, on the same memory."""
         ...
 
     def beside(self, source: str) -> Self:

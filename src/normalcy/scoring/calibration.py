@@ -43,8 +43,6 @@ _SPLICE_ALARMS = 3
 """What the video raised at least this often is counted, not modelled."""
 _EVEN_BET = math.log(2.0)
 """Alarms per observed time at which seeing none is an even bet."""
-_LEAST_SCALE = 1e-3
-"""A tail that ends somewhere keeps this much of its scale where false alarms lie beyond its end."""
 _STEP_ABOVE = 2e-5
 """Relative step above the highest score: more than the 1e-5 by which backends may differ."""
 
@@ -121,8 +119,8 @@ class Calibration:
     def with_false_alarms(self, peaks: Sequence[float]) -> "Calibration":
         """With alarms that somebody called false: normal video reached these scores as well.
 
-        No time is added to what was observed, and the tail keeps its shape and begins as many alarms from the top as
-        before. So no rate falls at any score, and no threshold either, whatever else was called false before.
+        No time is added to what was observed, and the tail is moved up as it is, to begin as many alarms from the top
+        as before. So no rate falls at any score, and no threshold either, whatever else was called false.
 
         Args:
             peaks: Highest smoothed score of each.
@@ -137,16 +135,10 @@ class Calibration:
                 f"a false alarm has the score {odd[0]}", hint="look for a NaN in the model"
             )
         levels = sorted((*self.alarm_levels, *peaks), reverse=True)
-        tail = self._tail
-        beyond = sum(level >= self.u for level in self.alarm_levels) if tail else 1
+        beyond = sum(level >= self.u for level in self.alarm_levels) if self._tail else 1
         u = levels[beyond - 1]
-        return replace(
-            self,
-            u=u,
-            rate_per_day=sum(level >= u for level in levels) * self.resolution_per_day,
-            scale=max(tail.above(u - self.u).scale, _LEAST_SCALE * tail.scale) if tail else None,
-            alarm_levels=tuple(levels),
-        )
+        rate_per_day = sum(level >= u for level in levels) * self.resolution_per_day
+        return replace(self, u=u, rate_per_day=rate_per_day, alarm_levels=tuple(levels))
 
     @property
     def resolution_per_day(self) -> float:

@@ -45,8 +45,8 @@ class CameraSettings(StrictConfig):
     loop: bool = False
     natural_speed: bool = True
     buffer_frames: int = Field(16, ge=2, le=256)
-    false_alarms_per_day: float | None = Field(None, gt=0)
-    alert_per_day: float = Field(0.1, gt=0)
+    false_alarms_per_day: float | None = Field(None, gt=0, allow_inf_nan=False)
+    alert_per_day: float = Field(0.1, gt=0, allow_inf_nan=False)
     regions: tuple[RegionConfig, ...] = ()
     schedule: tuple[WatchHours, ...] = ()
     preview_height_px: int = Field(360, ge=90, le=1080)

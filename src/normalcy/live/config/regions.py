@@ -23,8 +23,8 @@ class RegionConfig(StrictConfig):
     name: str = Field(min_length=1, max_length=60)
     polygon: tuple[Point, ...] = Field(min_length=3, max_length=64)
     mode: Literal["watch", "ignore"] = "watch"
-    false_alarms_per_day: float | None = Field(None, gt=0)
-    threshold: float | None = None
+    false_alarms_per_day: float | None = Field(None, gt=0, allow_inf_nan=False)
+    threshold: float | None = Field(None, allow_inf_nan=False)
 
     @field_validator("polygon")
     @classmethod

@@ -24,6 +24,7 @@ from normalcy.live.events.incident import Incident, IncidentRule, Judgement, Ste
 from normalcy.live.frames.counters import Drop
 from normalcy.live.frames.memory import CameraMemory, Stamped
 from normalcy.live.store.records import EventRecord
+from normalcy.methods.contract import TeachableCamera
 from normalcy.scoring.model import Found
 from normalcy.scoring.types import Clip, ClipScores
 
@@ -127,6 +128,14 @@ class LiveCamera:
     def _alert_threshold(self, tuning: Tuning) -> float:
         enter_threshold = self._scorer.enter_threshold(tuning.region.name)
         return alert_threshold(self.config, tuning, enter_threshold=enter_threshold)
+
+    def untaught(self) -> TeachableCamera | None:
+        """The method's camera as the detector has it; None where it cannot be taught anything."""
+        return self._scorer.untaught()
+
+    def judge_by(self, camera: TeachableCamera) -> None:
+        """Scores by what the method was taught of this camera."""
+        self._scorer.judge_by(camera)
 
     @property
     def open_events(self) -> list[EventRecord]:

@@ -22,16 +22,18 @@ from normalcy.live.bells import Bell, wait
 from normalcy.live.engine.batches import Rounds
 from normalcy.live.engine.camera import Judged, LiveCamera
 from normalcy.live.engine.detectors import Detector, open_detector
+from normalcy.live.engine.lessons import MOST_LESSONS, Lesson, lessons_of
 from normalcy.live.engine.orders import Configure, DetectorFacts, InferenceJob, Order, Ready, Relearn
 from normalcy.live.engine.pictures import EventPictures
 from normalcy.live.engine.recorder import Recorder
 from normalcy.live.engine.reporting import Reporter
+from normalcy.live.engine.school import School
 from normalcy.live.events.incident import Change, IncidentRule
 from normalcy.live.events.media import MediaWriter, folder_bytes
 from normalcy.live.frames.memory import CameraMemory, MemoryName
 from normalcy.live.processes import Stop
-from normalcy.live.store.events import open_events
-from normalcy.live.store.records import EventRecord
+from normalcy.live.store.events import find_events, open_events
+from normalcy.live.store.records import EventFilter, EventRecord
 from normalcy.live.store.store import Store, StoreError
 from normalcy.live.store.verdicts import false_alarms_by_region
 
@@ -59,7 +61,7 @@ class Inference:
         self._reporter = Reporter(job.config, recorder=self._recorder, pictures=self._pictures)
         self._recorder.start()
         self._writer.start()
-        self._rounds = Rounds()
+        self._rounds, self._school = Rounds(), School()
         self._collected = self._told = 0.0
 
     @property
@@ -79,7 +81,7 @@ class Inference:
             self._tune(camera)
 
     def work(self) -> bool:
-        """Scores one round of clips; False where none waited."""
+        """Scores one round of clips, and learns a little; False where there was nothing to do."""
         ready = self._rounds.next_round(list(self._cameras.values()))
         for each, found in self._rounds.scored(ready):
             try:
@@ -89,7 +91,7 @@ class Inference:
             else:
                 self._report(each.camera, judged)
         self._look_after(time.monotonic())
-        return bool(ready)
+        return self._school.step() or bool(ready)
 
     def stop(self) -> bool:
         """Closes open events and writes everything; False where the store or the disk did not take it in time."""
@@ -152,7 +154,7 @@ class Inference:
 
     def _add(self, name: str, memory: MemoryName) -> None:
         config = self._config.cameras[name]
-        false_alarms = self._false_alarms(name)
+        false_alarms, lessons = self._false_alarms(name), self._lessons(name)
         try:
             attached = CameraMemory.attach(memory)
         except FileNotFoundError:
@@ -168,6 +170,7 @@ class Inference:
             resumed=(self._resumed or {}).pop(name, {}),
             false_alarms=false_alarms,
         )
+        self._school.enrol(self._cameras[name], lessons)
 
     def _tune(self, camera: LiveCamera) -> None:
         judged = camera.configure(
@@ -177,11 +180,13 @@ class Inference:
             false_alarms=self._false_alarms(camera.name),
         )
         self._report(camera, judged)
+        self._school.enrol(camera, self._lessons(camera.name))
 
     def _remove(self, name: str) -> None:
         camera = self._cameras.pop(name)
         self._report(camera, camera.finish())
         self._pictures.abandon(name)
+        self._school.dismiss(camera)
         camera.memory.close()
 
     def _rule(self) -> IncidentRule:
@@ -190,6 +195,18 @@ class Inference:
     def _false_alarms(self, name: str) -> dict[str, list[float]]:
         with self._store.reading() as session:
             return false_alarms_by_region(session, name)
+
+    def _lessons(self, name: str) -> tuple[Lesson, ...]:
+        wanted = EventFilter(cameras=(name,), verdict="false_alarm", kind="anomaly", state="closed")
+        with self._store.reading() as session:
+            events = find_events(session, wanted, limit=MOST_LESSONS)
+        rolls = self._config.events
+        return lessons_of(
+            events,
+            self._media,
+            before_seconds=rolls.pre_roll_seconds,
+            after_seconds=rolls.post_roll_seconds,
+        )
 
 
 def run_inference(

@@ -13,6 +13,7 @@ import numpy as np
 
 from normalcy.live.engine.regions import WatchedRegion, scores_within
 from normalcy.live.frames.memory import Stamped
+from normalcy.methods.contract import TeachableCamera
 from normalcy.scoring.calibration import Calibration
 from normalcy.scoring.model import Found, ScoringModel
 from normalcy.scoring.pipeline import clip_scores
@@ -62,6 +63,7 @@ class CameraScorer:
     def __init__(self, name: str, *, model: ScoringModel, tunings: Sequence[Tuning]) -> None:
         self._name, self._model = name, model
         self._camera: Camera | None = model.camera(name)
+        self._taught: TeachableCamera | None = None
         self._tunings: list[Tuning] = []
         self._tracks: dict[str, ScoreTrack] = {}
         self.retune(tunings)
@@ -116,8 +118,18 @@ class CameraScorer:
 
     def forget(self) -> int:
         """Starts anew with nothing of what the method keeps of its source. Returns what `cut` does."""
-        self._camera = self._model.camera(self._name)
+        self._camera = self._taught.anew() if self._taught else self._model.camera(self._name)
         return self.start_anew()
+
+    def untaught(self) -> TeachableCamera | None:
+        """The method's camera as the detector has it; None where it cannot be taught anything."""
+        camera = self._model.camera(self._name)
+        return camera if isinstance(camera, TeachableCamera) else None
+
+    def judge_by(self, camera: TeachableCamera) -> None:
+        """Scores by another memory from the next clip on; what the method saw of its source before, it sees anew."""
+        self._taught = camera
+        self._camera = camera.anew()
 
     def scores(self, clip: Clip, found: Found) -> ClipScores:
         """What the model found in a clip, as scores of this camera; once for each clip."""

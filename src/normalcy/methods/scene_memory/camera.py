@@ -101,6 +101,10 @@ class Camera:
         """A camera of the same source that can be taught without the others, with which it shares its memory now."""
         return Camera(self.memory.copy(), self.source, self.trusts_first)
 
+    def anew(self) -> "Camera":
+        """A camera of the same source that has seen nothing yet, on the same memory."""
+        return Camera(self.memory, self.source, self.trusts_first)
+
     def beside(self, source: str) -> "Camera":
         """A camera of other footage on the same memory."""
         return Camera(self.memory, source, trusts_first=False)
