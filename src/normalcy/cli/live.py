@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,7 +10,11 @@ from normalcy.cli import live_access
 from normalcy.cli.console import plural, say, say_text
 from normalcy.cli.live_access import Config
 from normalcy.cli.options import AsJson, flag
-from normalcy.errors import ConfigError, OutputError
+from normalcy.errors import ConfigError, OutputError, RunFolderBusy
+
+if TYPE_CHECKING:
+    from normalcy.live.config.live import LiveConfig
+    from normalcy.live.store.check import StoreCheck
 
 app = typer.Typer(no_args_is_help=True, help="Check configuration, store and disk; say who may log in.")
 
@@ -48,14 +52,14 @@ def check(
     repair: Annotated[bool, flag("--repair", "Mend what can be mended, and say what.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare the event store with the media on disk; --repair needs the engine stopped."""
+    """Compare the event store with the media on disk; --repair needs the engine stopped.
+
+    While one runs, what changed within the last hour is passed over: it may still be in the works.
+    """
     from normalcy.live.config.live import read_live_config
-    from normalcy.live.store.check import check_store
-    from normalcy.live.store.opening import store_of
 
     found = read_live_config(config)
-    with store_of(found, alone=repair) as store:
-        result = check_store(store, found.data / "media", repair=repair)
+    result = _checked(found, repair=repair)
     if as_json:
         typer.echo(json.dumps(asdict(result), indent=2, default=str))
     else:
@@ -66,6 +70,21 @@ def check(
         raise OutputError("store and media do not agree", where=found.data, hint=hint)
     if not as_json:
         say("[green]Good.[/] Store and media agree.")
+
+
+def _checked(config: "LiveConfig", *, repair: bool) -> "StoreCheck":
+    from normalcy.live.store.check import check_store
+    from normalcy.live.store.opening import store_of
+
+    media = config.data / "media"
+    try:
+        with store_of(config, alone=True) as store:
+            return check_store(store, media, repair=repair, settled_seconds=0)
+    except RunFolderBusy:
+        if repair:
+            raise
+    with store_of(config) as store:
+        return check_store(store, media)
 
 
 app.command("users")(live_access.users)

@@ -179,6 +179,9 @@ class Supervisor:
         if now - self._looked_at_file >= _CONFIG_SECONDS:
             self._looked_at_file = now
             self._read_file()
+            # Semaphores wait by the wall clock: set back by an hour, a wait of a second would last that hour.
+            ring(self._doorbell)
+            ring(self._alerts_bell)
         self._housekeeping.tick(now, self.config.store.retention)
 
     def _give_up(self, stage: Stage) -> None:
