@@ -14,7 +14,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Self
 
-from live_proof.processes import is_worker, of_session, shared_blocks
+from live_proof.processes import of_session, shared_blocks
 from live_proof.waiting import NotRecovered, wait_until
 
 _URL = re.compile(r"http://127\.0\.0\.1:\d+")
@@ -34,6 +34,7 @@ class Engine:
     Attributes:
         sessions: Of all that were started: every process of theirs lives in one.
         blocks: Names of the shared memory that was seen in use.
+        messages: That were read of the log.
     """
 
     def __init__(self, config: Path, *, folder: Path, environment: Mapping[str, str]) -> None:
@@ -41,7 +42,6 @@ class Engine:
         self._log, self._said = folder / "engine.log", folder / "engine.out"
         self._process: subprocess.Popen[bytes] | None = None
         self._read_bytes = 0
-        self._names: dict[int, str] = {}
         self.messages: list[str] = []
         self.sessions: list[int] = []
         self.blocks: set[str] = set()
@@ -116,18 +116,9 @@ class Engine:
         return {each["name"]: each for each in self.ask("health")["stages"]}
 
     def pids(self) -> dict[str, int]:
-        """Processes by what they are: `main`, `inference`, `alerts`, `capture NAME`; without those not known yet."""
-        self.read_log()
-        workers = [pid for pid in of_session(self.pid) if is_worker(pid)]
-        captures = {name: pid for pid in workers if (name := self._names.get(pid, "")).startswith("capture ")}
-        others = [pid for pid in workers if pid not in captures.values()]
-        # The engine has the memory of all cameras, alerts none.
-        with_memory = [pid for pid in others if shared_blocks(pid)]
-        without = [pid for pid in others if pid not in with_memory]
-        found = {"main": self.pid, **captures}
-        if len(with_memory) == len(without) == 1:
-            found |= {"inference": with_memory[0], "alerts": without[0]}
-        return found
+        """Processes by what they are: `main`, `inference`, `alerts`, `capture NAME`; only those that are there."""
+        running = {name: stage["pid"] for name, stage in self.stages().items() if stage["pid"] is not None}
+        return {"main": self.pid, **running}
 
     def note_blocks(self) -> None:
         """Remembers the shared memory that is in use, to see later that nothing is left of it."""
@@ -141,9 +132,7 @@ class Engine:
         self._read_bytes += len(whole) + len(newline)
         for line in whole.splitlines():
             with suppress(ValueError):
-                said = json.loads(line)
-                self._names[said["pid"]] = said["process"]
-                self.messages.append(said["message"])
+                self.messages.append(json.loads(line)["message"])
         return self.messages
 
     # -- end

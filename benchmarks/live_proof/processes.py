@@ -14,9 +14,9 @@ def of_session(session: int) -> list[int]:
     return sorted(pid for pid in pids if _session_of(pid) == session)
 
 
-def is_worker(pid: int) -> bool:
-    """Whether it was started by `multiprocessing` to run something of the engine."""
-    return "spawn_main" in _read(pid, "cmdline")
+def is_alive(pid: int) -> bool:
+    """Whether a process has not ended."""
+    return _session_of(pid) is not None
 
 
 def shared_blocks(pid: int) -> set[str]:

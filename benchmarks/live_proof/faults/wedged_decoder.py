@@ -6,7 +6,7 @@ import time
 
 from live_proof.configuration import FAULTY
 from live_proof.fault import Fault
-from live_proof.processes import is_worker
+from live_proof.processes import is_alive
 from live_proof.site import Site
 from live_proof.waiting import wait_until
 
@@ -21,7 +21,7 @@ def strike(site: Site, _: int) -> float:
     os.kill(pid, signal.SIGSTOP)
     wait_until("it is noticed", lambda: _times_noticed(site) > noticed)
     site.deaths.note(_ROLE)
-    seconds = wait_until("it is killed", lambda: not is_worker(pid))
+    seconds = wait_until("it is killed", lambda: not is_alive(pid))
     site.note_worst("seconds from being noticed to being gone", seconds)
     site.wait_replaced(_ROLE, pid)
     return time.monotonic() - started
