@@ -5,24 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from normalcy.evaluation.live_tables import fault_table
 from normalcy.evaluation.tables import markdown_table
 
 Results = dict[str, Any]
-
-_HEAD = (
-    "fault",
-    "rounds",
-    "recovered",
-    "median s",
-    "worst s",
-    "events",
-    "lost",
-    "alerts owed",
-    "missing",
-    "told twice",
-    "same key again",
-    "other camera",
-)
 
 
 def read_results(path: Path) -> Results:
@@ -46,24 +32,4 @@ def is_good(entry: Mapping[str, Any]) -> bool:
 
 def render_table(results: Results) -> str:
     """As Markdown."""
-    return markdown_table(_HEAD, [_row(name, entry) for name, entry in results["faults"].items()])
-
-
-def _row(name: str, entry: Mapping[str, Any]) -> list[str]:
-    if "skipped" in entry:
-        return [name, "skipped", *["-"] * (len(_HEAD) - 2)]
-    spread, events, alerts = entry["seconds_to_recover"], entry["events"], entry["alerts"]
-    return [
-        name,
-        str(entry["rounds"]),
-        str(entry["recovered"]),
-        f"{spread['median']:.1f}" if spread else "-",
-        f"{spread['worst']:.1f}" if spread else "-",
-        str(events["committed"]),
-        str(events["lost"]),
-        str(alerts["owed"]),
-        str(alerts["missing"]),
-        str(alerts["duplicate_incidents"]),
-        str(alerts["repeated_keys"]),
-        "disturbed" if entry["disturbed_untouched_camera"] else "undisturbed",
-    ]
+    return markdown_table(*fault_table(results["faults"]))

@@ -36,6 +36,7 @@ _LOAD = (
     "inference",
     "all",
 )
+_NOTHING = "-"
 _SOAK = ("process", "first MiB", "last MiB", "MiB an hour", "open files, least", "most", "last")
 
 
@@ -65,22 +66,31 @@ def live_table(name: str, results: Path) -> Table:
         raise InputError(f"cannot be read ({error!r})", where=path, hint=hint) from error
 
 
+def fault_table(faults: Mapping[str, Any]) -> Table:
+    """Head and rows of what was found of each fault."""
+    return _FAULTS, list(_fault_rows(faults))
+
+
 def _fault_rows(faults: Mapping[str, Any]) -> Iterator[list[str]]:
     for name, found in faults.items():
-        recovery, events, alerts = found["seconds_to_recover"], found["events"], found["alerts"]
+        title = name.replace("-", " ")
+        if "skipped" in found:
+            yield [title, "skipped", *[_NOTHING] * (len(_FAULTS) - 2)]
+            continue
+        spread, events, alerts = found["seconds_to_recover"], found["events"], found["alerts"]
         yield [
-            name.replace("-", " "),
+            title,
             str(found["rounds"]),
             str(found["recovered"]),
-            _seconds(recovery["median"]),
-            _seconds(recovery["worst"]),
+            f"{spread['median']:.1f}" if spread else _NOTHING,
+            f"{spread['worst']:.1f}" if spread else _NOTHING,
             str(events["committed"]),
             str(events["lost"]),
             str(alerts["owed"]),
             str(alerts["missing"]),
             str(alerts["duplicate_incidents"]),
             str(alerts["repeated_keys"]),
-            str(found["disturbed_untouched_camera"]),
+            "yes" if found["disturbed_untouched_camera"] else "no",
         ]
 
 
@@ -115,11 +125,7 @@ def _soak_rows(soak: Mapping[str, Any]) -> Iterator[list[str]]:
         ]
 
 
-def _seconds(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1f}"
-
-
-def _milliseconds(value: float | None, *, beyond: str = "-") -> str:
+def _milliseconds(value: float | None, *, beyond: str = _NOTHING) -> str:
     return beyond if value is None else f"{1000 * value:.0f} ms"
 
 
