@@ -85,16 +85,22 @@ def test_all_that_is_not_there_is_listed(run, config, monkeypatch):
     change(
         config,
         bundles={"tiny": {"path": "nowhere"}},
-        cameras={"door": {"source": "rtsp://guard:hunter2@${NOWHERE}"}, "file": {"source": "/nowhere/a.mp4"}},
+        cameras={
+            "door": {"source": "rtsp://guard:hunter2@${NOWHERE}"},
+            "both": {"source": "${NOWHERE}/main", "substream": "${NOWHERE}/sub"},
+            "file": {"source": "a.mp4"},
+        },
     )
     out, err, code = run("validate", config)
     lines = out.splitlines()
     assert [line.split(":")[0] for line in lines] == [
         "bundles.tiny",
+        "cameras.both.source",
+        "cameras.both.substream",
         "cameras.door.source",
         "cameras.file.source",
     ]
-    assert "3 things it names cannot be found" in err
+    assert "5 things it names cannot be found" in err
     assert code == 2
     assert "hunter2" not in out + err
 
@@ -142,10 +148,14 @@ def test_nothing_is_mended_while_an_engine_runs(run, config, tmp_path):
 
 def test_people_are_let_in_and_out(run, config):
     assert run("users", config)[0] == "Nobody may log in yet.\n"
-    assert run("add-user", config, "anna", "--password", "correct horse")[0] == "anna may log in.\n"
+    out, _, _ = run("add-user", config, "anna", "--password", "correct horse")
+    assert out == "anna may log in.\nNobody may configure cameras yet: add somebody with --admin.\n"
     (anna,) = json.loads(run("users", config, "--json")[0])
     assert (anna["name"], anna["role"]) == ("anna", "viewer")
-    out, _, _ = run("add-user", config, "anna", "--admin", "--password", "battery staple")
+    _, err, code = run("add-user", config, "anna", "--admin", "--password", "battery staple")
+    assert (err, code) == ("Error: 'anna' may log in already. --reset gives another password\n", 3)
+    assert json.loads(run("users", config, "--json")[0])[0]["role"] == "viewer"
+    out, _, _ = run("add-user", config, "anna", "--admin", "--reset", "--password", "battery staple")
     assert out == "anna has another password now, as an admin.\n"
     assert json.loads(run("users", config, "--json")[0])[0]["role"] == "admin"
     assert run("users", config)[0].startswith("anna  admin  since 20")
@@ -179,6 +189,17 @@ def test_programs_get_tokens(run, config):
     assert run("add-token", config, "grafana")[2] == 2
     assert run("remove-token", config, "grafana")[2] == 0
     assert run("remove-token", config, "grafana")[2] == 3
+
+
+def test_a_second_watch_leaves_the_first_one_s_configuration_alone(tmp_path, capsys):
+    words = ["watch", "test-pattern", "--bundle", str(tmp_path), "--data", str(tmp_path / "data")]
+    claim = claimed(tmp_path / "data")
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    claim.release()
+    assert ended.value.code == 4
+    assert "another engine is running here" in capsys.readouterr().err
+    assert not (tmp_path / "data" / "watch.yaml").exists()
 
 
 @pytest.mark.parametrize(

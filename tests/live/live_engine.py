@@ -23,6 +23,7 @@ from normalcy.video.frame import Frame
 
 RULE = IncidentRule(cool_down_seconds=2.0)
 WALL = 1_760_000_000.0
+IDENTITY = "0123456789abcdef"
 
 
 def calibration(*levels: float) -> Calibration:
@@ -42,7 +43,7 @@ def detector_of(
     bundle = SimpleNamespace(header=header, calibration=calibration)
     explained = reason or SimpleNamespace(sentence="something is odd", place=None)
     reasoner = SimpleNamespace(reason=lambda map_HW, parts: explained)
-    return Detector(name, model, bundle, "torch", reasoner)  # type: ignore[arg-type]
+    return Detector(name, model, bundle, "torch", reasoner, IDENTITY)  # type: ignore[arg-type]
 
 
 def memory_for(model: Any, *, slots: int = 16, pictures: int = 32) -> CameraMemory:
@@ -104,6 +105,10 @@ class Watched:
         self.frames.extend(judged.verdicts[0].update.frames if judged.verdicts else [])
         self.steps.extend(judged.steps)
 
+    def view(self) -> list[Step]:
+        """What became of the events of the view since the last time."""
+        return self.camera.view_steps()
+
     def see(self, frames: Iterable[Frame]) -> "Watched":
         """Frames one by one, each scored before the next comes."""
         for frame in frames:
@@ -122,11 +127,11 @@ class Watched:
 def watched(
     detector: Detector, *, slots: int = 16, rule: IncidentRule = RULE, **settings: Any
 ) -> Iterator[Watched]:
-    """A camera; `settings` are of its configuration, or of `LiveCamera`."""
+    """A camera; `settings` are of its configuration, or of `LiveCamera`; its memory is let go of at the end."""
     clock = Clock()
-    words = {key: settings.pop(key) for key in ("resumed", "false_alarms", "timezone") if key in settings}
+    words = {key: settings.pop(key) for key in ("resumed", "resumed_scene", "timezone") if key in settings}
+    memory = settings.pop("memory", None) or memory_for(detector.model, slots=slots)
     config = CameraConfig(source="test-pattern", **{"scene_change": False, **settings})
-    memory = memory_for(detector.model, slots=slots)
     camera = LiveCamera(
         "cam",
         config=config,
@@ -134,7 +139,7 @@ def watched(
         memory=memory,
         rule=rule,
         clock=clock,
-        **{"resumed": {}, "false_alarms": {}, **words},
+        **{"resumed": {}, **words},
     )
     try:
         yield Watched(camera, clock)

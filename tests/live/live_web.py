@@ -7,7 +7,8 @@ import functools
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+import uuid
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,17 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import yaml
 from starlette.testclient import TestClient
 
 from normalcy.errors import ConfigError
 from normalcy.live.cameras.state import CameraState
-from normalcy.live.config.live import LiveConfig, config_from
+from normalcy.live.config.live import LiveConfig
 from normalcy.live.frames.counters import LATENCY_BOUNDS_SECONDS
 from normalcy.live.status import (
     CalibrationView,
     CameraStatus,
+    EngineCounters,
     Note,
     ProbeResult,
     StageStatus,
@@ -36,7 +39,8 @@ from normalcy.live.store.passwords import hash_password
 from normalcy.live.store.records import EventRecord
 from normalcy.live.store.scores import SECONDS, save_minute
 from normalcy.live.store.store import Store, sqlite_url
-from normalcy.live.store.verdicts import false_alarm_peaks
+from normalcy.live.store.verdicts import false_alarms_by_region
+from normalcy.live.supervision.config_file import ConfigFile
 from normalcy.live.web.app import create_app
 from normalcy.video.writer import VideoWriter
 
@@ -56,20 +60,37 @@ RAW_CAMERAS: Mapping[str, Any] = {
 }
 
 
+class _File(ConfigFile):
+    """The real one, but that detectors and secrets need not be there."""
+
+    def _checked(self, config: LiveConfig, *, saved: str | None = None) -> LiveConfig:
+        return config
+
+
+class _Plainly(yaml.SafeDumper):
+    """Writes what occurs twice twice."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
 class FakeEngine:
-    """Cameras with moving pictures, whose states a test sets in `changes`."""
+    """Cameras with moving pictures, whose states a test sets in `changes`; their configuration is a real file."""
 
     def __init__(self, folder: Path, store: Store, **sections: Any) -> None:
-        self._where, self._store = folder / "normalcy.yaml", store
+        self._store = store
         cameras = sections.pop("cameras", RAW_CAMERAS)
-        self._raw: dict[str, Any] = {
+        raw = {
             "data": "data",
             "bundles": {"day": {"path": "bundle"}},
             "cameras": {name: dict(settings) for name, settings in cameras.items()},
             **sections,
         }
-        self._config = config_from(self._raw, where=self._where)
-        self._begun = time.time()
+        path = folder / f"normalcy-{uuid.uuid4().hex}.yaml"
+        path.write_text(yaml.dump(raw, Dumper=_Plainly, sort_keys=False), encoding="utf-8")
+        self.file = _File(path)
+        self._begun = time.time() - 60
+        self.drawn = 0
         self.changes: dict[str, dict[str, Any]] = {}
         self.uncalibrated: set[str] = set()
         self.tried: list[str] = []
@@ -79,13 +100,13 @@ class FakeEngine:
 
     @property
     def config(self) -> LiveConfig:
-        return self._config
+        return self.file.config
 
     def cameras(self) -> list[CameraStatus]:
-        return [self._status(name) for name in self._config.cameras]
+        return [self._status(name) for name in self.config.cameras]
 
     def stages(self) -> list[StageStatus]:
-        names = [f"capture {name}" for name in self._raw["cameras"]]
+        names = [f"capture {name}" for name in self.config.cameras]
         captures = [StageStatus(name, "running", pid=1, memory_bytes=61_000_000) for name in names]
         killed = StageStatus(
             "inference", "running", pid=1, restarts=1, reason="killed", memory_bytes=412_000_000
@@ -98,22 +119,22 @@ class FakeEngine:
     def picture(self, camera: str, *, heat: bool) -> bytes | None:
         if self.cameras_state(camera) is not CameraState.ONLINE:
             return None
+        self.drawn += 1
         return jpeg(time.time() - self._begun, heat=heat)
 
     def raw_camera(self, camera: str) -> dict[str, Any]:
-        return dict(self._raw["cameras"][camera])
+        return self.file.camera(camera)
 
     def save_camera(self, camera: str, settings: Mapping[str, Any] | None) -> None:
-        cameras = {
-            name: each
-            for name, each in self._raw["cameras"].items()
-            if name != camera or settings is not None
-        }
-        if settings is not None:
-            cameras[camera] = dict(settings)
-        raw = {**self._raw, "cameras": cameras}
-        self._config = config_from(raw, where=self._where)
-        self._raw = raw
+        self.file.write_camera(camera, settings)
+
+    def change_camera(
+        self, camera: str, change: Callable[[dict[str, Any]], Mapping[str, Any] | None]
+    ) -> None:
+        self.file.change_camera(camera, change)
+
+    def counters(self) -> EngineCounters:
+        return EngineCounters(lost=1, refusals=2, media_failures=3)
 
     def try_source(self, source: str, *, transport: str = "tcp") -> ProbeResult:
         self.tried.append(source)
@@ -121,21 +142,27 @@ class FakeEngine:
             return ProbeResult(False, f"{source} did not answer within 10 s")
         return ProbeResult(True, "H.264, 1280 by 720, 25 frames a second", jpeg(0.0))
 
-    def calibration(self, camera: str) -> CalibrationView:
+    def calibration(self, camera: str, region: str | None = None) -> CalibrationView:
+        settings = self.config.cameras[camera]
         if camera in self.uncalibrated:
             raise ConfigError("was never calibrated", where=camera)
+        if region not in (None, *settings.alarming_regions):
+            raise ConfigError(f"there is no area {region!r}", where=camera)
+        name = settings.alarming_regions[0] if region is None else region
+        own = [each.false_alarms_per_day for each in settings.regions if each.name == name]
         with self._store.reading() as session:
-            learned = len(false_alarm_peaks(session, camera))
-        rate = self._config.cameras[camera].false_alarms_per_day or 1.0
+            learned = len(false_alarms_by_region(session, camera, detector="").get(name, ()))
+        rate = (own[0] if own else None) or settings.false_alarms_per_day or 1.0
         described = "Measured on 3 days of ordinary video."
-        return CalibrationView(rate, BASE_THRESHOLD + 0.25 * learned, described, 7.0, PREVIEW, learned)
+        threshold = BASE_THRESHOLD + 0.25 * learned + settings.alarming_regions.index(name)
+        return CalibrationView(rate, threshold, described, 7.0, PREVIEW, learned, name)
 
     def verdict_effect(self, event_id: str) -> VerdictEffect:
         with self._store.reading() as session:
             event = find_event(session, event_id)
         assert event is not None
-        before = self.calibration(event.camera).threshold
-        return VerdictEffect(before, before + 0.25, silenced=("0" * 32, "1" * 32))
+        before = self.calibration(event.camera, event.region).threshold
+        return VerdictEffect(before, before + 0.25, ("0" * 32, "1" * 32), silenced_confirmed=("1" * 32,))
 
     def verdict_given(self, event_id: str) -> None:
         self.told.append(event_id)
@@ -144,7 +171,7 @@ class FakeEngine:
         return self._status(camera).state
 
     def _status(self, name: str) -> CameraStatus:
-        settings = self._config.cameras[name]
+        settings = self.config.cameras[name]
         status = CameraStatus(
             name,
             settings.title or name,
@@ -166,6 +193,7 @@ class FakeEngine:
             scene="settled",
             latency_counts=(0, 4, 60, 30, 4, *[0] * (len(LATENCY_BOUNDS_SECONDS) - 5), 2),
             latency_sum_seconds=6.5,
+            scored_age_seconds=0.1,
         )
         return replace(status, **self.changes.get(name, {}))
 

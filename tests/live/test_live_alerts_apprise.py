@@ -1,6 +1,7 @@
 """What apprise speaks, and the test button."""
 
 import logging
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,10 @@ from live_receivers import Behaviour, WebhookReceiver, free_port, wait_until, we
 
 from normalcy.errors import ConfigError
 from normalcy.live.alerts import send_test
+from normalcy.live.alerts.apprise_receiver import AppriseReceiver
+from normalcy.live.alerts.delivery import Delivery
+from normalcy.live.alerts.messages import event_messages
+from normalcy.live.config.alerts import AppriseConfig
 
 # One of apprise's services looks for it.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
@@ -50,6 +55,18 @@ def test_people_read_a_title_and_a_sentence_and_see_the_picture(hook, outbox, tm
     assert first["type"] == "warning"
     assert first["attachments"][0]["filename"] == "snapshot.jpg"
     assert second["attachments"] == []
+
+
+def test_a_picture_that_is_written_after_its_event_is_told_of_is_waited_for(hook, tmp_path):
+    picture = tmp_path / "snapshot.jpg"
+    config = AppriseConfig(url=hook.url.replace("http", "json"))
+    payload = event_messages(an_event(), "event.opened", config=config_of(hook))[0].payload
+    delivery = Delivery(id=1, key="k", payload=payload, created_at=0.0, snapshot=picture)
+    writing = threading.Timer(0.2, picture.write_bytes, [b"\xff\xd8\xff\xe0 a picture"])
+    writing.start()
+    AppriseReceiver(config).send(delivery)
+    writing.join()
+    assert [each["filename"] for each in hook.accepted[0].payload["attachments"]] == ["snapshot.jpg"]
 
 
 @pytest.fixture

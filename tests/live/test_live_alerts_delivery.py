@@ -122,7 +122,7 @@ def test_a_message_that_upsets_its_receiver_over_and_over_does_not_keep_the_othe
 
 
 def test_a_message_is_given_up_after_hours_and_the_next_ones_go_on(hook, outbox):
-    config = config_of(hook, give_up_hours=1.0)
+    config = config_of(hook, give_up_hours=0.5 / 3600.0)
     past = Outbox(outbox.folder, now=lambda: time.time() - 7200.0)
     old = past.burst(3, config)
     past.store.close()

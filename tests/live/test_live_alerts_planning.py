@@ -28,7 +28,7 @@ def message(incident, kind="event.opened", *, severity="notice", camera="door", 
 
 
 def known(**changed):
-    return Known(**{"states": {}, "sent": {}, "limit": 3, "oldest_at": 0.0} | changed)
+    return Known(**{"states": {}, "sent": {}, "limit": 3} | changed)
 
 
 def test_alerts_go_before_notices_and_each_in_order():
@@ -48,13 +48,10 @@ def test_what_failed_over_and_over_lets_the_others_go_first():
     assert plan([upsetting], known()).send == upsetting
 
 
-def test_a_message_waits_for_those_of_its_incident():
+def test_an_end_is_told_to_who_knows_of_the_beginning():
     ends = message("a", "event.closed")
     assert needed_keys([ends]) == {"a:event.opened:mqtt", "a:event.escalated:mqtt"}
-    waiting = plan([ends], known(states={"a:event.opened:mqtt": "waiting"}))
-    assert waiting.send is None
-    assert not waiting.settled
-    assert plan([ends], known(states={"a:event.opened:mqtt": "sent"})).send == ends
+    assert plan([ends], known(states={"a:event.opened:mqtt": "sent"})) == Plan(send=ends)
 
 
 @pytest.mark.parametrize("state", ["held", "dead", None])
@@ -91,12 +88,11 @@ def test_ends_do_not_count_and_are_not_held():
     assert plan([ends], known(states=states, sent={("door", "notice"): 3})).send == ends
 
 
-def test_what_failed_for_too_long_is_given_up():
+def test_what_is_too_old_is_given_up_where_nothing_arrives():
     tried, fresh, untried = message("a", attempts=1), message("b", created_at=999.0), message("c")
     made = plan([tried, fresh, untried], known(oldest_at=500.0))
-    assert made == Plan(send=fresh, dead=[tried])
-    failing = known(oldest_at=500.0, is_failing=True)
-    assert plan([tried, fresh, untried], failing).dead == [tried, untried]
+    assert made == Plan(send=fresh, dead=[tried, untried])
+    assert plan([tried], known()).send == tried
 
 
 RULE = RetryRule(first_seconds=1.0, most_seconds=300.0)

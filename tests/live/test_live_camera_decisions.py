@@ -253,3 +253,12 @@ def test_only_drawn_arrows_lead_anywhere(before, after):
     assume(after not in TRANSITIONS[before])
     with pytest.raises(ImpossibleTransition):
         require_transition(before, after)
+
+
+def test_where_there_is_a_substream_it_alone_is_opened(monkeypatch):
+    monkeypatch.setenv("SUB", "small")
+    monkeypatch.delenv("MAIN", raising=False)
+    config = CameraConfig(source="rtsp://door/${MAIN}", substream="rtsp://door/${SUB}")
+    assert find_camera_source(config).location == "rtsp://door/small"
+    with pytest.raises(ConfigError, match="MAIN is not set"):
+        find_camera_source(config.model_copy(update={"substream": None}))

@@ -41,6 +41,16 @@ def test_relative_paths_start_at_the_configuration(tmp_path):
     assert str(config.bundles["abs"].path) == "/b"
 
 
+def test_files_of_cameras_start_at_the_configuration_too(tmp_path):
+    sources = ("a.mp4", "b/c", "/d.mp4", "rtsp://door/1", "test-pattern@5", "0", "${DOOR}", "${file:x}/1")
+    cameras = {f"c{number}": {"source": each} for number, each in enumerate(sources)}
+    cameras["sub"] = {"source": "rtsp://door/1", "substream": "e.mp4"}
+    found = configured(tmp_path, cameras=cameras).cameras
+    beside = (f"{tmp_path}/a.mp4", f"{tmp_path}/b/c", *sources[2:])
+    assert [found[name].source for name in list(cameras)[:-1]] == list(beside)
+    assert found["sub"].watched == f"{tmp_path}/e.mp4"
+
+
 @pytest.mark.parametrize(
     ("sections", "said"),
     [
@@ -187,3 +197,21 @@ def test_this_machine_alone_needs_no_login(host):
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2", "normalcy.local", ""])
 def test_any_other_address_needs_one(host):
     assert WebConfig(host=host).requires_login
+
+
+@pytest.mark.parametrize(
+    ("sections", "is_required"),
+    [
+        ({}, False),
+        ({"web": {"login": True}}, True),
+        ({"web": {"host": "0.0.0.0"}}, True),
+        ({"web": {"https": True}}, True),
+        ({"alerts": {"public_url": "https://cameras.example.org"}}, True),
+        ({"alerts": {"public_url": "cameras.example.org"}}, True),
+        ({"alerts": {"public_url": "https://[broken"}}, True),
+        ({"alerts": {"public_url": "http://127.0.0.1:8042"}}, False),
+        ({"alerts": {"public_url": "http://localhost:8042/"}}, False),
+    ],
+)
+def test_behind_a_proxy_a_login_is_needed_too(tmp_path, sections, is_required):
+    assert configured(tmp_path, **sections).requires_login is is_required

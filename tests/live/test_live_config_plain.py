@@ -2,9 +2,11 @@
 
 import pytest
 
-from normalcy.errors import ConfigError
+from normalcy.errors import ConfigError, RunFolderBusy
 from normalcy.live.config.live import read_live_config
 from normalcy.live.config.plain import FILE, write_plain_config
+from normalcy.live.config.web import WebConfig
+from normalcy.live.data_folder import claimed
 from normalcy.live.supervision import config_file
 from normalcy.live.supervision.config_file import ConfigFile
 
@@ -13,10 +15,8 @@ from normalcy.live.supervision.config_file import ConfigFile
 def name(tmp_path):
     """Names sources on the command line; gives the configuration that comes of it."""
 
-    def write(*sources, **web):
-        path = write_plain_config(
-            sources, bundle=tmp_path / "bundle", backend="auto", data=tmp_path / "data", web=web
-        )
+    def write(*sources):
+        path = write_plain_config(sources, bundle=tmp_path / "bundle", backend="auto", data=tmp_path / "data")
         return read_live_config(path)
 
     return write
@@ -27,10 +27,9 @@ def watched(config):
 
 
 def test_a_configuration_is_made(name, tmp_path):
-    config = name("rtsp://guard:hunter2@door/1", "test-pattern", port=0)
+    config = name("rtsp://guard:hunter2@door/1", "test-pattern")
     assert watched(config) == ["rtsp://guard:hunter2@door/1", "test-pattern"]
     assert config.data == tmp_path / "data"
-    assert config.web.port == 0
     assert config.bundles["main"].path == tmp_path / "bundle"
     file = tmp_path / "data" / FILE
     assert file.stat().st_mode & 0o077 == 0  # it may hold a password
@@ -80,6 +79,31 @@ def test_sources_that_look_alike_get_names_of_their_own(name):
 def test_a_mistake_writes_nothing(name, tmp_path):
     name("rtsp://a/1")
     before = (tmp_path / "data" / FILE).read_text()
+    wrong = before + "web: {port: -1}\n"
+    (tmp_path / "data" / FILE).write_text(wrong)
     with pytest.raises(ConfigError, match=r"'web.port' is -1"):
-        name("rtsp://b/1", port=-1)
+        name("rtsp://b/1")
+    assert (tmp_path / "data" / FILE).read_text() == wrong
+
+
+def test_an_engine_that_runs_there_keeps_its_configuration(name, tmp_path):
+    name("rtsp://a/1")
+    before = (tmp_path / "data" / FILE).read_text()
+    claim = claimed(tmp_path / "data")
+    with pytest.raises(RunFolderBusy, match="another engine is running here"):
+        name("rtsp://b/1")
     assert (tmp_path / "data" / FILE).read_text() == before
+    claim.release()
+    assert watched(name("rtsp://b/1")) == ["rtsp://b/1"]
+
+
+def test_where_the_dashboard_listened_is_not_remembered(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(config_file, "require_references", lambda *_, **__: None)
+    name("test-pattern")
+    file = ConfigFile(tmp_path / "data" / FILE, web={"host": "0.0.0.0", "port": 9000})
+    assert (file.config.web.host, file.config.web.port) == ("0.0.0.0", 9000)
+    saved = file.write_camera("added", {"source": "test-pattern"})
+    assert (saved.web.host, saved.web.port) == ("0.0.0.0", 9000)
+    file.path.write_text(file.path.read_text() + "\n")
+    assert file.changed().web.port == 9000
+    assert name("test-pattern").web == WebConfig()

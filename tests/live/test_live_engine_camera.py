@@ -45,11 +45,21 @@ def test_what_an_engine_showed_that_died_is_put_right():
     with watched(a_detector()) as seen:
         seen.see(bright([CALM] * 5 + [ODD] * 5))
         seen.memory.engine.scene[0] = SceneState.DARK
-        Display(seen.memory, map_range=(0, 1))
+        Display(seen.memory, map_range=(0, 1), detector="d")
         assert not seen.memory.engine.alarmed[0]
         assert as_text(seen.memory.engine.event[0]) == ""
         assert seen.memory.engine.scene[0] == SceneState.UNKNOWN
         assert seen.memory.engine.scored[0] == 10
+
+
+def test_frames_that_an_engine_had_taken_when_it_died_are_counted_once():
+    settings = SETTINGS.model_copy(update={"hop_frames": 3})
+    with watched(a_detector(length=4, settings=settings)) as seen:
+        seen.see(bright([CALM] * 6))
+        assert (len(seen.frames), seen.dropped(Drop.RESTART)) == (4, 0)
+        for _ in range(2):
+            Display(seen.memory, map_range=(0, 1), detector="d")
+            assert seen.dropped(Drop.RESTART) == 2
 
 
 # --- gaps
@@ -184,10 +194,10 @@ def test_a_score_that_is_none_is_refused_before_it_spoils_anything():
     model = Failing(spec_of(1, size_px=SIZE_PX))
     with watched(a_detector(model=model)) as seen:
         seen.see(bright([CALM] * 3))
-        usual = seen.camera._level._usual
+        usual = seen.camera._level.usual
         with pytest.raises(InputError, match="1 of 1 frame scores are not finite"):
             seen.see(bright([ODD + 1], first=3))
-        assert seen.camera._level._usual == usual
+        assert seen.camera._level.usual == usual
 
 
 def test_a_frame_that_fits_no_clip_costs_no_other_camera():

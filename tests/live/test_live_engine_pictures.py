@@ -11,7 +11,7 @@ from live_engine import Clock, write_pictures
 from normalcy.live.config.events import EventsConfig
 from normalcy.live.engine.pictures import EventPictures
 from normalcy.live.events.incident import Change, Peak, Step
-from normalcy.live.events.media import encoded
+from normalcy.live.frames.jpeg import encoded
 from normalcy.live.frames.layout import Layout
 from normalcy.live.frames.memory import CameraMemory
 from normalcy.live.store.events import find_event, insert_event
@@ -29,8 +29,12 @@ class AtOnce:
     def __init__(self, store=None) -> None:
         self.store = store
 
-    def submit(self, job):
+    waiting_bytes = 0
+
+    def submit(self, job, *, size_bytes=0):
         job()
+
+    insist = submit
 
     def record(self, job):
         with self.store.transaction() as session:
@@ -98,7 +102,9 @@ def test_an_event_has_stills_at_once_and_a_clip_when_it_is_over(camera, pictures
 def test_a_long_event_has_its_clip_before_it_ends_and_keeps_no_pictures(camera, pictures):
     show(camera, pictures, 0, 6)
     pictures.follow(camera, step(Change.OPENED, 5, 5.5), CONFIG)
-    show(camera, pictures, 6, 13)
+    for second in range(6, 13):
+        show(camera, pictures, second, second + 1)
+        pictures.follow(camera, step(Change.UPDATED, 5, second + 0.75, peak=5.5), CONFIG)
     assert seconds_of(pictures.folder / "clip.mp4") == pytest.approx(8, abs=0.3)
     (followed,) = pictures._followed.values()
     assert followed.clip is None
@@ -152,3 +158,73 @@ def test_an_event_without_pictures_has_no_folder(camera, pictures):
     pictures.collect()
     assert (noted(pictures).media, noted(pictures).media_bytes) == ("", 0)
     assert not pictures.folder.exists()
+
+
+def test_a_clip_ends_with_its_post_roll_however_long_the_cool_down_is(camera, pictures):
+    show(camera, pictures, 0, 4)
+    pictures.follow(camera, step(Change.OPENED, 3, 3.5), CONFIG)
+    show(camera, pictures, 4, 8)
+    pictures.follow(camera, step(Change.CLOSED, 3, 4), CONFIG)
+    pictures.collect()
+    assert seconds_of(pictures.folder / "clip.mp4") == pytest.approx(2 + 1 + 1, abs=0.3)
+
+
+def test_a_clip_that_is_cut_while_its_event_cools_down_ends_with_its_post_roll(camera, pictures):
+    show(camera, pictures, 0, 4)
+    pictures.follow(camera, step(Change.OPENED, 3, 4), CONFIG)
+    show(camera, pictures, 4, 11)
+    assert seconds_of(pictures.folder / "clip.mp4") == pytest.approx(2 + 1 + 1, abs=0.3)
+
+
+def test_it_is_noted_where_in_its_clip_an_event_begins(camera, pictures):
+    told = []
+    pictures._noted = told.append
+    show(camera, pictures, 0, 6)
+    pictures.follow(camera, step(Change.OPENED, 5.1, 5.5), CONFIG)
+    pictures.follow(camera, step(Change.CLOSED, 5.1, 5.5), CONFIG)
+    assert noted(pictures).clip_offset_seconds is None
+    pictures.abandon("yard")
+    assert noted(pictures).clip_offset_seconds == pytest.approx(5.1 - 3.25)
+    assert told == [EVENT.camera]
+
+
+def test_an_event_whose_clip_cannot_be_written_has_none(camera, pictures):
+    class Full(AtOnce):
+        def submit(self, job, *, size_bytes=0):
+            pass
+
+    pictures._writer = Full()
+    show(camera, pictures, 0, 6)
+    pictures.follow(camera, step(Change.OPENED, 5, 5.5), CONFIG)
+    pictures.follow(camera, step(Change.CLOSED, 5, 5.5), CONFIG)
+    pictures.folder.mkdir(parents=True)
+    (pictures.folder / "snapshot.jpg").write_bytes(JPEG)
+    pictures.abandon("yard")
+    assert (noted(pictures).media_bytes, noted(pictures).clip_offset_seconds) == (len(JPEG), None)
+
+
+def test_clips_that_grow_too_large_together_are_thinned_and_it_is_counted(camera, pictures):
+    pictures._most_bytes = 24 * len(JPEG)
+    long = CONFIG.model_copy(update={"longest_clip_seconds": 60.0})
+    show(camera, pictures, 0, 4)
+    pictures.follow(camera, step(Change.OPENED, 3, 3.5), long)
+    for second in range(4, 30):
+        show(camera, pictures, second, second + 1)
+        (followed,) = pictures._followed.values()
+        assert followed.clip.size_bytes <= pictures._most_bytes
+    assert pictures.thinned > 0
+    pictures.follow(camera, step(Change.CLOSED, 3, 29.5), long)
+    pictures.abandon("yard")
+    assert seconds_of(pictures.folder / "clip.mp4") == pytest.approx(28, abs=3)
+
+
+def test_an_event_of_the_view_has_one_picture_and_no_clip(camera, pictures):
+    show(camera, pictures, 0, 6)
+    moment = Peak(0.0, 0.0, None, {}, pts_seconds=5.0)
+    pictures.follow(camera, Step(Change.OPENED, EVENT, moment, None), CONFIG)
+    show(camera, pictures, 6, 9)
+    assert noted(pictures).media_bytes == 0
+    pictures.follow(camera, Step(Change.CLOSED, EVENT, replace(moment, pts_seconds=None), None), CONFIG)
+    pictures.collect()
+    assert [each.name for each in pictures.folder.iterdir()] == ["snapshot.jpg"]
+    assert (noted(pictures).media_bytes, noted(pictures).clip_offset_seconds) == (len(JPEG), None)

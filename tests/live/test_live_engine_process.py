@@ -10,8 +10,8 @@ from live_captures import until
 
 from normalcy.errors import BundleError
 from normalcy.live.config.live import LiveConfig
-from normalcy.live.engine.inference import Configure, InferenceJob, Ready, Relearn, run_inference
-from normalcy.live.events.media import encoded
+from normalcy.live.engine.inference import Configure, Counters, InferenceJob, Ready, Relearn, run_inference
+from normalcy.live.frames.jpeg import encoded
 from normalcy.live.frames.layout import Layout
 from normalcy.live.frames.memory import CameraMemory, Picture, Stamped
 from normalcy.live.processes import CONTEXT, StopFlag
@@ -86,11 +86,17 @@ class Engine:
         self.process = CONTEXT.Process(target=run_inference, args=(job,), kwargs=words, daemon=True)
         self.process.start()
         theirs.close()
-        assert self.control.poll(PATIENCE_SECONDS)
-        ready = self.control.recv()
-        assert isinstance(ready, Ready)
+        self.ready = self.hear(Ready)
         self.configure()
-        return ready
+        return self.ready
+
+    def hear(self, kind):
+        """The next message of a kind; others are passed over."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while self.control.poll(max(0.0, end - time.monotonic())):
+            if isinstance(message := self.control.recv(), kind):
+                return message
+        raise AssertionError(f"no {kind.__name__} came")
 
     def configure(self, *names, **changes):
         feeds = {name: self.feeds[name] for name in names or self.feeds}
@@ -203,9 +209,43 @@ def test_cameras_come_and_go_and_a_false_alarm_raises_the_threshold(tmp_path, ti
         assert float(record.threshold[0]) > event.peak_score > before
 
 
+def test_the_scoring_loop_says_that_it_lives_and_what_it_counted(tmp_path, tiny_flow_run):
+    with engine(tmp_path, tiny_flow_run) as running:
+        assert running.hear(Counters) == Counters()
+        (running.media / "a").write_text("a file where its events' folder should be")
+        running.alarm("a")
+        until(lambda: running.hear(Counters).media_failures > 0)
+
+
+def test_a_verdict_on_an_open_event_is_taken_up_when_it_ended(tmp_path, tiny_flow_run):
+    with engine(tmp_path, tiny_flow_run) as running:
+        event = running.alarm("a")
+        assert event.detector == running.ready.detectors["main"].identity
+        with running.store.transaction() as session:
+            give_verdict(session, event.id, "false_alarm", by="me", at=time.time())
+        record = running.feeds["a"].memory.engine
+        running.feeds["a"].show(RUNNING, 20)
+        running.feeds["a"].show_until(WALKING, lambda: running.events("a", state="closed"))
+        running.feeds["a"].show_until(
+            WALKING, lambda: float(record.threshold[0]) > running.events("a")[0].peak_score
+        )
+
+
+def test_an_event_of_another_detector_ends_where_the_engine_starts_anew(tmp_path, tiny_flow_run):
+    with engine(tmp_path, tiny_flow_run) as running:
+        event = running.alarm("a")
+        running.kill()
+        with running.store.transaction() as session:
+            update_event(session, replace(event, detector="another"))
+        running.start()
+        until(lambda: running.events(state="closed"), seconds=PATIENCE_SECONDS)
+        assert running.events(state="closed")[0].interrupted
+
+
 def test_a_detector_that_is_not_there_is_said(tmp_path):
     config = LiveConfig.model_validate({"bundles": {"main": {"path": tmp_path / "nowhere"}}})
     Store(sqlite_url(tmp_path), migrate=True).close()
-    words = {"doorbell": None, "alerts_bell": None, "stop": StopFlag(), "control": None}
+    _, theirs = CONTEXT.Pipe()
+    words = {"doorbell": None, "alerts_bell": None, "stop": StopFlag(), "control": theirs}
     with pytest.raises(BundleError, match="nowhere"):
         run_inference(InferenceJob(config, sqlite_url(tmp_path), tmp_path), **words)

@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from contextlib import closing, contextmanager
 
 import pytest
@@ -159,3 +160,39 @@ def test_writing_waits_for_nobody(written, sqlite_store):
 
 def test_one_that_was_never_started_stops(written):
     assert written.stop(0.1)
+
+
+def test_a_store_that_takes_nothing_holds_up_scoring_once_and_not_for_each_event(
+    written, monkeypatch, sqlite_store
+):
+    monkeypatch.setattr(recorders, "_PATIENCE_SECONDS", 0.05)
+    written._patience_seconds = 0.05
+    for _ in range(written._jobs.maxsize):
+        written.record(lambda session: None)
+    assert not written.has_room
+    written.record(insert(1))
+    assert (written.lost, written._patience_seconds) == (1, 0.0)
+    written.record(insert(2))
+    assert written.lost == 2
+    written._jobs.get()
+    written.record(insert(3))
+    assert (written.lost, written._patience_seconds) == (2, 0.05)
+
+
+def test_it_says_since_when_the_store_refuses(written, sqlite_store, monkeypatch):
+    monkeypatch.setattr(recorders, "_FIRST_WAIT_SECONDS", 0.01)
+    refuses = threading.Event()
+    refuses.set()
+
+    def job(session):
+        if refuses.is_set():
+            raise StoreError("is locked", transient=True)
+
+    assert written.refused_since is None
+    written.record(job)
+    written.start()
+    until(lambda: written.refusals > 1)
+    assert written.refused_since == pytest.approx(time.time(), abs=60)
+    refuses.clear()
+    until(lambda: written.refused_since is None)
+    assert written.stop(10)

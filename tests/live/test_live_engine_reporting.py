@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from live_databases import an_event
 from live_engine import WALL
+from sqlalchemy import select
 
 from normalcy.live.config.live import LiveConfig
 from normalcy.live.engine.inference import Orders, Relearn
@@ -14,7 +15,7 @@ from normalcy.live.engine.minutes import Minutes
 from normalcy.live.engine.reporting import Reporter
 from normalcy.live.events.incident import Change, Peak, Step
 from normalcy.live.store.events import find_event
-from normalcy.live.store.outbox import due_messages
+from normalcy.live.store.models import MessageRow
 from normalcy.live.store.refusals import StoreError
 from normalcy.live.store.scores import read_scores
 
@@ -137,7 +138,7 @@ def test_messages_are_committed_with_the_change_that_they_tell_of(reporter):
 
 def told(reporter):
     with reporter.store_of_events.reading() as session:
-        return [message.kind for message in due_messages(session, now=WALL * 2, limit=9)]
+        return list(session.scalars(select(MessageRow.kind).order_by(MessageRow.id)))
 
 
 def test_the_timeline_is_stored_by_region(reporter):

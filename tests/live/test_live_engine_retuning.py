@@ -32,7 +32,7 @@ def regions(*names):
 
 def reconfigure(seen, **words):
     config = CameraConfig(source="x", scene_change=False, **words)
-    judged = seen.camera.configure(config, rule=IncidentRule(2.0), timezone=None, false_alarms={})
+    judged = seen.camera.configure(config, rule=IncidentRule(2.0), timezone=None)
     seen.steps.extend(judged.steps)
     return judged
 
@@ -73,13 +73,12 @@ def test_another_threshold_holds_from_the_next_frame_and_ends_no_event_by_itself
     with watched(a_detector(settings=settings)) as seen:
         seen.see(bright([CALM] * 10))
         assert changes(seen) == [Change.OPENED], "above all that normal video reached"
-        config = CameraConfig(source="x", scene_change=False)
         false_alarms = {"": [200.0]}
-        seen.camera.configure(config, rule=IncidentRule(2.0), timezone=None, false_alarms=false_alarms)
+        seen.camera.learn(false_alarms)
         seen.see(bright([CALM] * 40, first=10))
         assert changes(seen) == [Change.OPENED, Change.CLOSED]
         assert seen.memory.engine.threshold[0] >= 200
-        seen.camera.configure(config, rule=IncidentRule(2.0), timezone=None, false_alarms={})
+        seen.camera.learn({})
         seen.see(bright([CALM] * 10, first=50))
         assert changes(seen)[-1] is Change.OPENED, "what was said is taken back"
 

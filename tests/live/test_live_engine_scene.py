@@ -172,7 +172,9 @@ def shrunk(model, images):
 def spans(seen: Watched) -> list[tuple[float, float]]:
     steps = [*seen.changes(Change.CLOSED), *seen.camera.finish().steps]
     return [
-        (step.event.started_at - seen.wall_offset, step.event.ended_at - seen.wall_offset) for step in steps
+        (step.event.started_at - seen.wall_offset, step.event.ended_at - seen.wall_offset)
+        for step in steps
+        if step.event.kind == "anomaly"
     ]
 
 
@@ -211,7 +213,7 @@ def test_who_turns_it_off_while_it_is_dark_is_scored_again(detector):
         scored = len(seen.frames)
         assert seen.memory.engine.scene[0] == DARK
         config = CameraConfig(source="x", scene_change=False)
-        seen.camera.configure(config, rule=IncidentRule(2.0), timezone=None, false_alarms={})
+        seen.camera.configure(config, rule=IncidentRule(2.0), timezone=None)
         seen.see(frames[100:])
         assert len(seen.frames) >= scored + 98
         assert seen.memory.engine.scene[0] == UNKNOWN

@@ -16,15 +16,14 @@ from normalcy.live.events import media as writing
 from normalcy.live.events.clip import ClipRecording, at_rate, picture_near
 from normalcy.live.events.media import (
     MediaWriter,
-    decoded,
-    encoded,
-    folder_bytes,
     media_folder,
     write_clip,
     write_stills,
 )
+from normalcy.live.frames.jpeg import decoded, encoded
 from normalcy.live.frames.layout import Layout
 from normalcy.live.frames.memory import CameraMemory, Picture
+from normalcy.live.store.media import stored_bytes
 from normalcy.video.reader import open_video
 
 
@@ -51,12 +50,18 @@ def times(pictures):
 # --- which pictures
 
 
+def clip_of(*, starts_seconds=0.0, longest_seconds=60.0, fps=4.0):
+    return ClipRecording(
+        starts_seconds, longest_seconds, fps, after_seconds=1.0, first_seconds=3.0, last_seconds=3.5
+    )
+
+
 def test_a_clip_reaches_from_before_its_event_until_after_it(memory):
-    recording = ClipRecording(starts_seconds=2.0, longest_seconds=60, fps=4)
+    recording = clip_of(starts_seconds=2.0)
     write_pictures(memory, np.arange(0, 5, 0.25), jpeg())
     recording.collect(memory)
     assert times(recording.pictures) == list(np.arange(2, 5, 0.25))
-    recording.ends_seconds = 6.0
+    recording.last_seconds, recording.is_closed = 5.0, True
     write_pictures(memory, np.arange(5, 8, 0.25), jpeg())
     recording.collect(memory)
     assert times(recording.pictures) == list(np.arange(2, 6.1, 0.25))
@@ -65,7 +70,7 @@ def test_a_clip_reaches_from_before_its_event_until_after_it(memory):
 
 
 def test_a_clip_is_cut_where_it_is_longest_and_takes_no_more(memory):
-    recording = ClipRecording(starts_seconds=0.0, longest_seconds=3, fps=4)
+    recording = clip_of(longest_seconds=3)
     for first in range(10):
         write_pictures(memory, np.arange(first, first + 1, 0.25), jpeg())
         recording.collect(memory)
@@ -75,15 +80,34 @@ def test_a_clip_is_cut_where_it_is_longest_and_takes_no_more(memory):
 
 
 def test_a_clip_keeps_no_more_pictures_than_it_shows(memory):
-    recording = ClipRecording(starts_seconds=0.0, longest_seconds=60, fps=5)
+    recording = clip_of(fps=5)
     write_pictures(memory, np.arange(0, 1.5, 0.04), jpeg())
     recording.collect(memory)
     assert len(recording.pictures) <= 1.5 * 5 * 1.34 + 1
 
 
+def test_what_came_while_an_event_might_have_gone_on_is_not_shown(memory):
+    recording = clip_of()
+    write_pictures(memory, np.arange(0, 9, 0.25), jpeg())
+    recording.collect(memory)
+    recording.last_seconds, recording.is_closed = 5.0, True
+    assert times(recording.shown()) == list(np.arange(0, 6.1, 0.25))
+
+
+def test_a_clip_that_is_thinned_stays_so_and_counts_what_it_holds(memory):
+    recording = clip_of()
+    write_pictures(memory, np.arange(0, 4, 0.25), jpeg())
+    recording.collect(memory)
+    assert recording.thin() == 8
+    write_pictures(memory, np.arange(4, 8, 0.25), jpeg())
+    recording.collect(memory)
+    assert times(recording.pictures) == list(np.arange(0, 8, 0.5))
+    assert recording.size_bytes == 16 * len(jpeg())
+
+
 def test_what_went_round_the_ring_is_not_there_and_nothing_comes_twice(memory):
     write_pictures(memory, np.arange(0, 20, 0.25), jpeg())
-    recording = ClipRecording(starts_seconds=0.0, longest_seconds=60, fps=4)
+    recording = clip_of()
     recording.collect(memory)
     recording.collect(memory)
     assert times(recording.pictures) == list(np.arange(10, 20, 0.25))
@@ -118,7 +142,7 @@ def test_stills_show_the_peak_and_its_map(tmp_path):
     assert shown.shape == heat.shape == (36, 48, 3)
     assert abs(shown.astype(int) - 100).max() < 5
     assert abs(heat[:12] - heat[-12:]).max() > 50
-    assert folder_bytes(tmp_path / "e") == sum(each.stat().st_size for each in (tmp_path / "e").iterdir())
+    assert stored_bytes(tmp_path / "e") == sum(each.stat().st_size for each in (tmp_path / "e").iterdir())
 
 
 def test_without_a_map_there_is_no_heat_map(tmp_path):
@@ -145,7 +169,7 @@ def test_what_is_no_picture_is_said():
 
 def test_folders_go_by_camera_and_day(tmp_path):
     assert media_folder("yard", started_at=0.0, event="e1") == "yard/1970-01-01/e1"
-    assert folder_bytes(tmp_path / "not there") == 0
+    assert stored_bytes(tmp_path / "not there") == 0
 
 
 # --- the thread
@@ -211,3 +235,15 @@ def test_too_much_that_waits_is_counted_and_holds_up_nobody():
 def test_pictures_survive_being_encoded():
     image = cv2.resize(np.random.default_rng(0).integers(0, 255, (4, 5, 3), dtype=np.uint8), (64, 48))
     assert abs(decoded(encoded(image, quality=95)).astype(int) - image).mean() < 4
+
+
+def test_what_is_insisted_on_is_done_although_too_much_waits():
+    writer, go, done = MediaWriter(), threading.Event(), []
+    for _ in range(250):
+        writer.submit(lambda: go.wait(30), size_bytes=10)
+    assert writer.waiting_bytes == 2000
+    writer.insist(lambda: done.append(True))
+    writer.start()
+    go.set()
+    assert writer.stop(30)
+    assert (done, writer.waiting_bytes) == ([True], 0)

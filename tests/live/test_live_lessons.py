@@ -7,6 +7,7 @@ import pytest
 from live_engine import calibration, detector_of, watched
 
 from fake_models import BrightnessModel, spec_of
+from normalcy.live.engine import lessons
 from normalcy.live.engine.lessons import MOST_LESSONS, Lesson, Teaching, lessons_of
 from normalcy.live.engine.school import School
 from normalcy.live.store.records import EventRecord
@@ -55,8 +56,8 @@ def taught(model, *lessons):
     return teaching
 
 
-def lesson(clip, *, box=None, before_seconds=0.0):
-    return Lesson("e", clip, box, before_seconds, 0.0, 3.0)
+def lesson(clip, *, box=None, start_seconds=0.0):
+    return Lesson("e", clip, box, start_seconds)
 
 
 def test_what_was_a_false_alarm_scores_lower_afterwards(model, runner):
@@ -111,6 +112,7 @@ def event(number, media):
         peak_score=1.0,
         threshold=0.5,
         media=media,
+        clip_offset_seconds=None if number == 9 else 1.5,
     )
 
 
@@ -121,9 +123,11 @@ def test_lessons_are_the_newest_false_alarms_with_clips_the_oldest_first(tmp_pat
         if number != 7:
             (tmp_path / str(number) / "clip.mp4").write_bytes(b"x")
         events.append(event(number, str(number)))
-    found = lessons_of([*events, event(0, "")], tmp_path, before_seconds=4.0, after_seconds=2.0)
-    assert [int(each.event, 16) for each in found] == [n for n in range(5, MOST_LESSONS + 6) if n != 7]
-    assert {(each.before_seconds, each.after_seconds, each.seconds) for each in found} == {(4.0, 2.0, 2.0)}
+    found = lessons_of([*events, event(0, "")], tmp_path)
+    assert [int(each.event, 16) for each in found] == [
+        n for n in range(4, MOST_LESSONS + 6) if n not in (7, 9)
+    ]
+    assert {each.start_seconds for each in found} == {1.5}
 
 
 def seen(model, clip):
@@ -182,3 +186,74 @@ def test_a_method_without_a_memory_is_not_taught(runner):
     with watched(detector) as camera:
         school.enrol(camera.camera, [lesson(runner)])
         assert not school.step()
+
+
+class Broken:
+    """A model, or a camera, one of whose methods fails with what no rule of ours foresees."""
+
+    def __init__(self, whole, **broken):
+        self._whole, self._broken = whole, broken
+
+    def __getattr__(self, name):
+        return self._broken.get(name) or getattr(self._whole, name)
+
+    def with_own_memory(self):
+        return Broken(self._whole.with_own_memory(), **self._broken)
+
+
+def fails(*_, **__):
+    raise ZeroDivisionError("by what was seen")
+
+
+def test_whatever_goes_wrong_with_a_lesson_costs_only_itself(model, runner):
+    teaching = Teaching(Broken(model, infer=fails), model.camera("door"), [lesson(runner), lesson(runner)])
+    while teaching.step():
+        pass
+    assert teaching.failures == ["by what was seen"] * 2
+
+
+@pytest.mark.parametrize("method", ["settle", "beside", "with_own_memory", "anew"])
+def test_a_memory_that_cannot_be_taught_ends_nothing_and_is_not_tried_for_ever(
+    tiny_memory_run, model, runner, method
+):
+    detector = detector_of(
+        model, settings=ScoringSettings(), calibration=Bundle.load(tiny_memory_run.path).calibration
+    )
+    school, frames = School(), seen(model, runner)
+    with watched(detector) as camera:
+        broken = Broken(model.camera("cam"), **{method: fails})
+        if method == "with_own_memory":
+            broken.with_own_memory = fails
+        camera.camera.untaught = lambda: broken
+        school.enrol(camera.camera, [lesson(runner)])
+        while school.step():
+            pass
+        assert school.failures == 1
+        school.enrol(camera.camera, [lesson(runner)])
+        assert not school.step()
+        assert len(camera.see(frames).frames) > 20, "it is scored as before"
+
+
+def test_a_step_decodes_one_clip_and_not_a_whole_video(model, runner, monkeypatch):
+    decoded, whole = [], lessons.open_video
+
+    class Counted:
+        def __init__(self, *words):
+            self._opened = whole(*words)
+
+        def __enter__(self):
+            return (decoded.append(1) or frame for frame in self._opened.__enter__())
+
+        def __exit__(self, *words):
+            self._opened.__exit__(*words)
+
+    monkeypatch.setattr(lessons, "open_video", Counted)
+    teaching = Teaching(model, model.camera("door"), [lesson(runner)])
+    assert teaching.step()
+    assert len(decoded) <= model.spec.span_frames + (model.spec.hop_frames or 1)
+
+
+def test_what_was_before_the_event_is_not_learned(model, runner):
+    before = scores(model, model.camera("door"), runner)[list(RUNS)].max()
+    late = scores(model, taught(model, lesson(runner, start_seconds=1000.0)).camera, runner)
+    assert late[list(RUNS)].max() == pytest.approx(before, rel=0.05)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from live_captures import SPAWN
 
+from normalcy.errors import OutputError
 from normalcy.live.frames.counters import Drop
 from normalcy.live.frames.layout import (
     CAPTURE_RECORD,
@@ -41,6 +43,26 @@ def memory():
     yield memory
     memory.close()
     memory.unlink()
+
+
+def test_memory_that_is_promised_and_not_there_is_refused_at_once(monkeypatch):
+    asked = []
+
+    def full(descriptor, start, size):
+        asked.append((Path(f"/proc/self/fd/{descriptor}").readlink(), start, size))
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OutputError, match=r"no shared memory left for 0 MB \(No space left on device\)"):
+        CameraMemory.create(LAYOUT)
+    ((path, start, size),) = asked
+    assert (start, size) == (0, LAYOUT.offsets["end"])
+    assert not path.exists()
+
+
+def test_all_of_it_is_there_before_it_is_used(memory):
+    taken = Path("/dev/shm", memory.name.name).stat().st_blocks * 512
+    assert taken >= LAYOUT.offsets["end"]
 
 
 def test_a_frame_comes_out_as_it_went_in(memory):

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from live_databases import an_event
+from sqlalchemy import delete
 
 from normalcy.live.store.events import (
     count_events,
@@ -14,15 +15,16 @@ from normalcy.live.store.events import (
     find_events,
     insert_event,
     open_events,
+    opened_events,
     set_media,
     update_event,
 )
+from normalcy.live.store.models import EventRow
 from normalcy.live.store.records import EventFilter, EventRecord
 from normalcy.live.store.store import StoreError
 from normalcy.live.store.verdicts import (
     GivenVerdict,
     UnknownEvent,
-    false_alarm_peaks,
     false_alarms_by_region,
     give_verdict,
     verdict_history,
@@ -40,6 +42,7 @@ FULL = an_event(
     sentence="Something moves: ünusual, 不寻常.",
     box=(0.1, 0.2, 0.3, 0.4),
     bundle="yard",
+    detector="d" * 64,
     interrupted=True,
     media="yard/2024-01-01/7",
     media_bytes=1234,
@@ -183,17 +186,27 @@ def test_a_verdict_on_nothing_is_refused(any_store):
         give_verdict(session, "zzz", "confirmed", by="ann", at=1.0)
 
 
-def test_false_alarms_that_still_hold_are_learned_from(any_store):
+def test_false_alarms_that_still_hold_are_learned_from_by_the_detector_that_made_them(any_store):
     with any_store.transaction() as session:
         for number, region in enumerate(["", "gate", "gate", ""]):
-            insert_event(session, an_event(number, region=region, peak_score=float(number)))
+            insert_event(session, an_event(number, region=region, peak_score=float(number), detector="d1"))
             give_verdict(session, an_event(number).id, "false_alarm", by="ann", at=1.0)
-        insert_event(session, an_event(9, camera="roof"))
-        give_verdict(session, an_event(9).id, "false_alarm", by="ann", at=1.0)
+        insert_event(session, an_event(8, region="gate", peak_score=8.0, detector="d2"))
+        insert_event(session, an_event(9, camera="roof", detector="d1"))
+        for number in (8, 9):
+            give_verdict(session, an_event(number).id, "false_alarm", by="ann", at=1.0)
         give_verdict(session, an_event(2).id, None, by="ann", at=2.0)
         give_verdict(session, an_event(3).id, "confirmed", by="ann", at=2.0)
     with any_store.reading() as session:
-        assert false_alarm_peaks(session, "yard") == [0.0, 1.0]
-        assert false_alarm_peaks(session, "yard", region="gate") == [1.0]
-        assert false_alarm_peaks(session, "yard", region="") == [0.0]
-        assert false_alarms_by_region(session, "yard") == {"": [0.0], "gate": [1.0]}
+        assert false_alarms_by_region(session, "yard", detector="d1") == {"": [0.0], "gate": [1.0]}
+        assert false_alarms_by_region(session, "yard", detector="d2") == {"gate": [8.0]}
+        assert false_alarms_by_region(session, "yard", detector="") == {}
+
+
+def test_events_stay_counted_when_they_are_deleted(any_store):
+    with any_store.transaction() as session:
+        assert opened_events(session) == {}
+        for number, kind in enumerate(["anomaly", "dark", "anomaly"]):
+            insert_event(session, an_event(number, kind=kind))
+        session.execute(delete(EventRow))
+        assert opened_events(session) == {"anomaly": 2, "dark": 1}

@@ -1,21 +1,24 @@
 """The outbox: nothing twice, nothing too early, everything counted."""
 
+from dataclasses import replace
+
 import pytest
 from live_databases import an_event
+from sqlalchemy import delete, select
 
 from normalcy.live.store.events import find_event, insert_event
+from normalcy.live.store.models import MessageRow
 from normalcy.live.store.outbox import (
-    AT_ONCE,
     due_messages,
     enqueue,
     mark_dead,
     mark_failed,
     mark_held,
     mark_sent,
-    next_due_at,
+    open_outages,
     outbox_counts,
-    sent_since,
 )
+from normalcy.live.store.receivers import ReceiverCounts, receiver_counts
 from normalcy.live.store.records import NewMessage
 
 pytest_plugins = ["live_databases"]
@@ -78,7 +81,7 @@ def test_due_messages_come_in_order_for_who_is_asked(any_store):
     assert keys(now=1.0, limit=9, receivers=[]) == []
     with any_store.transaction() as session:
         for message, due_at in zip(due_messages(session, now=1.0, limit=2), (8.0, 7.0), strict=True):
-            mark_failed(session, message.id, error="refused", due_at=due_at)
+            mark_failed(session, message.id, error="refused", at=1.0, due_at=due_at)
     assert keys(now=6.9, limit=9) == ["2", "3"]
     assert keys(now=7.5, limit=9) == ["2", "3", "1"]
     assert keys(now=8.0, limit=9) == ["2", "3", "1", "0"]
@@ -95,13 +98,10 @@ def test_messages_of_one_time_keep_their_order(any_store):
 
 def test_a_failed_message_waits_until_it_is_due_again(any_store):
     with any_store.transaction() as session:
-        assert next_due_at(session) is None
         enqueue(session, a_message("k"), at=1.0)
-        assert next_due_at(session) == AT_ONCE
         (message,) = due_messages(session, now=1.0, limit=5)
-        mark_failed(session, message.id, error="refused", due_at=7.0)
+        mark_failed(session, message.id, error="refused", at=1.0, due_at=7.0)
         assert due_messages(session, now=6.9, limit=5) == []
-        assert next_due_at(session) == 7.0
         assert [each.attempts for each in due_messages(session, now=7.0, limit=5)] == [1]
 
 
@@ -123,15 +123,95 @@ def test_what_came_to_its_end_is_counted_and_not_given_out_again(any_store, end)
         assert [each.key for each in due_messages(session, now=9.0, limit=5)] == ["b"]
 
 
-def test_what_was_sent_of_a_camera_is_counted(any_store):
+def test_of_an_incident_a_receiver_is_given_only_the_first_that_waits(any_store):
+    def due(now: float) -> list[str]:
+        with any_store.reading() as session:
+            return [each.key for each in due_messages(session, now=now, limit=99)]
+
     with any_store.transaction() as session:
-        for number, (receiver, camera) in enumerate(
-            [("mqtt", "yard"), ("mqtt", "yard"), ("mqtt", "gate"), ("webhook:a", "yard"), ("mqtt", "yard")]
-        ):
-            enqueue(session, a_message(str(number), receiver=receiver, camera=camera), at=1.0)
-        for message in due_messages(session, now=1.0, limit=4):
-            mark_sent(session, message.id, at=float(message.key))
+        for key in ("a opened", "a closed", "b opened"):
+            enqueue(session, replace(a_message(key), incident=key[0]), at=1.0)
+        enqueue(session, replace(a_message("a elsewhere", receiver="webhook:a"), incident="a"), at=1.0)
+        enqueue(session, a_message("of none"), at=1.0)
+        enqueue(session, a_message("of none either"), at=1.0)
+    free = ["b opened", "a elsewhere", "of none", "of none either"]
+    assert due(1.0) == ["a opened", *free]
+    with any_store.transaction() as session:
+        beginning = due_messages(session, now=1.0, limit=1)[0]
+        mark_failed(session, beginning.id, error="refused", at=1.0, due_at=300.0)
+    assert due(299.0) == free
+    assert due(300.0) == [*free, "a opened"]
+    with any_store.transaction() as session:
+        mark_sent(session, beginning.id, at=300.0)
+    assert due(300.0) == ["a closed", *free]
+
+
+def test_hundreds_of_beginnings_that_wait_do_not_keep_the_others_from_being_given_out(any_store):
+    with any_store.transaction() as session:
+        for number in range(250):
+            enqueue(session, replace(a_message(f"{number} opened"), incident=str(number)), at=1.0)
+        for message in due_messages(session, now=1.0, limit=999):
+            mark_failed(session, message.id, error="refused", at=1.0, due_at=300.0)
+        for number in range(250):
+            enqueue(session, replace(a_message(f"{number} closed"), incident=str(number)), at=1.0)
+        enqueue(session, replace(a_message("new"), incident="new"), at=1.0)
     with any_store.reading() as session:
-        assert sent_since(session, "yard", "mqtt", 0.0) == 2
-        assert sent_since(session, "yard", "mqtt", 1.0) == 1
-        assert sent_since(session, "roof", "mqtt", 0.0) == 0
+        assert [each.key for each in due_messages(session, now=2.0, limit=200)] == ["new"]
+        assert len(due_messages(session, now=300.0, limit=999)) == 251
+
+
+def test_outcomes_are_counted_for_their_receiver_and_outlive_its_messages(any_store):
+    with any_store.transaction() as session:
+        for number in range(4):
+            enqueue(session, a_message(str(number)), at=1.0)
+        enqueue(session, a_message("other", receiver="webhook:a"), at=1.0)
+        first, second, third, fourth, _ = due_messages(session, now=1.0, limit=9)
+        mark_failed(session, first.id, error="HTTP 500", at=2.0, due_at=0.0)
+        mark_failed(session, first.id, error="HTTP 503", at=3.0, due_at=0.0)
+        mark_sent(session, first.id, at=4.0)
+        mark_held(session, second.id, "too many")
+        mark_dead(session, third.id, error="too old")
+    counted = ReceiverCounts(
+        waiting=1,
+        sent=1,
+        dead=1,
+        held=1,
+        failed_attempts=2,
+        last_error="HTTP 503",
+        last_error_at=3.0,
+        last_sent_at=4.0,
+    )
+    with any_store.transaction() as session:
+        assert receiver_counts(session) == {"mqtt": counted, "webhook:a": ReceiverCounts(waiting=1)}
+        session.execute(delete(MessageRow))
+        mark_sent(session, fourth.id, at=9.0)  # somebody deleted it meanwhile
+        assert receiver_counts(session) == {"mqtt": replace(counted, waiting=0)}
+
+
+def test_what_is_given_up_without_an_attempt_counts_none(any_store):
+    with any_store.transaction() as session:
+        enqueue(session, a_message("k"), at=1.0)
+        (message,) = due_messages(session, now=1.0, limit=9)
+        mark_dead(session, message.id, error="too old")
+        assert session.scalars(select(MessageRow.attempts)).all() == [0]
+
+
+def test_outages_that_nobody_was_told_the_end_of_are_open(any_store):
+    def tell(session, kind, camera, at, receiver="mqtt"):
+        message = NewMessage(
+            f"{camera}{at}{kind}{receiver}", camera, receiver, kind, "alert", {"offline_at_epoch": at}
+        )
+        enqueue(session, message, at=at)
+
+    with any_store.transaction() as session:
+        assert open_outages(session) == {}
+        enqueue(session, a_message("event"), at=1.0)
+        for receiver in ("mqtt", "webhook:a"):
+            tell(session, "camera.offline", "yard", 10.5, receiver)
+        tell(session, "camera.offline", "gate", 11.0)
+        assert open_outages(session) == {"yard": 10.5, "gate": 11.0}
+        for receiver in ("mqtt", "webhook:a"):
+            tell(session, "camera.online", "yard", 10.5, receiver)
+        assert open_outages(session) == {"gate": 11.0}
+        tell(session, "camera.offline", "yard", 20.0)
+        assert open_outages(session) == {"gate": 11.0, "yard": 20.0}

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from live_databases import an_event
+from sqlalchemy import select
 
 from normalcy.live.cameras.state import CameraState
 from normalcy.live.config.store import RetentionConfig
@@ -13,6 +14,7 @@ from normalcy.live.store import retention
 from normalcy.live.store.cameras import record_state, state_history
 from normalcy.live.store.check import check_store
 from normalcy.live.store.events import find_events, insert_event
+from normalcy.live.store.models import MessageRow
 from normalcy.live.store.outbox import due_messages, enqueue, mark_sent, outbox_counts
 from normalcy.live.store.records import EventFilter, NewMessage
 from normalcy.live.store.retention import apply_retention
@@ -45,15 +47,16 @@ def store_event(
             give_verdict(session, event.id, verdict, by="ann", at=at)
 
 
-def left(store, media: Path) -> list[int]:
-    """Numbers of the events that are there, newest first; with their media, or something is amiss."""
+def left(store, media: Path, *, with_media: bool = False) -> list[int]:
+    """Numbers of the events that are there, newest first; with their media as the rows say, or something is amiss."""
     assert check_store(store, media, settled_seconds=0).findings == ()
     with store.reading() as session:
-        return [int(event.id, 16) for event in find_events(session, EventFilter(), limit=1000)]
+        events = find_events(session, EventFilter(), limit=1000)
+    return [int(event.id, 16) for event in events if event.media or not with_media]
 
 
-def apply(store, media: Path, config: RetentionConfig, *, free_bytes: int = PLENTY):
-    return apply_retention(store, media, config, now=NOW, free_bytes=lambda: free_bytes)
+def apply(store, media: Path, config: RetentionConfig, *, free_bytes: int = PLENTY, now: float | None = NOW):
+    return apply_retention(store, media, config, now=now, free_bytes=lambda: free_bytes)
 
 
 def test_old_events_go_and_reviewed_ones_later(any_store, media):
@@ -94,13 +97,27 @@ def test_media_over_their_limit_go_the_oldest_first_reviewed_ones_last(any_store
         config = KEEP_ALL.model_copy(update={"media_gigabytes": size_bytes / 1e9})
         report = apply(any_store, media, config)
         assert report.freed_bytes == 1000 * report.over_limit
-        return left(any_store, media)
+        return left(any_store, media, with_media=True)
 
-    # An event without media takes no room, so that it need not go.
-    assert limited_to(6000) == [0, 1, 2, 3, 4, 5, 9]
-    assert limited_to(4500) == [0, 1, 2, 4, 9]
-    assert limited_to(3000) == [1, 2, 4, 9]
-    assert limited_to(1000) == [1, 9]
+    assert limited_to(6000) == [0, 1, 2, 3, 4, 5]
+    assert limited_to(4500) == [0, 1, 2, 4]
+    assert limited_to(3000) == [1, 2, 4]
+    assert limited_to(1000) == [1]
+
+
+def test_for_room_only_media_go_and_events_and_verdicts_stay(any_store, media):
+    for number, verdict in enumerate([None, "false_alarm"]):
+        store_event(any_store, media, number, days_old=number + 1, verdict=verdict)
+    config = KEEP_ALL.model_copy(update={"media_gigabytes": 1e-9})
+    assert apply(any_store, media, config).over_limit == 2
+    with any_store.reading() as session:
+        events = find_events(session, EventFilter(), limit=9)
+    assert [(event.verdict, event.media, event.media_bytes) for event in events] == [
+        (None, "", 0),
+        ("false_alarm", "", 0),
+    ]
+    assert list(media.iterdir()) == []
+    assert apply(any_store, media, config).over_limit == 0
 
 
 def test_room_is_made_on_a_full_disk_and_no_more_than_is_missing(any_store, media):
@@ -109,10 +126,32 @@ def test_room_is_made_on_a_full_disk_and_no_more_than_is_missing(any_store, medi
     config = KEEP_ALL.model_copy(update={"free_gigabytes": 100_000 / 1e9})
     report = apply(any_store, media, config, free_bytes=54_500)
     assert (report.for_space, report.freed_bytes, report.missing_bytes) == (46, 46_000, 0)
-    assert left(any_store, media) == list(range(14))
-    report = apply(any_store, media, config, free_bytes=0)
-    assert (report.for_space, report.missing_bytes) == (14, 86_000)
-    assert left(any_store, media) == []
+    assert left(any_store, media, with_media=True) == list(range(14))
+    assert len(left(any_store, media)) == 60
+
+
+def test_no_media_go_for_room_that_all_of_them_could_not_give(any_store, media):
+    for number in range(3):
+        store_event(any_store, media, number, days_old=number + 1)
+    # One that is open keeps its media, so that they are no room either.
+    with any_store.transaction() as session:
+        insert_event(session, an_event(9, state="open", media_bytes=50_000))
+    config = KEEP_ALL.model_copy(update={"free_gigabytes": 10_000 / 1e9})
+    report = apply(any_store, media, config, free_bytes=6_999)
+    assert (report.for_space, report.freed_bytes, report.missing_bytes) == (0, 0, 3_001)
+    report = apply(any_store, media, config, free_bytes=7_000)
+    assert (report.for_space, report.freed_bytes, report.missing_bytes) == (3, 3_000, 0)
+
+
+def test_nothing_is_too_old_where_the_clock_cannot_be_trusted(any_store, media):
+    store_event(any_store, media, 0, days_old=999)
+    store_event(any_store, media, 1, days_old=1)
+    with any_store.transaction() as session:
+        save_minute(session, "yard", 0, np.ones(60), 1.0)
+    report = apply(any_store, media, RetentionConfig(media_gigabytes=1000 / 1e9), now=None)
+    assert (report.expired, report.over_limit, report.score_minutes) == (0, 1, 0)
+    assert left(any_store, media) == [1, 0]
+    assert apply(any_store, media, RetentionConfig()).expired == 1
 
 
 def test_media_that_cannot_be_deleted_keep_their_event(any_store, media, monkeypatch):
@@ -179,3 +218,28 @@ def test_other_rows_go_when_they_are_old(any_store, media):
         assert outbox_counts(session) == {"waiting": 3, "sent": 2, "dead": 0, "held": 0}
         found = [find_session(session, each, now=NOW, idle_seconds=9e9) is not None for each in tokens]
     assert found == [True, False]
+
+
+def test_messages_stay_while_their_end_may_still_have_to_be_told(any_store, media):
+    at = NOW - 40 * DAY
+    with any_store.transaction() as session:
+        insert_event(session, an_event(1, state="open"))
+        insert_event(session, an_event(2, started_at=NOW, ended_at=NOW))
+        for camera, kind, incident in [
+            ("yard", "event.opened", an_event(1).id),
+            ("yard", "event.opened", an_event(2).id),
+            ("gate", "camera.offline", "gate@1"),
+            ("roof", "camera.offline", "roof@1"),
+            ("roof", "camera.online", "roof@1"),
+        ]:
+            message = NewMessage(
+                f"{incident} {kind}", camera, "mqtt", kind, "alert", {"offline_at_epoch": 1.0}, None, incident
+            )
+            enqueue(session, message, at=at)
+        for message in due_messages(session, now=NOW, limit=9):
+            mark_sent(session, message.id, at=at)
+        for message in due_messages(session, now=NOW, limit=9):
+            mark_sent(session, message.id, at=at)
+    assert apply(any_store, media, RetentionConfig()).messages == 3
+    with any_store.reading() as session:
+        assert set(session.scalars(select(MessageRow.incident))) == {an_event(1).id, "gate@1"}

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from normalcy.errors import ConfigError, OutputError
+from normalcy.live.config.live import read_live_config
 from normalcy.live.supervision import config_file
 from normalcy.live.supervision.config_file import ConfigFile
 
+CORNER = [[0, 0], [0.5, 0], [0, 0.5]]
 TEXT = """\
 # cameras of the yard
 bundles: {yard: {path: yard}}  # fitted in May
@@ -34,7 +36,7 @@ web: {port: 0}
 
 @pytest.fixture
 def file(tmp_path, monkeypatch):
-    monkeypatch.setattr(config_file, "require_references", lambda config, *, where: None)
+    monkeypatch.setattr(config_file, "require_references", lambda *_, **__: None)
     path = tmp_path / "watch.yaml"
     path.write_text(TEXT)
     return ConfigFile(path)
@@ -105,13 +107,107 @@ def test_what_would_be_wrong_leaves_the_file_as_it_was(file, settings):
 
 
 def test_what_names_something_that_is_not_there_leaves_the_file_as_it_was(file, monkeypatch):
-    def refuse(config, *, where):
+    def refuse(config, *, where, camera):
         raise ConfigError("a secret is not there", where=where)
 
     monkeypatch.setattr(config_file, "require_references", refuse)
     with pytest.raises(ConfigError, match="a secret is not there"):
         file.write_camera("gate", {"source": "${NOWHERE}"})
     assert file.path.read_text() == TEXT
+
+
+BOOLEANS = [
+    each
+    for word in ("yes", "no", "true", "false", "on", "off")
+    for each in (word, word.title(), word.upper())
+]
+MISREAD = [
+    *BOOLEANS,
+    *(
+        "y",
+        "n",
+        "null",
+        "~",
+        "",
+        "12:30",
+        "18:00:30",
+        "017",
+        "0o17",
+        "0x1f",
+        "0b11",
+        "1_000",
+        "1e5",
+        ".5",
+        "1.",
+        "-0",
+    ),
+    *(
+        ".inf",
+        ".nan",
+        "2001-01-01",
+        "=",
+        "<<",
+        "!x",
+        "&a",
+        "*a",
+        "# x",
+        "a: b",
+        "a #b",
+        "- a",
+        "?",
+        "é",
+        "a\nb",
+        " a",
+    ),
+]
+
+
+@pytest.mark.parametrize("title", MISREAD)
+def test_a_text_comes_back_as_the_text_it_was(file, title):
+    config = file.write_camera("gate", {"source": "gate", "title": title})
+    assert config.cameras["gate"].title == title
+    assert file.camera("gate")["title"] == title
+    assert read_live_config(file.path).cameras["gate"].title == title
+    file.write_camera("roof", {"source": "roof", "stride": 2})
+    assert file.camera("gate")["title"] == title
+
+
+@pytest.mark.parametrize("word", BOOLEANS)
+def test_saving_a_title_switches_no_camera_on_or_off(file, word):
+    file.path.write_text(TEXT.replace("stride: 2", f"enabled: {word}"))
+    before = file.changed().cameras["gate"].enabled
+    config = file.change_camera("gate", lambda said: {**said, "title": "Gate"})
+    assert (config.cameras["gate"].enabled, config.cameras["gate"].title) == (before, "Gate")
+    assert f"enabled: {word}  # it is fast".lower() in file.path.read_text().lower()
+    config = file.change_camera("gate", lambda said: {**said, "enabled": not said["enabled"]})
+    assert config.cameras["gate"].enabled is not before
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"), [("017", 15), ("0x10", 16), ("0b11", 3), ("1_0", 10), ("1:10", 70)]
+)
+def test_numbers_are_those_that_the_engine_reads(file, written, meant):
+    file.path.write_text(TEXT.replace("stride: 2", f"stride: {written}"))
+    assert file.changed().cameras["gate"].stride == meant
+    assert file.camera("gate")["stride"] == meant
+    file.change_camera("gate", lambda said: {**said, "title": "Gate"})
+    assert f"stride: {written}  # it is fast" in file.path.read_text()
+    assert file.config.cameras["gate"].stride == meant
+
+
+def test_times_without_quotes_stay_as_they_are(file):
+    before = file.config.cameras["door"].schedule
+    config = file.change_camera("door", lambda said: {**said, "title": "Door"})
+    assert config.cameras["door"].schedule == before
+    assert "schedule: [{start: 18:00, end: 06:00}]" in file.path.read_text()
+
+
+@pytest.mark.parametrize("name", ["no", "on", "12", "1e5", "0x1f", "null"])
+def test_a_camera_may_be_called_what_yaml_would_misread(file, name):
+    assert list(file.write_camera(name, {"source": "x"}).cameras)[-1] == name
+    file.change_camera(name, lambda said: {**said, "alert_per_day": 1e-05})
+    assert file.config.cameras[name].alert_per_day == 1e-05
+    assert list(file.write_camera(name, None).cameras) == ["door", "gate", "roof"]
 
 
 def test_a_file_that_cannot_be_written_stays_whole(file, monkeypatch):
@@ -183,11 +279,15 @@ def test_a_file_that_is_away_for_a_moment_is_no_change(file):
 def test_two_who_write_lose_nothing_of_each_other(file):
     def add(half):
         for number in range(5):
-            file.write_camera(f"{half}{number}", {"source": "x"})
+            file.change_camera("gate", lambda said, key=f"{half}{number}": more(said, key))
+
+    def more(said, name):
+        return {**said, "regions": [*said.get("regions", ()), {"name": name, "polygon": CORNER}]}
 
     threads = [threading.Thread(target=add, args=(half,)) for half in "ab"]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(ConfigFile(file.path).config.cameras) == 3 + 10
+    regions = ConfigFile(file.path).config.cameras["gate"].regions
+    assert {each.name for each in regions} == {f"{half}{number}" for half in "ab" for number in range(5)}

@@ -8,8 +8,9 @@ import pytest
 from live_captures import until
 
 from normalcy.errors import ConfigError, OutputError
+from normalcy.live.processes import Heart
 from normalcy.live.supervision.restarts import Restarts
-from normalcy.live.supervision.stage import CONTEXT, Stage
+from normalcy.live.supervision.stage import CONTEXT, TRANSITIONS, Stage
 
 
 def idle(job, *, stop, control, bell):
@@ -44,6 +45,14 @@ def failing(job, *, stop, control, bell):
 def broken(job, *, stop, control, bell):
     """A defect."""
     raise ZeroDivisionError("rtsp://guard:hunter2@door")
+
+
+def beating(job, *, stop, control, bell):
+    """Says that it lives, until it hangs."""
+    heart = Heart(control, every_seconds=0.01)
+    bell.release()
+    while not stop.wait(0.01):
+        heart.beat()
 
 
 class Rig:
@@ -175,6 +184,42 @@ def test_a_defect_is_named_without_what_it_says(rig, capfd):
     log = capfd.readouterr().err
     assert "Traceback" in log
     assert "hunter2" not in made.stage.reason + log
+
+
+def test_one_that_hangs_is_killed_and_comes_back(rig):
+    made = rig(beating, patience_seconds=lambda: 1.0)
+    pid = made.begin()
+    heard = made.stage.heard
+    made.until(lambda: made.stage.heard > heard + 1.5)  # it lives for longer than it may be silent
+    assert (made.stage.pid, made.stage.hung_at, made.said) == (pid, None, [])
+    os.kill(pid, signal.SIGSTOP)
+    made.until(lambda: made.stage.state == "restarting")
+    assert made.stage.reason.startswith("it gave no sign of life for ")
+    made.until_up()
+    assert made.stage.pid != pid
+    assert made.stage.hung_at >= made.stage.since - 60
+
+
+def test_silence_says_nothing_where_nobody_listened(rig):
+    made = rig(deaf, patience_seconds=lambda: 1.0)
+    pid = made.begin()
+    now = made.stage.heard
+    for late in (100, 100.9, 200, 200.9):  # this process itself was held up twice
+        made.stage.tick(now + late)
+        assert (made.stage.state, made.stage.pid) == ("running", pid)
+    made.stage.tick(now + 201.1)
+    made.until(lambda: made.stage.pid != pid)
+
+
+def test_only_written_transitions_are_taken(rig):
+    made = rig(idle)
+    with pytest.raises(AssertionError, match="stopped cannot become failed"):
+        made.stage._become("failed")
+    made.begin()
+    since = made.stage.since
+    made.stage._become("running")
+    assert made.stage.since == since
+    assert {each for arrows in TRANSITIONS.values() for each in arrows} == set(TRANSITIONS)
 
 
 def test_a_new_job_starts_it_anew_and_is_no_death(worker):

@@ -137,11 +137,79 @@ def test_a_wrong_file_is_told_of_and_changes_nothing(engine):
     until(lambda: "configuration" not in engine.notes())
 
 
-def test_what_only_a_restart_takes_up_is_told_of(engine):
-    engine.reload(data="elsewhere")
-    assert engine.notes()["restart"].startswith("data: ")
-    engine.reload(data="data")
-    assert engine.notes() == {}
+def test_what_only_a_restart_takes_up_is_told_of_and_not_used_by_a_process_that_is_started_anew(engine):
+    engine.folder.write(data="elsewhere", store={"url": "sqlite:////nowhere/at/all.db"})
+    until(lambda: engine.notes().get("restart", "").startswith("data, store.url: "))
+    for stage in ("inference", "alerts"):
+        pid = engine.pid(stage)
+        kill(pid)
+        until(lambda stage=stage, pid=pid: engine.pid(stage) not in (None, pid))
+    engine.until_scored("calm", "runner")
+    assert engine.desk.config.data == engine.folder.path / "data"
+    assert not (engine.folder.path / "elsewhere").exists()
+    engine.folder.write(data="data", store={})
+    until(lambda: engine.notes() == {})
+
+
+@pytest.mark.parametrize("stage", ["inference", "alerts"])
+def test_a_process_that_hangs_is_noticed_and_started_again(engine, monkeypatch, stage):
+    monkeypatch.setattr(supervisor, "_UNHEARD_SECONDS", 4.0)
+    engine.until_scored("calm")
+    pid = engine.pid(stage)
+    kill(pid, signal.SIGSTOP)
+    until(lambda: not engine.desk.is_ready)
+    assert engine.pid(stage) == pid
+    monkeypatch.setattr(supervisor, "_HUNG_SECONDS", 6.0)
+    until(lambda: not is_alive(pid))
+    until(lambda: engine.notes().get(stage, "").startswith("It hung until "))
+    monkeypatch.undo()
+    engine.until_scored("calm", "runner")
+    with engine.supervisor.lock:
+        getattr(engine.supervisor, stage).hung_at = None
+    until(lambda: engine.notes() == {})
+
+
+def test_a_secret_that_is_not_there_keeps_its_camera_alone_waiting(engine, tmp_path):
+    secret = tmp_path / "secret"
+    late = {"source": f"rtsp://127.0.0.1:9/${{file:{secret}}}", "backoff_first_seconds": 0.1}
+    engine.reload(cameras=cameras_with(engine, late=late))
+    engine.until_state("late", OFFLINE)
+    assert engine.camera("late").reason == "cannot be read (No such file or directory)"
+    until(
+        lambda: (
+            f"cameras.late.source: ${{file:{secret}}}: cannot be read" in engine.notes().get("secrets", "")
+        )
+    )
+    engine.until_scored("calm", "runner")
+    engine.desk.change_camera("runner", lambda said: {**said, "title": "Runner"})
+    secret.write_text("live\n")
+    until(lambda: "secrets" not in engine.notes())
+    until(lambda: "cannot be read" not in engine.camera("late").reason)
+
+
+def test_a_camera_without_room_fails_alone(engine, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(fleet, "_REFUSED_SECONDS", 0.5)
+    with monkeypatch.context() as patch:
+        patch.setattr("os.posix_fallocate", full)
+        engine.reload(cameras=cameras_with(engine, third=engine.folder.camera("calm")))
+        engine.until_state("third", FAILED)
+        assert "no shared memory left" in engine.camera("third").reason
+        until(lambda: engine.notes().get("cameras", "").startswith("third: there is no shared memory left"))
+        engine.until_scored("calm", "runner")
+    engine.until_scored("third")
+    until(lambda: engine.notes() == {})
+
+
+def test_a_defect_of_one_camera_holds_up_no_other(engine, monkeypatch):
+    monkeypatch.setattr(fleet, "layout_of", lambda *_: 1 / 0)
+    with engine.supervisor.lock:
+        for each in ("one", "two"):
+            engine.supervisor.fleet._try_to_add(each, engine.desk.config, None)
+        assert set(engine.supervisor.fleet.refused) == {"one", "two"}
+        engine.supervisor.fleet.refused.clear()
 
 
 def test_detectors_that_cannot_be_opened_give_way_to_those_that_could(engine):

@@ -6,8 +6,10 @@ import pytest
 from fastapi.routing import iter_route_contexts
 from live_web import ORIGIN, PASSWORD, Site, csrf_of, log_in, send, write_event, write_user
 from live_web import event as event_of
+from sqlalchemy import select, update
 from starlette.testclient import TestClient
 
+from normalcy.live.store.models import SessionRow
 from normalcy.live.store.users import add_token, find_session, remove_user
 from normalcy.live.web.guard.access import OPEN_PATHS
 from normalcy.live.web.guard.attempts import AttemptLimit, LoginAttempts
@@ -18,6 +20,7 @@ FILLED = {"{name}": "front-door", "{event_id}": f"{1:032x}", "{file}": "snapshot
 ASKED = {
     "/pictures": "?camera=yard",
     "/review/list": "?before=1-a",
+    "/api/v1/events/overlapping": "?camera=yard&since=0&until=9",
     "/sensitivity/front-door/preview": "?exponent=0",
 }
 LOGIN = {"web": {"login": True}}
@@ -193,7 +196,7 @@ def test_the_last_admin_stays(guarded):
 def test_ones_own_password_is_changed_by_who_knows_it(guarded):
     log_in(guarded, "bert")
     assert (
-        send(guarded, "/account/password", password="wrong", new_password="something else").status_code == 422
+        send(guarded, "/account/password", password="wrong", new_password="something else").status_code == 403
     )
     assert send(guarded, "/account/password", password=PASSWORD, new_password="short").status_code == 422
     assert (
@@ -206,28 +209,135 @@ def test_ones_own_password_is_changed_by_who_knows_it(guarded):
     assert guarded.post("/login", data={"name": "bert", "password": "something else"}).status_code == 303
 
 
+GUESS = {"name": "anna", "password": "wrong guess"}
+
+
 def test_passwords_cannot_be_guessed_for_long(guarded):
-    guess = {"name": "anna", "password": "wrong guess"}
-    answers = [guarded.post("/login", data=guess) for _ in range(AttemptLimit().per_user + 1)]
+    answers = [guarded.post("/login", data=GUESS) for _ in range(AttemptLimit().per_user + 1)]
     assert [answer.status_code for answer in answers] == [403] * AttemptLimit().per_user + [429]
     assert int(answers[-1].headers["retry-after"]) > 0
     assert guarded.post("/login", data={"name": "anna", "password": PASSWORD}).status_code == 429
 
 
-def test_attempts_are_forgotten_with_time_and_success_and_never_grow_without_bound():
+def test_who_guesses_locks_nobody_out_elsewhere(guarded):
+    elsewhere = TestClient(guarded.app, base_url=ORIGIN, client=("192.0.2.9", 1), follow_redirects=False)
+    while elsewhere.post("/login", data=GUESS).status_code != 429:
+        pass
+    log_in(guarded, "anna")
+
+
+def test_an_open_page_is_no_way_to_guess_a_password(guarded):
+    log_in(guarded, "bert")
+    answers = [
+        send(guarded, "/account/password", password="wrong", new_password="something else").status_code
+        for _ in range(AttemptLimit().per_user + 1)
+    ]
+    assert answers == [403] * AttemptLimit().per_user + [429]
+
+
+def test_each_further_guess_waits_longer_until_success_or_time_makes_all_forgotten():
     now = [0.0]
-    attempts = LoginAttempts(AttemptLimit(2, 5, 60.0), clock=lambda: now[0], most_keys=10)
-    assert [attempts.begin(user="a", address="x") for _ in range(3)] == [0.0, 0.0, 60.0]
-    now[0] = 59.0
-    assert attempts.begin(user="a", address="x") == 1.0
-    now[0] = 60.0
-    assert attempts.begin(user="a", address="x") == 0.0
+    limit = AttemptLimit(per_user=2, per_address=50, first_seconds=2, most_seconds=5, window_seconds=60)
+    attempts = LoginAttempts(limit, clock=lambda: now[0])
+
+    def wait() -> float:
+        return attempts.begin(user="a", address="x")
+
+    assert [wait(), wait(), wait()] == [0.0, 0.0, 2.0]
+    for waits in (4.0, 5.0, 5.0):
+        now[0] += 10.0
+        assert [wait(), wait()] == [0.0, waits]
+    assert attempts.begin(user="a", address="y") == attempts.begin(user="b", address="x") == 0.0
+    now[0] += 5.0
+    assert wait() == 0.0
     attempts.succeeded(user="a", address="x")
-    assert [attempts.begin(user="a", address="x") for _ in range(3)] == [0.0, 0.0, 60.0]
-    assert [attempts.begin(user=f"u{n}", address="y") for n in range(6)] == [0.0] * 5 + [60.0]
+    assert [wait(), wait(), wait()] == [0.0, 0.0, 2.0]
+    now[0] += 60.0
+    assert [wait(), wait(), wait()] == [0.0, 0.0, 2.0]
+
+
+def test_one_address_cannot_try_one_password_on_everybody():
+    attempts = LoginAttempts(AttemptLimit(per_address=3), clock=lambda: 0.0)
+    assert [attempts.begin(user=f"{n}", address="x") > 0 for n in range(5)] == [False] * 3 + [True] * 2
+    lucky = LoginAttempts(AttemptLimit(per_address=3), clock=lambda: 0.0)
+    for _ in range(20):
+        assert lucky.begin(user="own", address="x") == 0.0
+        lucky.succeeded(user="own", address="x")
+
+
+def test_what_is_remembered_of_guesses_is_bounded():
+    attempts = LoginAttempts(AttemptLimit(), clock=lambda: 0.0, most_keys=10)
     for number in range(1000):
         attempts.begin(user=f"{number}", address=f"{number}")
     assert len(attempts._failures) <= 10
+
+
+def test_a_login_ends_however_much_it_is_used(site, guarded):
+    log_in(guarded, "bert")
+    with site.store.transaction() as session:
+        session.execute(update(SessionRow).values(created_at=time.time() - 7.01 * 86400))
+    assert unremembered(guarded).get("/").status_code == 401
+    with site.store.reading() as session:
+        assert session.scalars(select(SessionRow)).all() == []
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "is_use"),
+    [
+        ("/", {"accept": "text/html"}, True),
+        ("/review/list?before=1-a", {"hx-request": "true"}, True),
+        ("/health/facts", {"hx-request": "true"}, False),
+        ("/pictures?camera=yard", {}, False),
+        ("/api/v1/cameras", {}, False),
+    ],
+)
+def test_only_what_a_person_does_keeps_a_login_alive(site, guarded, path, headers, is_use):
+    log_in(guarded, "bert")
+    an_hour_ago = time.time() - 3600
+    with site.store.transaction() as session:
+        session.execute(update(SessionRow).values(seen_at=an_hour_ago))
+    client = unremembered(guarded)
+    assert client.get("/pictures?camera=yard").status_code == 200
+    assert client.get(path, headers=headers).status_code == 200
+    with site.store.reading() as session:
+        seen_at = session.scalars(select(SessionRow.seen_at)).one()
+    assert (seen_at > an_hour_ago) is is_use
+
+
+def unremembered(client: TestClient) -> TestClient:
+    """The same browser, of whose login the dashboard asks the store again."""
+    client.app.state.dashboard.identities.forget()
+    return client
+
+
+@pytest.mark.parametrize("header", ["forwarded", "x-forwarded-for", "x-forwarded-proto", "x-real-ip", "via"])
+def test_a_proxy_in_front_makes_nobody_an_admin(site, header):
+    assert site.client().get("/api/v1/cameras").status_code == 200
+    answer = site.client().get("/api/v1/cameras", headers={header: "192.0.2.9"})
+    assert answer.status_code == 403
+    assert "web.https" in answer.text
+    for sections in ({"web": {"https": True}}, {"alerts": {"public_url": "https://cams.example/"}}):
+        client = site.client(**sections)
+        assert client.get("/api/v1/cameras", headers={header: "192.0.2.9"}).status_code == 401
+
+
+def test_what_guards_the_dashboard_follows_the_address_it_listens_on_and_not_the_file(site):
+    engine = site.engine()
+    client = site.client(engine)
+    web = engine.config.web.model_copy(update={"host": "0.0.0.0", "https": True})
+    engine.file.config = engine.config.model_copy(update={"web": web})
+    assert client.get("/", headers={"host": "evil.example"}).status_code == 421
+    assert client.get("/api/v1/cameras").status_code == 200
+
+
+def test_encryption_is_asked_for_where_there_is_some_and_missed_where_there_is_none(site):
+    encrypted = site.client(web={"https": True}).get("/login")
+    assert encrypted.headers["strict-transport-security"] == "max-age=31536000"
+    assert "not encrypted" not in encrypted.text
+    open_to_all = site.client(web={"host": "0.0.0.0"}).get("/login")
+    assert "strict-transport-security" not in open_to_all.headers
+    assert "not encrypted" in open_to_all.text
+    assert "not encrypted" not in site.client(**LOGIN).get("/login").text
 
 
 @pytest.mark.parametrize(
@@ -256,7 +366,7 @@ def test_beyond_loopback_any_name_is_answered_but_nobody_without_a_login(site):
 
 def test_the_login_page_tells_how_to_begin(site):
     page = site.client(**LOGIN).get("/login").text
-    assert "normalcy live add-user" in page
+    assert "normalcy live add-user CONFIG NAME --admin" in page
     write_user(site.store, "anna")
     assert "normalcy live add-user" not in site.client(**LOGIN).get("/login").text
 

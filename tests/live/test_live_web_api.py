@@ -10,9 +10,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from normalcy.live.cameras.state import CameraState
 from normalcy.live.store.events import insert_event
-from normalcy.live.store.outbox import enqueue
+from normalcy.live.store.outbox import due_messages, enqueue, mark_failed, mark_sent
 from normalcy.live.store.records import NewMessage
 from normalcy.live.store.scores import save_minute
+from normalcy.live.web import probes
+from normalcy.live.web.gallery import MOST_DRAWN_A_SECOND, Gallery
 
 pytest_plugins = ["live_web"]
 
@@ -181,6 +183,46 @@ def test_the_rate_of_a_camera_is_seen_and_set(site):
     assert client.get(path).status_code == 422
 
 
+def test_an_area_with_a_rate_of_its_own_is_set_by_itself(site):
+    edge = [[0, 0], [1, 0], [1, 1]]
+    areas = [{"name": "gate", "polygon": edge}, {"name": "fence", "polygon": edge, "false_alarms_per_day": 5}]
+    engine = site.engine(cameras={"yard": {"source": "test-pattern", "regions": areas}})
+    client = site.client(engine)
+    headers, path = {"x-csrf-token": csrf_of(client)}, "/api/v1/cameras/yard/calibration"
+    assert client.get(path).json()["region"] == "gate"
+    fence = client.get(f"{path}?region=fence").json()
+    assert (fence["region"], fence["false_alarms_per_day"], fence["threshold"]) == ("fence", 5, 2.0)
+    changed = client.put(f"{path}?region=fence", json={"false_alarms_per_day": 0.3}, headers=headers).json()
+    assert (changed["region"], changed["false_alarms_per_day"]) == ("fence", 0.3)
+    assert "false_alarms_per_day" not in engine.raw_camera("yard")
+    client.put(f"{path}?region=gate", json={"false_alarms_per_day": 2}, headers=headers)
+    assert engine.raw_camera("yard")["false_alarms_per_day"] == 2
+    before = engine.raw_camera("yard")
+    assert (
+        client.put(f"{path}?region=x", json={"false_alarms_per_day": 9}, headers=headers).status_code == 422
+    )
+    assert engine.raw_camera("yard") == before
+
+
+def test_events_of_a_span_are_those_that_go_on_in_it_and_it_is_said_when_some_are_left_out(site):
+    with site.store.transaction() as session:
+        insert_event(session, event(1, started_at=1000.0, ended_at=9000.0))
+        insert_event(session, event(2, started_at=1000.0, ended_at=1500.0))
+        insert_event(session, event(3, started_at=1200.0, state="open", ended_at=1300.0))
+        insert_event(session, event(4, started_at=2100.0, ended_at=2200.0))
+        insert_event(session, event(5, started_at=3000.0, ended_at=3100.0))
+        insert_event(session, event(6, started_at=2100.0, ended_at=2200.0, camera="yard"))
+    client = site.client()
+    path = "/api/v1/events/overlapping?camera=front-door&since=2000&until=2500"
+    page = client.get(path).json()
+    assert [int(each["id"], 16) for each in page["events"]] == [4, 3, 1]
+    assert page["next"] is None
+    cut = client.get(f"{path}&limit=2").json()
+    assert [int(each["id"], 16) for each in cut["events"]] == [4, 3]
+    assert cut["next"] is not None
+    assert client.get("/api/v1/events/overlapping?camera=nope&since=0&until=1").status_code == 404
+
+
 def test_regions_are_replaced_or_refused_as_a_whole(site):
     engine = site.engine()
     client = site.client(engine)
@@ -206,11 +248,53 @@ def test_a_picture_is_a_jpeg_and_many_come_in_one_answer(site):
     assert client.get("/api/v1/cameras/hall/picture.jpg").content[:2] == b"\xff\xd8"
     assert client.get("/api/v1/cameras/yard/picture.jpg").status_code == 404
     answer = client.get("/pictures?camera=hall&camera=yard&camera=front-door&camera=nope&camera=hall")
-    head, _, rest = answer.content.partition(b"\n")
-    sizes = dict(json.loads(head))
-    assert list(sizes) == ["hall", "front-door"]
-    assert sum(sizes.values()) == len(rest)
-    assert rest[sizes["hall"] :][:2] == b"\xff\xd8"
+    pictures = unpacked(answer.content)
+    assert list(pictures) == ["hall", "front-door"]
+    assert all(jpeg[:2] == b"\xff\xd8" and jpeg[-2:] == b"\xff\xd9" for _, jpeg in pictures.values())
+
+
+def unpacked(content: bytes) -> dict[str, tuple[str, bytes]]:
+    """Tags and pictures by camera."""
+    head, _, rest = content.partition(b"\n")
+    found = {}
+    for name, size, tag in json.loads(head):
+        found[name], rest = (tag, rest[:size]), rest[size:]
+    assert rest == b""
+    return found
+
+
+def test_a_page_gets_only_pictures_that_it_does_not_have(site):
+    engine = site.engine()
+    engine.picture = lambda camera, *, heat: b"red" if heat else camera.encode()
+    client = site.client(engine)
+    tags = {
+        name: tag
+        for name, (tag, _) in unpacked(client.get("/pictures?camera=hall&camera=yard").content).items()
+    }
+    has = f"camera=hall&camera=yard&has=hall.{tags['hall']}&has=yard.{tags['hall']}"
+    assert unpacked(client.get(f"/pictures?{has}").content) == {"yard": (tags["yard"], b"yard")}
+    assert unpacked(client.get(f"/pictures?{has}&heat=true").content)["hall"][1] == b"red"
+
+
+def test_pictures_are_drawn_once_for_all_who_look_and_heat_maps_no_more_often_than_is_allowed(site):
+    now = [0.0]
+    engine = site.engine(web={"picture_fps": 5})
+    gallery = Gallery(engine, clock=lambda: now[0])
+    first = [gallery.newest("yard", heat=True) for _ in range(10)]
+    assert engine.drawn == 1
+    assert len({shot.tag for shot in first}) == 1
+    now[0] = 0.1
+    assert gallery.newest("yard", heat=True) is first[0]
+    now[0] = 0.2
+    assert gallery.newest("yard", heat=True) is not first[0]
+    assert engine.drawn == 2
+    many = site.engine(cameras={f"c{n}": {"source": "test-pattern"} for n in range(50)})
+    gallery = Gallery(many, clock=lambda: now[0])
+    for _ in range(100):
+        now[0] += 0.1
+        for name in many.config.cameras:
+            gallery.newest(name, heat=True)
+    assert many.drawn <= 10 * MOST_DRAWN_A_SECOND * 1.3
 
 
 def test_health_says_what_does_not_run(site):
@@ -224,8 +308,10 @@ def test_health_says_what_does_not_run(site):
     assert health["stages"][0]["name"] == "inference"
     assert 0 < health["disk"]["free_bytes"] < health["disk"]["total_bytes"]
     assert (client.get("/healthz").status_code, client.get("/readyz").status_code) == (200, 200)
+    assert health["problems"] == []
     engine.is_ready = False
     assert client.get("/api/v1/health").json()["ready"] is False
+    assert client.get("/api/v1/health").json()["problems"] == ["Something does not run as it should."]
     assert (client.get("/healthz").status_code, client.get("/readyz").status_code) == (200, 503)
 
 
@@ -246,6 +332,11 @@ def test_metrics_are_what_prometheus_reads(site):
     engine = site.engine()
     engine.changes["yard"] = {"state": CameraState.OFFLINE, "score": None}
     write_event(site.store, site.media, event(1))
+    with site.store.transaction() as session:
+        enqueue(session, NewMessage("k", "yard", "mqtt", "event.opened", "alert", {}), at=5.0)
+        message = due_messages(session, now=6.0, limit=1)[0]
+        mark_failed(session, message.id, error="no broker", due_at=6.0, at=6.0)
+        mark_sent(session, message.id, at=7.0)
     answer = site.client(engine).get("/metrics")
     families = {family.name: family.samples for family in text_string_to_metric_families(answer.text)}
 
@@ -275,6 +366,16 @@ def test_metrics_are_what_prometheus_reads(site):
     assert value("normalcy_events_kept", severity="alert") == 1
     assert value("normalcy_alert_messages", state="dead") == 0
     assert value("normalcy_database_up") == value("normalcy_ready") == 1
+    assert value("normalcy_events_opened", "normalcy_events_opened_total", kind="anomaly") == 1
+    assert value("normalcy_alert_sent", "normalcy_alert_sent_total", receiver="mqtt") == 1
+    failed = "normalcy_alert_failed_attempts"
+    assert value(failed, f"{failed}_total", receiver="mqtt") == 1
+    assert value("normalcy_alert_last_sent_seconds", receiver="mqtt") == 7.0
+    assert value("normalcy_refusals", "normalcy_refusals_total") == 2
+    assert value("normalcy_media_failures", "normalcy_media_failures_total") == 3
+    assert value("normalcy_stream_dropped", "normalcy_stream_dropped_total") == 0
+    assert value("process_resident_memory_bytes") > 1e6
+    assert value("process_open_fds") > 3
 
 
 def test_the_api_describes_itself_without_help_from_elsewhere(site):
@@ -286,3 +387,9 @@ def test_the_api_describes_itself_without_help_from_elsewhere(site):
     assert "PUT /api/v1/events/{event_id}/verdict" in page
     assert "http://" not in page.replace("http://127.0.0.1", "")
     assert "https://" not in page
+
+
+def test_to_ask_whether_it_is_ready_costs_no_count_of_messages(site, monkeypatch):
+    client = site.client()
+    monkeypatch.setattr(probes, "outbox_counts", lambda session: 1 / 0)
+    assert client.get("/readyz").status_code == 200

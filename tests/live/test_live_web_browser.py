@@ -5,13 +5,17 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import pytest
 from live_web import PASSWORD, FakeEngine, Site, event, write_event, write_past, write_user
 
 from normalcy.live.cameras.state import CameraState
+from normalcy.live.status import Note
 from normalcy.live.store.events import find_event
+from normalcy.live.web.pages.review import PAGE_EVENTS
 from normalcy.live.web.server import WebServer
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
@@ -169,6 +173,88 @@ def test_an_event_is_reviewed_with_the_keyboard_alone(site, visit):
     expect(flash).to_contain_text("Confirmed.")
     assert verdict(site, 3) == "confirmed"
     assert at.engine.told == [f"{number:032x}" for number in (2, 2, 3)]
+
+
+def test_a_key_judges_no_event_but_the_one_that_is_seen(site, visit):
+    for number in (1, 2, 3):
+        write_event(site.store, site.media, event(number))
+    at = visit()
+    page: Page = at.page
+    held: list[sync_api.Route] = []
+    page.route(f"**/review/{2:032x}", lambda route: held.append(route))
+    page.goto("/review")
+    expect(page.locator(f"[data-detail='{3:032x}']")).to_be_visible()
+    page.keyboard.press("j")
+    until(page, lambda: bool(held))
+    for key in "cfu":
+        page.keyboard.press(key)  # the event beside the list is still the one before
+    page.keyboard.press("j")
+    page.keyboard.press("c")
+    held.pop().continue_()
+    expect(page.locator(f"[data-detail='{1:032x}']")).to_be_visible(timeout=PATIENCE_MS)
+    page.keyboard.down("c")
+    expect(page.locator(".flash")).to_contain_text("Confirmed.", timeout=PATIENCE_MS)
+    page.keyboard.down("c")  # held down: the browser says so, and it counts once
+    page.keyboard.up("c")
+    page.unroute_all()
+    page.keyboard.press("k")
+    expect(page.locator(f"[data-detail='{2:032x}']")).to_be_visible(timeout=PATIENCE_MS)
+    assert [verdict(site, number) for number in (1, 2, 3)] == ["confirmed", None, None]
+    assert at.engine.told == [f"{1:032x}"]
+
+
+def test_the_keyboard_stays_where_it_was_and_walks_past_the_end_of_the_list(site, visit):
+    for number in range(1, PAGE_EVENTS + 3):
+        write_event(site.store, site.media, event(number))
+    at = visit()
+    page: Page = at.page
+    page.goto("/review")
+    newest = PAGE_EVENTS + 2
+    page.get_by_role("button", name="Confirm").press("Enter")
+    expect(page.locator(".flash")).to_contain_text("Confirmed.", timeout=PATIENCE_MS)
+    expect(page.get_by_role("button", name="Confirm")).to_be_focused()
+    page.locator("[data-event]").last.click()
+    expect(page.locator(f"[data-detail='{newest - PAGE_EVENTS + 1:032x}']")).to_be_visible(
+        timeout=PATIENCE_MS
+    )
+    page.keyboard.press("j")
+    expect(page.locator(f"[data-detail='{newest - PAGE_EVENTS:032x}']")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("[data-event]")).to_have_count(newest)
+
+
+def test_a_wall_that_is_left_open_says_what_is_wrong(visit):
+    at = visit()
+    page: Page = at.page
+    page.goto("/")
+    expect(page.locator("[data-wall-summary]")).to_have_text("3 of 3 live", timeout=PATIENCE_MS)
+    at.engine.changes["yard"] = {"scored_age_seconds": 99.0}
+    at.engine.noted.append(Note("store", "The store refuses <b>everything</b>.", time.time()))
+    expect(page.locator("[data-wall-summary]")).to_have_text("2 of 3 live", timeout=PATIENCE_MS)
+    expect(page.locator("[data-camera=yard] [data-state]")).to_have_text("Not scored")
+    expect(page.locator("[data-notes]")).to_contain_text("The store refuses <b>everything</b>.")
+    at.engine.noted.clear()
+    at.engine.is_ready = False
+    expect(page.locator("[data-notes]")).to_contain_text("does not run as it should", timeout=PATIENCE_MS)
+    at.engine.is_ready = True
+    expect(page.locator("[data-notes] p")).to_have_count(0, timeout=PATIENCE_MS)
+
+
+@pytest.mark.parametrize(
+    ("zone", "first"), [("Asia/Kathmandu", "00:00"), ("Pacific/Chatham", "00:00"), ("UTC", "00:00")]
+)
+def test_marks_of_the_timeline_are_whole_days_of_the_site_wherever_the_browser_is(visit, zone, first):
+    at = visit(timezone_id="America/New_York")
+    at.page.goto("/")
+    until_seconds = 1_750_000_000
+    found = at.page.evaluate(
+        """async ([until, timeZone]) => {
+            const { marks } = await import("/static/js/timeline.js");
+            return marks(until - 3 * 86400, until, 86400, { timeZone });
+        }""",
+        [until_seconds, zone],
+    )
+    assert len(found) == 3
+    assert {f"{datetime.fromtimestamp(each, ZoneInfo(zone)):%H:%M}" for each in found} == {first}
 
 
 def verdict(site: Site, number: int) -> str | None:

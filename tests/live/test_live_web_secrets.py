@@ -10,9 +10,10 @@ from starlette.testclient import TestClient
 
 from normalcy.errors import ConfigError
 from normalcy.live.cameras.state import CameraState
+from normalcy.live.config.secrets import safe_text
 from normalcy.live.store.events import set_media
 from normalcy.live.web.app import MOST_BODY_BYTES
-from normalcy.live.web.sources import entered_source, references, safe_text, shown_source
+from normalcy.live.web.sources import destination, entered_source, known_secrets, shown_source
 
 pytest_plugins = ["live_web"]
 
@@ -103,21 +104,77 @@ def test_errors_of_the_engine_are_shown_without_passwords(site):
 )
 def test_sources_are_shown_with_references_and_without_passwords(source, shown):
     assert shown_source(source) == shown
-    assert entered_source(shown, before=source, known=frozenset()) == source
+    assert entered_source(shown, before=source, known={}) == source
 
 
-def test_a_new_address_may_use_secrets_that_are_in_use():
-    known = references("rtsp://a:${P}@cam/1")
-    assert entered_source(" rtsp://a:${P}@other/1 ", before=None, known=known) == "rtsp://a:${P}@other/1"
-    with pytest.raises(ConfigError, match="not in use"):
-        entered_source("rtsp://a:${Q}@other/1", before=None, known=known)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rtsp://a:${P}@cam/2",
+        " rtsp://b:${P}@CAM:8554/other ",
+        "http://cam/snapshot?token=${P}",
+        "${WHOLE}",
+    ],
+)
+def test_a_new_address_may_use_a_secret_for_the_host_that_it_is_for(text):
+    known = known_secrets(["rtsp://a:${P}@cam/1", "${WHOLE}"])
+    assert entered_source(text, before=None, known=known) == text.strip()
 
 
-@pytest.mark.parametrize("password", ["b", "pa/ss", "it's", 'q"uote', "a?b#c"])
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("rtsp://a:${Q}@cam/1", "not in use"),
+        ("rtsp://a:${P}@evil.example/1", "another host"),
+        ("rtsp://cam@evil.example/${P}", "another host"),
+        ("http://${P}.evil.example/", "another host"),
+        ("rtsp://${WHOLE}@evil.example/1", "another host"),
+        ("crypto:http://cam/${P}", "another host"),
+        ("rtsp:/cam/${P}", "another host"),
+        ("${P}", "another host"),
+        ("rtsp://a:${P}@cam\n.evil.example/1", "line breaks"),
+    ],
+)
+def test_no_secret_is_sent_to_a_host_that_it_is_not_for(text, why):
+    known = known_secrets(["rtsp://a:${P}@cam/1", "${WHOLE}"])
+    with pytest.raises(ConfigError, match=why):
+        entered_source(text, before=None, known=known)
+
+
+def test_a_secret_that_several_cameras_share_is_for_all_their_hosts():
+    known = known_secrets(["rtsp://a:${P}@one/1", "rtsp://a:${P}@two/1", "test-pattern"])
+    assert known == {"${P}": frozenset({"one", "two"})}
+    assert destination("rtsp://a:b:c@[::1]:554/x") == "::1"
+
+
+def test_a_secret_of_one_camera_is_neither_tried_nor_saved_elsewhere_and_tries_are_logged(site, caplog):
+    engine = site.engine()
+    client = site.client(engine)
+    stolen = "rtsp://guard:${YARD_PASSWORD}@evil.example/1"
+    assert "another host" in send(client, "/try-source", source=stolen).text
+    assert send(client, "/add-camera", name="thief", source=stolen).status_code == 422
+    assert engine.tried == []
+    with caplog.at_level(logging.INFO):
+        send(client, "/try-source", source="rtsp://***@door.local/1", camera="front-door")
+    assert "local tries rtsp://***@door.local/1" in caplog.text
+    assert SECRET not in caplog.text
+
+
+def test_what_is_tried_is_what_would_be_opened(site):
+    engine = site.engine()
+    send(site.client(engine), "/try-source", source="rtsp://cam/main", substream="rtsp://cam/small")
+    assert engine.tried == ["rtsp://cam/small"]
+
+
+@pytest.mark.parametrize("password", ["b", "pa/ss", "it's", 'q"uote', "a?b#c", "p w", "a b' c", "w@x y"])
 def test_messages_lose_passwords_whatever_they_hold(password):
     text = safe_text(f"'source' is 'rtsp://guard:{password}@door/1': no")
-    assert f"guard:{password}" not in text
-    assert "guard" not in text
+    assert text == "'source' is 'rtsp://***@door/1': no"
+
+
+def test_of_two_addresses_in_a_message_both_are_hidden_and_both_hosts_are_shown():
+    text = safe_text("rtsp://a:p w@door/1 gave way to rtsp://b:q@yard/1; see http://docs/")
+    assert text == "rtsp://***@door/1 gave way to rtsp://***@yard/1; see http://docs/"
 
 
 def test_only_the_files_of_an_event_are_served(site):

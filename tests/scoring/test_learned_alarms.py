@@ -40,8 +40,10 @@ def test_the_kinds_are_what_they_are_meant_to_be():
     assert BOUNDED.shape < 0 < HEAVY.shape
 
 
-@given(calibrations, peaks, peaks)
-def test_more_false_alarms_never_lower_a_threshold_or_a_rate(calibration, some, more):
+@given(calibrations, st.lists(st.floats(0, 60), min_size=2, max_size=24, unique=True), st.data())
+def test_more_false_alarms_never_lower_a_threshold_or_a_rate(calibration, marked, data):
+    few = data.draw(st.integers(1, len(marked) - 1))
+    some, more = marked[:few], marked[few:]
     stages = [calibration, calibration.with_false_alarms(some), calibration.with_false_alarms([*some, *more])]
     for rate in RATES:
         thresholds = [threshold(each, rate) for each in stages]
@@ -89,6 +91,29 @@ def test_by_hand():
     assert (base.threshold(1.0), learned.threshold(1.0), learned.threshold(2.0)) == (4.0, 9.0, 4.0)
     assert (learned.false_alarms_per_day(9.0), learned.false_alarms_per_day(2.0)) == (1.0, 4.0)
     assert learned.false_alarms_per_day(9.1) == pytest.approx(math.log(2))
+
+
+@given(calibrations, peaks)
+def test_what_was_marked_does_not_alarm_again_at_a_rate_that_allows_none_of_it(calibration, marked):
+    """Whatever is believed beyond what was seen: a single mark is enough."""
+    learned = calibration.with_false_alarms(marked)
+    assert threshold(learned, 0.99 * learned.resolution_per_day) > max(marked)
+
+
+@pytest.mark.parametrize("name", ["pareto", "bounded", "heavy"])
+def test_a_rate_that_allows_some_of_it_takes_as_many_marks_and_one_more(name):
+    calibration = CALIBRATIONS[name]
+    peak = threshold(calibration, 1.0) * 1.5
+    twice = 2 * calibration.resolution_per_day
+    assert threshold(calibration.with_false_alarms([peak]), twice) < peak
+    assert threshold(calibration.with_false_alarms([peak, peak * 1.01, peak * 1.02]), twice) > peak
+
+
+def test_the_tail_moves_no_further_than_it_must():
+    peak = threshold(PARETO, 1.0) * 1.5
+    learned = PARETO.with_false_alarms([peak])
+    assert threshold(learned, learned.resolution_per_day) == pytest.approx(peak)
+    assert (learned.shape, learned.scale) == (PARETO.shape, PARETO.scale)
 
 
 @pytest.mark.parametrize("name", list(CALIBRATIONS))

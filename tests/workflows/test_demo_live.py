@@ -7,10 +7,12 @@ import time
 
 import pytest
 
-from normalcy.errors import InputError
+from normalcy.errors import InputError, RunFolderBusy
 from normalcy.live.cameras.state import CameraState
+from normalcy.live.data_folder import alone_in
 from normalcy.live.store.events import find_events
 from normalcy.live.store.records import EventFilter
+from normalcy.live.supervision.config_file import ConfigFile
 from normalcy.workflows import demo_live
 from normalcy.workflows.demo_live import serve_demo
 from tiny_scene import RUNS, scene, write_scene
@@ -29,6 +31,42 @@ def folder(tmp_path, tiny_flow_run):
 def test_without_a_demo_there_is_nothing_to_serve(tmp_path):
     with pytest.raises(InputError, match=r"holds no demo\. `normalcy demo` makes one"):
         serve_demo(tmp_path, port=0, log_json=False, on_start=print)
+
+
+@pytest.fixture
+def serve(monkeypatch):
+    """Serves a demo without an engine; gives the configuration that it would run."""
+    configs = []
+    monkeypatch.setattr(demo_live, "watch", lambda config, **_: configs.append(config))
+
+    def give(folder, *, port):
+        serve_demo(folder, port=port, log_json=False, on_start=print)
+        return configs[-1]
+
+    return give
+
+
+def test_what_the_dashboard_changed_is_there_when_it_is_served_again(folder, serve):
+    first = serve(folder, port=1234)
+    file = ConfigFile(folder / "live" / "watch.yaml")
+    file.change_camera("corridor-east", lambda said: {**said, "title": "East"})
+    file.change_camera("added", lambda _: {"source": "test-pattern"})
+    again = serve(folder, port=0)
+    assert list(again.cameras) == [*first.cameras, "added"]
+    east, before = again.cameras["corridor-east"], first.cameras["corridor-east"]
+    assert (east.title, east.loop) == ("East", before.loop)
+    assert east.source != before.source  # the stream takes another free port
+    assert (first.web.port, again.web.port) == (1234, 0)
+    file.change_camera("corridor-east", lambda _: None)
+    assert "corridor-east" not in serve(folder, port=0).cameras
+
+
+def test_a_demo_that_is_served_keeps_its_stream(folder, serve):
+    serve(folder, port=0)
+    before = (folder / "live" / "watch.yaml").read_text()
+    with alone_in(folder / "live" / "data"), pytest.raises(RunFolderBusy):
+        serve(folder, port=0)
+    assert (folder / "live" / "watch.yaml").read_text() == before
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from normalcy.live.store.users import ApiToken
 
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="Configuration of `normalcy watch`.")]
-Name = Annotated[str, typer.Argument(metavar="NAME")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Of the person or program.")]
 Admin = Annotated[bool, flag("--admin", "May configure cameras, not only review.")]
 
 
@@ -38,6 +38,7 @@ def add_user(
     config: Config,
     name: Name,
     admin: Admin = False,
+    reset: Annotated[bool, flag("--reset", "Give somebody who may log in already another password.")] = False,
     password: Annotated[
         str,
         typer.Option(
@@ -48,29 +49,38 @@ def add_user(
             help="Asked for where it is not given.",
         ),
     ] = "",
+    as_json: AsJson = False,
 ) -> None:
-    """Let somebody log in to the dashboard; or give them another password, and with --admin that role."""
-    from normalcy.live.store.users import add_user, find_user, set_password, set_role
+    """Let somebody log in to the dashboard; with --reset give them another password, and with --admin that role."""
+    from normalcy.live.store.users import add_user, find_user, list_users, set_password, set_role
 
     with _session(config) as session:
         is_known = find_user(session, name) is not None
+        _require(reset or not is_known, f"{name!r} may log in already", hint="--reset gives another password")
         if is_known:
             set_password(session, name, password)
         else:
             add_user(session, name, password, _role(admin), at=time.time())
         if is_known and admin:
             set_role(session, name, "admin")
+        found = list_users(session)
     said = "has another password now" if is_known else "may log in"
-    say(f"[bold]{escape(name)}[/] {said}{', as an admin' if admin else ''}.")
+    _say_done(
+        f"[bold]{escape(name)}[/] {said}{', as an admin' if admin else ''}.",
+        {"name": name, "role": next(each.role for each in found if each.name == name), "reset": is_known},
+        as_json=as_json,
+    )
+    if not as_json and not any(user.role == "admin" for user in found):
+        say("[yellow]Nobody may configure cameras yet:[/] add somebody with --admin.")
 
 
-def remove_user(config: Config, name: Name) -> None:
+def remove_user(config: Config, name: Name, as_json: AsJson = False) -> None:
     """Take a login away; who is logged in with it is not any more."""
     from normalcy.live.store.users import remove_user
 
     with _session(config) as session:
         _require(remove_user(session, name), f"there is no user {name!r}")
-    say(f"[bold]{escape(name)}[/] may no longer log in.")
+    _say_done(f"[bold]{escape(name)}[/] may no longer log in.", {"name": name}, as_json=as_json)
 
 
 def tokens(config: Config, as_json: AsJson = False) -> None:
@@ -90,13 +100,13 @@ def add_token(config: Config, name: Name, admin: Admin = False, as_json: AsJson 
     typer.echo(json.dumps({"name": name, "role": _role(admin), "token": token}) if as_json else token)
 
 
-def remove_token(config: Config, name: Name) -> None:
+def remove_token(config: Config, name: Name, as_json: AsJson = False) -> None:
     """Take a program's token away."""
     from normalcy.live.store.users import remove_token
 
     with _session(config) as session:
         _require(remove_token(session, name), f"there is no token {name!r}")
-    say(f"The token of [bold]{escape(name)}[/] is no longer taken.")
+    _say_done(f"The token of [bold]{escape(name)}[/] is no longer taken.", {"name": name}, as_json=as_json)
 
 
 @contextmanager
@@ -123,10 +133,17 @@ def _show(found: "Sequence[User | ApiToken]", *, as_json: bool, none: str) -> No
         say(none)
 
 
+def _say_done(markup: str, result: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(result))
+    else:
+        say(markup)
+
+
 def _role(admin: bool) -> Literal["viewer", "admin"]:
     return "admin" if admin else "viewer"
 
 
-def _require(was_there: bool, what: str) -> None:
-    if not was_there:
-        raise InputError(what)
+def _require(holds: bool, what: str, *, hint: str = "") -> None:
+    if not holds:
+        raise InputError(what, hint=hint)

@@ -1,5 +1,6 @@
 """`normalcy watch`: the live engine and its dashboard."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -46,18 +47,27 @@ def watch(
     ] = None,
     backend: Backend = "auto",
     log_json: Annotated[bool, flag("--log-json", "Write the log as lines of JSON.")] = False,
+    as_json: Annotated[
+        bool, flag("--json", "Print as JSON where the dashboard is, once it is there.")
+    ] = False,
 ) -> None:
     """Watch cameras, tell what is not normal, and show it in a browser."""
     from normalcy.live.logs import log_to_standard_error
     from normalcy.live.supervision.config_file import ConfigFile
     from normalcy.live.watch import watch as run
 
-    web = {"host": host, "port": port}
-    path = _config_path(sources, bundle=bundle, data=data, web=web, backend=backend)
-    file = ConfigFile(path)
+    web = {key: value for key, value in {"host": host, "port": port}.items() if value is not None}
+    file = ConfigFile(_config_path(sources, bundle=bundle, data=data, web=web, backend=backend), web=web)
     log_to_standard_error(as_json=log_json)
-    run(file.config, file=file, log_json=log_json, on_start=say_where)
-    say("Stopped. Events are stored.")
+    run(file.config, file=file, log_json=log_json, on_start=_print_where if as_json else say_where)
+    if not as_json:
+        say("Stopped. Events are stored.")
+
+
+def _print_where(running: "Watching") -> None:
+    config = running.supervisor.config
+    said = {"url": running.url, "cameras": list(config.cameras), "data": str(config.data)}
+    typer.echo(json.dumps({**said, "requires_login": config.requires_login}))
 
 
 def say_where(running: "Watching") -> None:
@@ -69,7 +79,7 @@ def say_where(running: "Watching") -> None:
     )
     if running.url:
         say(f"Open [bold]{escape(running.url)}[/] in a browser. Ctrl-C stops.")
-    if running.url and config.web.requires_login:
+    if running.url and config.requires_login:
         _say_login(running)
 
 
@@ -90,7 +100,6 @@ def _config_path(
     sources: list[str], *, bundle: Path | None, data: Path | None, web: dict[str, Any], backend: str
 ) -> Path:
     """The configuration that was named, or that the command line amounts to."""
-    web = {key: value for key, value in web.items() if value is not None}
     if len(sources) == 1 and sources[0].endswith(_YAML):
         words = {"--bundle": bundle, "--data": data, "--host": web.get("host"), "--port": web.get("port")}
         _refuse(words | {"--backend": None if backend == "auto" else backend})
@@ -99,7 +108,7 @@ def _config_path(
         raise ConfigError("is missing", where="--bundle", hint="Or name a configuration that ends with .yaml")
     from normalcy.live.config.plain import write_plain_config
 
-    return write_plain_config(sources, bundle=bundle, backend=backend, data=data or _NORMAL_DATA, web=web)
+    return write_plain_config(sources, bundle=bundle, backend=backend, data=data or _NORMAL_DATA)
 
 
 def _refuse(words: dict[str, object]) -> None:

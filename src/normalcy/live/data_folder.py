@@ -1,11 +1,23 @@
 """The data folder of an engine, which no other engine may use meanwhile."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from normalcy.errors import RunFolderBusy
 from normalcy.run_folder import writing_to
+
+
+@contextmanager
+def alone_in(data: Path) -> Iterator[None]:
+    """Holds the folder while the block runs. Raises as `claimed`."""
+    claim = claimed(data)
+    try:
+        yield
+    finally:
+        claim.release()
 
 
 def claimed(data: Path) -> FileLock:

@@ -84,6 +84,30 @@ class LastWords:
     exit_code: int
 
 
+@dataclass(frozen=True)
+class Beat:
+    """A process still does what it is there for."""
+
+
+class Heart:
+    """Tells the supervisor now and then that a process is not stuck; any other message tells it as well.
+
+    Args:
+        control: To the supervisor.
+        every_seconds: Beats that come sooner are left out.
+    """
+
+    def __init__(self, control: Connection, *, every_seconds: float = 1.0) -> None:
+        self._control, self._every_seconds, self._last = control, every_seconds, -math.inf
+
+    def beat(self) -> None:
+        """Called by the loop that does the work, at every turn."""
+        if (now := time.monotonic()) - self._last >= self._every_seconds:
+            self._last = now
+            with suppress(OSError):  # who is gone needs no sign of life
+                self._control.send(Beat())
+
+
 def run_stage(
     target: Callable[..., None], job: Any, *, as_json: bool, stop: Stop, control: Connection, **shared: Any
 ) -> None:

@@ -1,6 +1,6 @@
 """What the dashboard knows of the engine, and may ask of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -21,6 +21,7 @@ class CameraStatus:
         source_fps: As the stream says.
         frames_in: Decoded since it was added.
         frames_scored: That got a verdict.
+        scored_age_seconds: Since the last verdict; none before there is one.
         dropped: Frames by cause (`frames.counters.Drop` in small letters).
         waiting: Frames in its buffer.
         reconnects: How often it had to be opened again.
@@ -59,6 +60,7 @@ class CameraStatus:
     watching: bool = True
     latency_counts: tuple[int, ...] = ()
     latency_sum_seconds: float = 0.0
+    scored_age_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -98,10 +100,32 @@ class Note:
 
 
 @dataclass(frozen=True)
-class CalibrationView:
-    """The threshold of a camera, and what other rates would have meant.
+class EngineCounters:
+    """What the engine could not keep, since it was started; a process that died takes nothing of it back.
 
     Attributes:
+        lost: Changes of events and cameras that could never be stored.
+        gave_way: Parts of timelines, and of what grown events are by now, that were left out because too much waited.
+        refusals: How often the store refused for a while.
+        media_failures: Pictures and clips that could not be written.
+        thinned_pictures: Pictures that were left out of clips because all clips together grew too large.
+        lesson_failures: False alarms that could not be taught.
+    """
+
+    lost: int = 0
+    gave_way: int = 0
+    refusals: int = 0
+    media_failures: int = 0
+    thinned_pictures: int = 0
+    lesson_failures: int = 0
+
+
+@dataclass(frozen=True)
+class CalibrationView:
+    """The threshold of a camera's region, and what other rates would have meant.
+
+    Attributes:
+        region: Whose it is; empty for the whole picture.
         false_alarms_per_day: What it is set to.
         threshold: What that comes to.
         described: Where that comes from, in a sentence.
@@ -116,6 +140,7 @@ class CalibrationView:
     observed_days: float
     preview: Sequence[tuple[float, float, int]]
     learned: int = 0
+    region: str = ""
 
 
 @dataclass(frozen=True)
@@ -124,12 +149,14 @@ class VerdictEffect:
 
     Attributes:
         threshold_before, threshold_after: Of its camera.
-        silenced: Ids of past events that would not have alarmed with the new threshold.
+        silenced: Ids of other past events that would not have alarmed with the new threshold.
+        silenced_confirmed: Those of them that people confirmed.
     """
 
     threshold_before: float
     threshold_after: float
     silenced: tuple[str, ...] = ()
+    silenced_confirmed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -183,12 +210,35 @@ class Engine(Protocol):
         """
         ...
 
+    def change_camera(
+        self, camera: str, change: Callable[[dict[str, Any]], Mapping[str, Any] | None]
+    ) -> None:
+        """The same from what the file says of the camera by now: nobody writes between reading and writing.
+
+        Args:
+            camera: Of that name; a new one where there is none.
+            change: Gets what the file says of it, empty where it says nothing; gives what it shall say, or None to take
+                the camera out. Must not ask the engine for anything.
+
+        Raises:
+            ConfigError: The configuration would be wrong; nothing was changed.
+        """
+        ...
+
     def try_source(self, source: str, *, transport: str = "tcp") -> ProbeResult:
         """Opens a source in a process of its own, within its time-outs, and tells what came."""
         ...
 
-    def calibration(self, camera: str) -> CalibrationView:
-        """Of a camera; raises `ConfigError` where it was never calibrated."""
+    def counters(self) -> EngineCounters:
+        """What could not be kept."""
+        ...
+
+    def calibration(self, camera: str, region: str | None = None) -> CalibrationView:
+        """Of a region of a camera; None is the first that the camera's own rate holds for.
+
+        Raises:
+            ConfigError: There is no such camera or region, or its detector is not open yet.
+        """
         ...
 
     def verdict_effect(self, event_id: str) -> VerdictEffect:

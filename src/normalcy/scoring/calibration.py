@@ -119,8 +119,12 @@ class Calibration:
     def with_false_alarms(self, peaks: Sequence[float]) -> "Calibration":
         """With alarms that somebody called false: normal video reached these scores as well.
 
-        No time is added to what was observed, and the tail is moved up as it is, to begin as many alarms from the top
-        as before. So no rate falls at any score, and no threshold either, whatever else was called false.
+        No time is added to what was observed. At each of these scores normal video alarms at least as often as was
+        counted by then: the highest of them once in the observed time. The tail is moved up as it is until that holds.
+        So one false alarm lifts the threshold above it where the asked rate is rarer than one alarm in the observed
+        time, which is usual; where it is not, as many false alarms do as the rate allows in that time, and one more.
+        No rate falls at any score, and no threshold either, whatever else was called false; but for peaks that are
+        equal to the last digit, between which and the next nothing is known.
 
         Args:
             peaks: Highest smoothed score of each.
@@ -136,9 +140,18 @@ class Calibration:
             )
         levels = sorted((*self.alarm_levels, *peaks), reverse=True)
         beyond = sum(level >= self.u for level in self.alarm_levels) if self._tail else 1
-        u = levels[beyond - 1]
+        u = self._moved_splice(levels, peaks, beyond)
+        levels[:beyond] = [max(level, u) for level in levels[:beyond]]
         rate_per_day = sum(level >= u for level in levels) * self.resolution_per_day
         return replace(self, u=u, rate_per_day=rate_per_day, alarm_levels=tuple(levels))
+
+    def _moved_splice(self, levels: Sequence[float], peaks: Sequence[float], beyond: int) -> float:
+        """Where the tail begins, so many levels from the top, that each marked peak is as frequent as was counted."""
+        u = levels[beyond - 1]
+        if self._tail is None:
+            return u
+        beyond_it = [(peak, sum(level >= peak for level in levels)) for peak in peaks if peak > u]
+        return max([u, *(peak - self._tail.excess(count / beyond) for peak, count in beyond_it)])
 
     @property
     def resolution_per_day(self) -> float:

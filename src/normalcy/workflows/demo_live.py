@@ -8,8 +8,11 @@ from typing import Any
 
 import yaml
 
+from normalcy.config import read_yaml
 from normalcy.errors import InputError
 from normalcy.live.config.live import config_from
+from normalcy.live.config.round_trip import as_text, read_commented, update, write_whole
+from normalcy.live.data_folder import alone_in
 from normalcy.live.supervision.config_file import ConfigFile
 from normalcy.live.watch import Watching, watch
 from normalcy.run_folder import write_text
@@ -18,6 +21,7 @@ from normalcy.video.stream_server import StreamServer
 AWAY_EVERY_SECONDS = 60.0
 AWAY_FOR_SECONDS = 15.0
 _TITLES = ("Corridor north", "Corridor south", "Corridor east")
+_NAMES = tuple(title.lower().replace(" ", "-") for title in _TITLES)
 
 
 def serve_demo(folder: Path, *, port: int, log_json: bool, on_start: Callable[[Watching], None]) -> None:
@@ -31,6 +35,7 @@ def serve_demo(folder: Path, *, port: int, log_json: bool, on_start: Callable[[W
 
     Raises:
         InputError: There is no demo in the folder.
+        RunFolderBusy: It is served already.
     """
     normal = sorted((folder / "walkway" / "train").glob("*.mp4"))
     abnormal = sorted((folder / "walkway" / "test").glob("*.mp4"))
@@ -38,13 +43,12 @@ def serve_demo(folder: Path, *, port: int, log_json: bool, on_start: Callable[[W
         raise InputError("holds no demo", where=folder, hint="`normalcy demo` makes one")
     with StreamServer(abnormal[-1]) as stream, _now_and_then_away(stream):
         sources = [str(normal[0].absolute()), str(abnormal[0].absolute()), stream.url]
-        file = _written(folder, sources, port=port)
+        file = ConfigFile(_written(folder, sources), web={"port": port})
         watch(file.config, file=file, log_json=log_json, on_start=on_start)
 
 
-def demo_config(sources: list[str], *, bundle: Path, port: int) -> dict[str, Any]:
+def demo_config(sources: list[str], *, bundle: Path) -> dict[str, Any]:
     """What the demo's cameras are: quick to notice that one is gone, and with an alarm that everybody can see."""
-    names = [title.lower().replace(" ", "-") for title in _TITLES]
     return {
         "data": "data",
         "bundles": {"demo": {"path": str(bundle.absolute())}},
@@ -56,19 +60,32 @@ def demo_config(sources: list[str], *, bundle: Path, port: int) -> dict[str, Any
         },
         "cameras": {
             name: {"title": title, "source": source}
-            for name, title, source in zip(names, _TITLES, sources, strict=True)
+            for name, title, source in zip(_NAMES, _TITLES, sources, strict=True)
         },
         "events": {"offline_alert_seconds": 5.0},
-        "web": {"port": port},
     }
 
 
-def _written(folder: Path, sources: list[str], *, port: int) -> ConfigFile:
+def _written(folder: Path, sources: list[str]) -> Path:
+    """The configuration; one that is there stays as the dashboard left it, but for where the stream is now."""
     path = folder / "live" / "watch.yaml"
-    said = demo_config(sources, bundle=folder / "bundle", port=port)
-    config_from(said, where=path)
-    write_text(path, yaml.safe_dump(said, sort_keys=False))
-    return ConfigFile(path)
+    with alone_in(path.parent / "data"):
+        if path.exists():
+            _follow_stream(path, sources[-1])
+        else:
+            said = demo_config(sources, bundle=folder / "bundle")
+            config_from(said, where=path)
+            write_text(path, yaml.safe_dump(said, sort_keys=False))
+    return path
+
+
+def _follow_stream(path: Path, url: str) -> None:
+    said, commented = read_yaml(path), read_commented(path)
+    cameras = said.get("cameras") or {}
+    if _NAMES[-1] in cameras:
+        stream = {**cameras[_NAMES[-1]], "source": url}
+        update(commented, said, {**said, "cameras": {**cameras, _NAMES[-1]: stream}})
+        write_whole(path, as_text(commented))
 
 
 @contextmanager

@@ -2,7 +2,9 @@
 
 import logging
 import re
+import time
 from datetime import tzinfo
+from pathlib import Path
 from typing import Any
 
 from normalcy.live.alerts.delivery import Delivery, DeliveryError, Trouble
@@ -11,6 +13,8 @@ from normalcy.live.config.alerts import AppriseConfig
 from normalcy.live.config.secrets import resolve
 
 _MOST_SECONDS = 60.0
+_PICTURE_SECONDS = 1.0
+_LOOK_SECONDS = 0.02
 _STATUS = re.compile(r"error=(\d{3})\b")
 
 
@@ -48,14 +52,24 @@ class AppriseReceiver:
 
         title, text = title_and_text(delivery.payload, zone=self._zone)
         is_alert = delivery.payload.get("severity") == "alert"
-        snapshot = delivery.snapshot
+        snapshot = _written(delivery.snapshot) if delivery.snapshot is not None else None
         return self._service.notify(
             body=text,
             title=title,
             notify_type=NotifyType.WARNING if is_alert else NotifyType.INFO,
-            attach=str(snapshot) if snapshot is not None and snapshot.is_file() else None,
+            attach=str(snapshot) if snapshot is not None else None,
             timeout=_MOST_SECONDS,
         )
+
+
+def _written(snapshot: Path) -> Path | None:
+    """A picture, once it is there: an event is told of before its picture is written. None where it does not come."""
+    deadline = time.monotonic() + _PICTURE_SECONDS
+    while not snapshot.is_file():
+        if time.monotonic() >= deadline:
+            return None
+        time.sleep(_LOOK_SECONDS)
+    return snapshot
 
 
 def _keep_logs_inside() -> None:

@@ -36,12 +36,14 @@ class Outcome:
         at: When, in seconds since 1970.
         error: Why it did not arrive; none where it did.
         wait_seconds: Before it, or where the receiver is away all of its messages, may be tried again.
+        failing_seconds: For how long nothing has arrived, by a clock that nobody sets; 0 where others arrive.
     """
 
     delivery: Delivery
     at: float
     error: DeliveryError | None = None
     wait_seconds: float = 0.0
+    failing_seconds: float = 0.0
 
 
 class Channel:
@@ -72,6 +74,8 @@ class Channel:
         self._under_way: int | None = None
         self._failures = 0
         self._not_before = 0.0
+        # Ended by a message that arrives, not by a connection that is back.
+        self._failing_since: float | None = None
         self._thread = threading.Thread(target=self._work, name=f"alerts {name}", daemon=True)
         self._thread.start()
 
@@ -94,6 +98,12 @@ class Channel:
     def is_failing(self) -> bool:
         """Whether the last attempt failed."""
         return self._failures > 0
+
+    @property
+    def failing_seconds(self) -> float:
+        """For how long nothing has arrived, as far as this process knows."""
+        since = self._failing_since
+        return 0.0 if since is None else time.monotonic() - since
 
     def submit(self, delivery: Delivery) -> None:
         """Gives it a message; the next one only when it is ready again."""
@@ -135,7 +145,7 @@ class Channel:
             return self._failed(delivery, error)
         except Exception as error:  # of a library: its text may hold secrets, and it must not end the thread
             return self._failed(delivery, DeliveryError(f"it failed ({type(error).__name__})"))
-        self._failures = 0
+        self._failures, self._failing_since = 0, None
         return Outcome(delivery, self._clock())
 
     def _failed(self, delivery: Delivery, error: DeliveryError) -> Outcome:
@@ -145,10 +155,12 @@ class Channel:
         if error.trouble is Trouble.REFUSED:
             wait_seconds = self._retry.most_seconds
         else:
+            if self._failing_since is None:
+                self._failing_since = time.monotonic()
             self._failures += 1
             wait_seconds = self._retry.wait_seconds(error, failures=self._failures, random=random.random)
             self._not_before = time.monotonic() + wait_seconds
-        return Outcome(delivery, self._clock(), error, wait_seconds)
+        return Outcome(delivery, self._clock(), error, wait_seconds, self.failing_seconds)
 
     def _connected(self) -> Receiver:
         """The receiver; made anew where it could not be made before, because a secret may be there by now."""

@@ -183,6 +183,7 @@ def _message(
         severity=severity,
         payload=payload,
         event_id=event_id,
+        incident=incident,
     )
 
 

@@ -10,15 +10,16 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.connection import Connection
-from multiprocessing.synchronize import Semaphore
 from pathlib import Path
 from queue import SimpleQueue
 
 from normalcy.live.alerts.control import ControlMessage
 from normalcy.live.alerts.sender import Sender
+from normalcy.live.bells import Bell, ring, wait
 from normalcy.live.config.live import LiveConfig
-from normalcy.live.processes import Stop
+from normalcy.live.processes import Heart, Stop
 from normalcy.live.store.store import Store
 
 logger = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ class AlertsJob:
 
 
 def run_alerts(
-    job: AlertsJob, doorbell: Semaphore, stop: Stop, control: "Connection[None, ControlMessage]"
+    job: AlertsJob, doorbell: Bell, stop: Stop, control: "Connection[None, ControlMessage]"
 ) -> None:
     """Sends what the outbox holds until it is told to stop, or whoever holds the other end of `control` is gone.
 
@@ -54,12 +55,15 @@ def run_alerts(
         control: Takes `ControlMessage`s.
     """
     store = Store(job.store_url)
-    sender = Sender(store, job.config, media=job.media, ring=doorbell.release)
-    listener = _Listener(control, ring=doorbell.release)
+    ring_it = partial(ring, doorbell)
+    sender = Sender(store, job.config, media=job.media, ring=ring_it)
+    listener = _Listener(control, ring=ring_it)
+    heart = Heart(control)
     while not (stop.is_set() or listener.is_over):
+        heart.beat()
         for message in listener.messages():
             _take(message, sender)
-        _wait(doorbell, sender.turn())
+        wait(doorbell, sender.turn())
     _say_farewell(sender, doorbell)
     store.close()
 
@@ -98,19 +102,12 @@ def _take(message: ControlMessage, sender: Sender) -> None:
         sender.board.post(message["cameras"])
 
 
-def _wait(doorbell: Semaphore, seconds: float) -> None:
-    """Until it rings; all rings so far are one."""
-    if doorbell.acquire(timeout=seconds):
-        while doorbell.acquire(block=False):
-            pass
-
-
-def _say_farewell(sender: Sender, doorbell: Semaphore) -> None:
+def _say_farewell(sender: Sender, doorbell: Bell) -> None:
     """Sends what became due just before, such as that events are closed, as far as that is quick."""
     deadline = time.monotonic() + _FAREWELL_SECONDS
     while True:
         wait_seconds = sender.turn()
         if sender.is_idle or time.monotonic() >= deadline:
             break
-        _wait(doorbell, min(wait_seconds, max(0.0, deadline - time.monotonic())))
+        wait(doorbell, min(wait_seconds, max(0.0, deadline - time.monotonic())))
     sender.close(wait_seconds=max(0.5, deadline - time.monotonic()))

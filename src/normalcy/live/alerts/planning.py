@@ -1,11 +1,12 @@
 """What is to become of the messages that are due to one receiver: decided without a database and without a clock.
 
-Messages of one incident keep their order: none goes before those it builds on are settled. Alerts go before notices,
-and both before what failed over and over. Beyond the rate limit, a camera's messages are held: a notice as soon as that
-many messages of any kind went out within the hour, an alert only when that many alerts did. So no flood of notices can
-keep an alert back.
+Messages of one incident keep their order: the outbox gives out the first of them that waits, and no other. Alerts go
+before notices, and both before what failed over and over. Beyond the rate limit, a camera's messages are held: a notice
+as soon as that many messages of any kind went out within the hour, an alert only when that many alerts did. So no flood
+of notices can keep an alert back.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -26,15 +27,13 @@ class Known:
         states: Of the messages that others build on, by key.
         sent: News of the last hour by (camera, severity).
         limit: News of one camera per hour.
-        oldest_at: Messages that were created before are given up once they have failed.
-        is_failing: Whether the receiver's last attempt failed.
+        oldest_at: Messages that were created before are given up where nothing arrives.
     """
 
     states: Mapping[str, str]
     sent: Mapping[tuple[str, str], int]
     limit: int
-    oldest_at: float
-    is_failing: bool = False
+    oldest_at: float = -math.inf
 
 
 @dataclass
@@ -69,9 +68,7 @@ def plan(messages: Sequence[Message], known: Known) -> Plan:
     made = Plan()
     for message in sorted(messages, key=_turn_of):
         states = [known.states[key] for key in _beginnings(message) if key in known.states]
-        if "waiting" in states:
-            continue
-        if _is_too_old(message, known):
+        if message.created_at < known.oldest_at:
             made.dead.append(message)
         elif message.kind in UPDATES and "sent" not in states:
             made.untold.append(message)
@@ -90,11 +87,6 @@ def _beginnings(message: Message) -> list[str]:
     incident = incident_of(message.key, kind=message.kind)
     kinds = BEGINNINGS.get(message.kind, ())
     return [message_key(incident, kind=kind, receiver=message.receiver) for kind in kinds]
-
-
-def _is_too_old(message: Message, known: Known) -> bool:
-    # One that was never tried gets its attempt, however long the engine was off.
-    return message.created_at < known.oldest_at and (message.attempts > 0 or known.is_failing)
 
 
 def _is_over_limit(message: Message, known: Known) -> bool:

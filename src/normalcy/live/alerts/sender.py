@@ -7,6 +7,7 @@ the same key.
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -21,7 +22,14 @@ from normalcy.live.alerts.delivery import Delivery, Receiver
 from normalcy.live.alerts.planning import LIMIT_SECONDS, Known, Plan, needed_keys, plan
 from normalcy.live.alerts.questions import held_count, media_of, news_sent, orphaned, states_of
 from normalcy.live.alerts.receivers import build_receiver
-from normalcy.live.alerts.settling import log_outcome, log_plan, mark_orphans, mark_outcome, mark_plan
+from normalcy.live.alerts.settling import (
+    has_failed_long,
+    log_outcome,
+    log_plan,
+    mark_orphans,
+    mark_outcome,
+    mark_plan,
+)
 from normalcy.live.config.live import LiveConfig
 from normalcy.live.store.outbox import due_messages
 from normalcy.live.store.records import Message
@@ -166,10 +174,14 @@ class Sender:
                 created_since=since - self._give_up_seconds,
             ),
             limit=self._config.alerts.per_camera_per_hour,
-            oldest_at=now - self._give_up_seconds,
-            is_failing=channel.is_failing,
+            oldest_at=self._oldest_at(channel, now),
         )
         return plan(due, known)
+
+    def _oldest_at(self, channel: Channel, now: float) -> float:
+        give_up_seconds = self._give_up_seconds
+        is_lost = has_failed_long(channel.failing_seconds, give_up_seconds=give_up_seconds)
+        return now - give_up_seconds if is_lost else -math.inf
 
     def _taken(self) -> set[int]:
         """Messages that are under way, also through channels of before, or arrived and are not written down."""

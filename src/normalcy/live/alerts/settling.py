@@ -17,6 +17,8 @@ logger = logging.getLogger(__name__)
 
 _SUMMARY_DELAY_SECONDS = 60.0
 """A summary of a window that is long over waits for so long: more may be kept back of it."""
+_LEAST_FAILING_SECONDS = 3600.0
+_LEAST_REFUSALS = 3
 UNTOLD = "the receiver was not told of its beginning"
 NOBODY = "the receiver is not configured any more"
 
@@ -29,17 +31,30 @@ def mark_outcome(session: Session, outcome: Outcome, *, give_up_seconds: float) 
     delivery, error = outcome.delivery, outcome.error
     if error is None:
         mark_sent(session, delivery.id, at=outcome.at)
-    elif is_given_up(outcome, give_up_seconds=give_up_seconds):
+        return
+    is_refused = error.trouble is Trouble.REFUSED
+    due_at = outcome.at + outcome.wait_seconds if is_refused else AT_ONCE
+    mark_failed(session, delivery.id, error=str(error), at=outcome.at, due_at=due_at)
+    if is_given_up(outcome, give_up_seconds=give_up_seconds):
         mark_dead(session, delivery.id, error=str(error))
-    elif error.trouble is Trouble.REFUSED:
-        mark_failed(session, delivery.id, error=str(error), due_at=outcome.at + outcome.wait_seconds)
-    else:
-        mark_failed(session, delivery.id, error=str(error), due_at=AT_ONCE)
 
 
 def is_given_up(outcome: Outcome, *, give_up_seconds: float) -> bool:
     """Whether a message that failed is not tried again."""
-    return outcome.error is not None and outcome.delivery.created_at < outcome.at - give_up_seconds
+    if outcome.error is None or outcome.delivery.created_at >= outcome.at - give_up_seconds:
+        return False
+    if outcome.error.trouble is Trouble.REFUSED:
+        return outcome.delivery.attempts + 1 >= _LEAST_REFUSALS
+    return has_failed_long(outcome.failing_seconds, give_up_seconds=give_up_seconds)
+
+
+def has_failed_long(failing_seconds: float, *, give_up_seconds: float) -> bool:
+    """Whether old messages to a receiver may be given up.
+
+    That they are old is not enough: a clock that is set forward, as at the start of a machine without one that goes
+    on, makes all of them old at once.
+    """
+    return failing_seconds >= min(give_up_seconds, _LEAST_FAILING_SECONDS)
 
 
 def mark_plan(session: Session, plan: Plan, *, config: LiveConfig, now: float) -> None:

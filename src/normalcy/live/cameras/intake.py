@@ -7,8 +7,6 @@ decoded --stride--> --rate cap--> --due?--> --room?--> ring, with an image where
 import time
 from collections.abc import Callable
 
-import cv2
-
 from normalcy.live.bells import Bell, ring
 from normalcy.live.cameras.life import Life
 from normalcy.live.cameras.pacing import NaturalPace, RateCap
@@ -16,6 +14,7 @@ from normalcy.live.cameras.sources import Manners
 from normalcy.live.cameras.timekeeping import Placed
 from normalcy.live.config.camera import CameraConfig
 from normalcy.live.frames.counters import Drop
+from normalcy.live.frames.jpeg import encoded
 from normalcy.live.frames.memory import CameraMemory, Picture, Stamped, UInt8Array
 from normalcy.live.processes import Stop
 from normalcy.methods.contract import ClipSpec
@@ -120,7 +119,7 @@ class Intake:
             return
         height, width, _ = preview_HWC.shape
         for quality in JPEG_QUALITIES:
-            jpeg = as_jpeg(preview_HWC, quality=quality)
+            jpeg = encoded(preview_HWC, quality=quality)
             picture = Picture(jpeg, placed.index, placed.pts_seconds, captured_at, 0, (height, width))
             if self._memory.write_picture(picture):
                 return
@@ -137,10 +136,3 @@ class Intake:
             if self._stop.wait(_ROOM_SECONDS):
                 return False
         return True
-
-
-def as_jpeg(image_HWC: UInt8Array, *, quality: int = JPEG_QUALITIES[0]) -> bytes:
-    """An RGB image as JPEG."""
-    image_BGR = cv2.cvtColor(image_HWC, cv2.COLOR_RGB2BGR)
-    _, encoded = cv2.imencode(".jpg", image_BGR, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return encoded.tobytes()

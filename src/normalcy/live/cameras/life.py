@@ -49,10 +49,11 @@ class Life:
 
     def _begin(self) -> None:
         record = self._memory.capture
-        record.pid[0], record.ended[0] = os.getpid(), 0
+        record.ended[0] = 0
         self.beat()
         if record.state_since[0] and self.state in _LEFT_BEHIND:
             self.become(CameraState.OFFLINE, "its process ended")
+        record.pid[0] = os.getpid()  # last: from now on others take the record for that of this process
 
     @property
     def state(self) -> CameraState:

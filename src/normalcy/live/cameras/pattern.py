@@ -9,10 +9,11 @@ import av
 import numpy as np
 
 from normalcy.errors import ConfigError
+from normalcy.live.config.camera import TEST_PATTERN
 from normalcy.video.contract import Decoded, ReadOptions, Tally, VideoInfo
 from normalcy.video.frame import UInt8Array
 
-NAME = "test-pattern"
+NAME = TEST_PATTERN
 
 _TEXT = re.compile(rf"{NAME}(?::(\d+)x(\d+))?(?:@(\d+(?:\.\d+)?))?")
 _LARGEST_PX, _HIGHEST_FPS = 4096, 240.0

@@ -5,9 +5,9 @@ from multiprocessing.connection import Connection
 
 from normalcy.config import build_config
 from normalcy.errors import NormalcyError
-from normalcy.live.cameras.intake import as_jpeg
 from normalcy.live.cameras.sources import find_camera_source, open_camera, reading_options
 from normalcy.live.config.camera import CameraConfig
+from normalcy.live.frames.jpeg import encoded
 from normalcy.live.processes import CONTEXT, end_with_parent
 from normalcy.live.status import ProbeResult
 from normalcy.video.contract import VideoInfo
@@ -65,7 +65,7 @@ def _first_picture(config: CameraConfig) -> ProbeResult:
         with closing(open_camera(source, reading_options(source, config))) as reader:
             lazy = next(reader.lazily())
             preview_HWC = lazy.preview()
-            jpeg = None if preview_HWC is None else as_jpeg(preview_HWC)
+            jpeg = None if preview_HWC is None else encoded(preview_HWC)
             return ProbeResult(True, _described(reader.info), jpeg)
     except NormalcyError as error:
         return ProbeResult(False, f"{error.what}. {error.hint}".strip())

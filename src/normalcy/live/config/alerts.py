@@ -84,7 +84,7 @@ class AlertsConfig(StrictConfig):
         mqtt: A broker.
         per_camera_per_hour: More alerts than this of one camera are kept back, and counted.
         retry_first_seconds, retry_most_seconds: Waits between attempts, doubled each time.
-        give_up_hours: Then an alert is dead.
+        give_up_hours: Then an alert is dead, where it was tried in vain for long.
         public_url: Where people reach the dashboard, for links; none without.
     """
 

@@ -7,6 +7,20 @@ from pydantic import Field, field_validator
 from normalcy.config import StrictConfig
 from normalcy.live.config.regions import RegionConfig
 from normalcy.live.config.schedule import WatchHours
+from normalcy.video.urls import as_url
+
+TEST_PATTERN = "test-pattern"
+"""What a moving square is named, perhaps with more after it."""
+
+
+def names_file(source: str) -> bool:
+    """Whether a source names a file or folder, which need not be there; not where a secret stands for it.
+
+    >>> [names_file(each) for each in ("a.mp4", "rtsp://door/1", "test-pattern", "0", "${DOOR}")]
+    [True, False, False, False, False]
+    """
+    is_other = source.startswith(TEST_PATTERN) or source.isdigit() or "${" in source
+    return as_url(source) is None and not is_other
 
 
 class CameraSettings(StrictConfig):
@@ -70,8 +84,10 @@ class CameraConfig(CameraSettings):
     """One camera.
 
     Attributes:
-        source: URL, file, folder of pictures, webcam (`/dev/video0`), or `test-pattern`. May hold `${SECRET}`.
-        substream: A smaller stream of the same camera, which is scored and shown in place of `source`.
+        source: URL, file, folder of pictures, webcam (`/dev/video0`), or `test-pattern`. May hold `${SECRET}`. A
+            relative path starts at the configuration's folder.
+        substream: A smaller stream of the same camera. Where there is one, it alone is opened: it is scored, shown, and
+            in clips. `source` then says what the camera's full stream is, to switch back to and to try.
         title: What people call it; its name without.
     """
 

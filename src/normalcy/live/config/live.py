@@ -5,17 +5,18 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from normalcy.config import StrictConfig, build_config, read_yaml
 from normalcy.live.config.alerts import AlertsConfig
-from normalcy.live.config.camera import CameraConfig, CameraSettings
+from normalcy.live.config.camera import CameraConfig, CameraSettings, names_file
 from normalcy.live.config.events import EventsConfig
 from normalcy.live.config.secrets import safe_text
 from normalcy.live.config.store import StoreConfig
-from normalcy.live.config.web import WebConfig
+from normalcy.live.config.web import WebConfig, is_loopback
 from normalcy.video.urls import redact
 
 _SECRET_KEYS = frozenset({"password", "secret", "username"})
@@ -44,7 +45,7 @@ class LiveConfig(StrictConfig):
         timezone: Of schedules, such as `Europe/Vienna`; that of the machine without.
         bundles: Detectors by name.
         defaults: What cameras inherit.
-        cameras: By name: small letters, digits, - and _, 40 at most.
+        cameras: By name: small letters, digits, - and _, 40 at most; their files are found like `data`.
         events, alerts, store, web: See there.
     """
 
@@ -105,6 +106,16 @@ class LiveConfig(StrictConfig):
                 meant = f"; did you mean {near[0]!r}?" if near else ""
                 yield f"{receiver} names the camera {unknown!r}, which is not there{meant}"
 
+    @property
+    def requires_login(self) -> bool:
+        """Whether nobody gets into the dashboard without a login.
+
+        Behind a proxy everybody comes from this machine: so where one is told of, by `web.https` or by a `public_url`
+        that others can reach, an address of this machine alone is no reason to let people in.
+        """
+        public = self.alerts.public_url
+        return self.web.requires_login or self.web.https or not (public is None or is_loopback(_host(public)))
+
     def bundle_of(self, camera: CameraConfig, *, name: str = "") -> str:
         """Name of the detector of a camera."""
         if camera.bundle is None and len(self.bundles) == 1:
@@ -131,7 +142,16 @@ def config_from(data: dict[str, Any], *, where: Path) -> LiveConfig:
     bundles = {
         name: each.model_copy(update={"path": folder / each.path}) for name, each in config.bundles.items()
     }
-    return config.model_copy(update={"data": folder / config.data, "bundles": bundles})
+    cameras = {name: _beside(folder, each) for name, each in config.cameras.items()}
+    return config.model_copy(update={"data": folder / config.data, "bundles": bundles, "cameras": cameras})
+
+
+def _beside(folder: Path, camera: CameraConfig) -> CameraConfig:
+    """With its files where they lie seen from a folder."""
+    said = {"source": camera.source, "substream": camera.substream}
+    return camera.model_copy(
+        update={key: str(folder / each) for key, each in said.items() if each and names_file(each)}
+    )
 
 
 def shown(key: str, value: object) -> str:
@@ -146,6 +166,14 @@ def shown(key: str, value: object) -> str:
     if key.rpartition(".")[2] in _SECRET_KEYS or is_secret_url:
         return "hidden"
     return repr(redact(value)) if isinstance(value, str) else repr(value)
+
+
+def _host(url: str) -> str:
+    """Of a URL; empty where it names none."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _is_valid(shared: Any) -> bool:

@@ -11,43 +11,49 @@ from typing import Any
 
 import yaml
 
+from normalcy.config import read_yaml
+from normalcy.live.config.camera import names_file
 from normalcy.live.config.live import CAMERA_NAME, config_from
-from normalcy.live.config.round_trip import as_text, plain, read_commented, update, write_whole
+from normalcy.live.config.round_trip import as_text, read_commented, update, write_whole
+from normalcy.live.data_folder import alone_in
 from normalcy.run_folder import write_json, writing_to
 from normalcy.video.names import video_stem
-from normalcy.video.urls import as_url
 
 FILE, NAMED = "watch.yaml", "named.json"
 _LONGEST = 36
 
 
-def write_plain_config(
-    sources: Sequence[str], *, bundle: Path, backend: str, data: Path, web: Mapping[str, Any]
-) -> Path:
+def write_plain_config(sources: Sequence[str], *, bundle: Path, backend: str, data: Path) -> Path:
     """Writes what the command line amounts to into the data folder; gives the file.
+
+    What an engine that runs there reads is left alone: the folder is claimed first.
 
     Args:
         sources: URLs, files, folders, webcams.
         bundle: The detector.
         backend: What scores.
         data: Folder of the event store.
-        web: Settings of the dashboard that were named.
 
     Raises:
         ConfigError: It would be wrong; nothing was written.
+        RunFolderBusy: An engine is running in the data folder; nothing was written.
         OutputError: It cannot be written.
     """
+    with alone_in(data):
+        return _written(sources, bundle=bundle, backend=backend, data=data)
+
+
+def _written(sources: Sequence[str], *, bundle: Path, backend: str, data: Path) -> Path:
     path, named = data / FILE, data / NAMED
-    said = read_commented(path) if path.is_file() else {}
+    said = read_yaml(path) if path.is_file() else {}
+    commented = read_commented(path) if path.is_file() else {}
     before = json.loads(named.read_text(encoding="utf-8")) if named.is_file() else []
-    wanted, now_named = with_sources(plain(said), [_absolute(source) for source in sources], named=before)
+    wanted, now_named = with_sources(said, [_absolute(source) for source in sources], named=before)
     wanted["bundles"] = {"main": {"path": str(bundle.absolute()), "backend": backend}}
-    wanted["web"] = {**(wanted.get("web") or {}), **web}
-    update(said, {**wanted, "data": "."})
-    text = as_text(said)
+    update(commented, said, {**wanted, "data": "."})
+    text = as_text(commented)
     config_from(yaml.safe_load(text), where=path)
     with writing_to(data):
-        data.mkdir(parents=True, exist_ok=True)
         write_json(named, now_named)
     write_whole(path, text)
     return path
@@ -78,8 +84,7 @@ def with_sources(
 
 def _absolute(source: str) -> str:
     """Of a file or folder, since the configuration lies elsewhere."""
-    is_path = as_url(source) is None and Path(source).exists()
-    return str(Path(source).absolute()) if is_path else source
+    return str(Path(source).absolute()) if names_file(source) else source
 
 
 def _free_name(source: str, taken: set[str]) -> str:

@@ -1,27 +1,41 @@
 """What a configuration names and needs to find: secrets, detectors, files."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from normalcy.errors import BundleError, ConfigError
+from normalcy.live.config.camera import names_file
 from normalcy.live.config.live import LiveConfig
 from normalcy.live.config.secrets import resolve
 from normalcy.scoring.bundle import BundleThresholds
-from normalcy.video.urls import as_url, redact
+from normalcy.video.urls import redact
 
 
 def missing_references(config: LiveConfig) -> list[str]:
     """A line for each thing that is named and not there; nothing of it holds a secret."""
-    return [*_detectors(config), *_secrets(config), *_files(config)]
+    return [*_detectors(config), *missing_secrets(config), *_absent(_of_store(config)), *_files(config)]
 
 
-def require_references(config: LiveConfig, *, where: object) -> None:
-    """Checks that detectors and secrets are there; cameras may come later.
+def missing_secrets(config: LiveConfig) -> list[str]:
+    """A line for each secret of a camera or receiver that is not there: that one alone does without."""
+    return [*_absent(_of_cameras(config, *config.cameras)), *_absent(_of_receivers(config))]
+
+
+def require_references(config: LiveConfig, *, where: object, camera: str | None = None) -> None:
+    """Checks that what everything needs is there: detectors, and the way to the store.
+
+    Cameras and receivers may come later, with their secrets: one of them must not keep the others from working.
+
+    Args:
+        config: That names them.
+        where: It comes from.
+        camera: One whose secrets have to be there as well, since it is being written.
 
     Raises:
-        ConfigError: One is not; the line says all that are not.
+        ConfigError: Something is not there; the line says all that is not.
     """
-    if missing := [*_detectors(config), *_secrets(config)]:
+    named = _of_cameras(config, camera) if camera in config.cameras else ()
+    if missing := [*_detectors(config), *_absent(_of_store(config)), *_absent(named)]:
         raise ConfigError("; ".join(missing), where=where)
 
 
@@ -34,18 +48,22 @@ def _detectors(config: LiveConfig) -> Iterator[str]:
             yield f"bundles.{name}: {error}"
 
 
-def _secrets(config: LiveConfig) -> Iterator[str]:
-    for where, text in _texts(config):
+def _absent(texts: Iterable[tuple[str, str]]) -> Iterator[str]:
+    for where, text in texts:
         try:
             resolve(text)
         except ConfigError as error:
             yield f"{where}: {error}"
 
 
-def _texts(config: LiveConfig) -> Iterator[tuple[str, str]]:
+def _of_cameras(config: LiveConfig, *names: str) -> Iterator[tuple[str, str]]:
     """What may hold secrets, and where it stands."""
-    for name, camera in config.cameras.items():
-        yield f"cameras.{name}.source", camera.watched
+    for name in names:
+        yield f"cameras.{name}.source", config.cameras[name].source
+        yield f"cameras.{name}.substream", config.cameras[name].substream or ""
+
+
+def _of_receivers(config: LiveConfig) -> Iterator[tuple[str, str]]:
     for name, webhook in config.alerts.webhooks.items():
         yield f"alerts.webhooks.{name}.url", webhook.url
         yield f"alerts.webhooks.{name}.secret", webhook.secret or ""
@@ -54,12 +72,14 @@ def _texts(config: LiveConfig) -> Iterator[tuple[str, str]]:
     if mqtt := config.alerts.mqtt:
         yield "alerts.mqtt.username", mqtt.username or ""
         yield "alerts.mqtt.password", mqtt.password or ""
+
+
+def _of_store(config: LiveConfig) -> Iterator[tuple[str, str]]:
     yield "store.url", config.store.url or ""
 
 
 def _files(config: LiveConfig) -> Iterator[str]:
     for name, camera in config.cameras.items():
-        source = camera.watched
-        looks_like_file = as_url(source) is None and ("/" in source or "\\" in source) and "${" not in source
-        if looks_like_file and not Path(source).exists():
-            yield f"cameras.{name}.source: there is no {redact(source)}"
+        key, source = ("substream" if camera.substream else "source"), camera.watched
+        if names_file(source) and not Path(source).exists():
+            yield f"cameras.{name}.{key}: there is no {redact(source)}"

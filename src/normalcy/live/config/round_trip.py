@@ -1,4 +1,9 @@
-"""YAML that is written as it was read: with its comments, its order and its quotes."""
+"""YAML that is written as it was read: with its comments, its order and its quotes.
+
+Two libraries are at work. The engine reads with PyYAML, for which `no` is false, `18:00` a number and `017` fifteen
+(YAML 1.1). ruamel keeps comments, and reads all three otherwise (YAML 1.2). So what a file says is always PyYAML's
+word; ruamel only holds the text, of which what does not change is not touched, and what is new is PyYAML's writing.
+"""
 
 import io
 import stat
@@ -6,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -67,16 +73,51 @@ def write_whole(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def update(section: Any, said: Mapping[str, Any]) -> None:
-    """Makes a section say what is wanted, without touching what it says already."""
-    for key in [key for key in section if key not in said]:
+def update(section: Any, before: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Makes a section say what is wanted, without touching what it says already.
+
+    Args:
+        section: As `read_commented` gave it, or a part of that.
+        before: What it says, as the engine reads it.
+        wanted: What it shall say to the engine.
+    """
+    for key in [key for key in section if key not in wanted]:
         del section[key]
-    for key, value in said.items():
-        known = section.get(key)
-        if isinstance(known, dict) and isinstance(value, Mapping):
-            update(known, value)
-        elif key not in section or plain(known) != value:
-            section[key] = value
+    for key, value in wanted.items():
+        known = before.get(key)
+        if isinstance(known, Mapping) and isinstance(value, Mapping) and isinstance(section.get(key), dict):
+            update(section[key], known, value)
+        elif key not in section or not _is_same(known, value):
+            section.update(_written({key: value}))
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Also of the same kind: 1 and true are equal, and mean something else."""
+    return bool(one == other) and yaml.safe_dump(one) == yaml.safe_dump(other)
+
+
+class _Writer(yaml.SafeDumper):
+    """Quotes what PyYAML would misread, and what ruamel would."""
+
+
+def _represent_text(writer: _Writer, text: str) -> yaml.ScalarNode:
+    return writer.represent_scalar("tag:yaml.org,2002:str", text, style=None if _is_text(text) else "'")
+
+
+_Writer.add_representer(str, _represent_text)
+
+
+def _is_text(text: str) -> bool:
+    """Whether ruamel reads it as such without quotes."""
+    try:
+        return isinstance(_yaml().load(text), str)
+    except YAMLError:
+        return False
+
+
+def _written(new: Mapping[str, Any]) -> Any:
+    """Something new, as the engine is to read it."""
+    return read_text(yaml.dump(plain(new), Dumper=_Writer, sort_keys=False, allow_unicode=True), Path())
 
 
 def without_block(path: Path, data: Any, section: str, key: str) -> Any:
@@ -135,7 +176,7 @@ def plain(value: Any) -> Any:
 
 
 def _yaml() -> YAML:
-    yaml = YAML(typ="rt")
-    yaml.preserve_quotes = True
-    yaml.width = _WIDTH
-    return yaml
+    commented = YAML(typ="rt")
+    commented.preserve_quotes = True
+    commented.width = _WIDTH
+    return commented

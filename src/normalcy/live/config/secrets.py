@@ -11,7 +11,8 @@ from pathlib import Path
 from normalcy.errors import ConfigError
 from normalcy.video.urls import redact
 
-_URL_IN_TEXT = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
+# Passwords hold spaces and quotes too: all up to the line's last `@` may be one, unless another URL begins before.
+_URL_IN_TEXT = re.compile(r"[a-z][a-z0-9+.-]*://(?:(?:(?!://)[^\n])*@)?\S*", re.IGNORECASE)
 _REFERENCE = re.compile(r"\$\{(file:)?([^}]+)\}")
 
 
@@ -33,7 +34,7 @@ def resolve(text: str, *, environment: Mapping[str, str] = os.environ) -> str:
 
 
 def safe_text(text: str) -> str:
-    """A message in which every URL is without its secrets.
+    """A message in which every URL is without its secrets; rather too much is hidden than too little.
 
     >>> safe_text("source is 'rtsp://a:b@door/1': no answer")
     "source is 'rtsp://***@door/1': no answer"

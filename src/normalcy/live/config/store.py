@@ -6,14 +6,14 @@ from normalcy.config import StrictConfig
 
 
 class RetentionConfig(StrictConfig):
-    """What is deleted, the oldest first; events that people reviewed outlive others: thresholds come from them.
+    """What is deleted, the oldest first; what people reviewed outlives the rest: thresholds come from it.
 
     Attributes:
         days: Events and their media are kept for so long.
         reviewed_days: Events with a verdict.
         scores_days: The score timeline.
-        media_gigabytes: Media take no more than this.
-        free_gigabytes: So much of the disk stays free.
+        media_gigabytes: Pictures and clips take no more than this; for room they alone go, and their events stay.
+        free_gigabytes: So much of the disk stays free, as far as their going can do that.
     """
 
     days: float = Field(30.0, gt=0)

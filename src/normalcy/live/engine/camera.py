@@ -17,6 +17,7 @@ from normalcy.live.engine.detectors import Detector
 from normalcy.live.engine.display import Display
 from normalcy.live.engine.minutes import Minute, Minutes
 from normalcy.live.engine.scene import SCORED, LevelShift, SceneState, SceneWatch
+from normalcy.live.engine.scene_events import SceneEvents
 from normalcy.live.engine.scorer import CameraScorer, RegionVerdict, Tuning
 from normalcy.live.engine.times import CaptureTimes
 from normalcy.live.engine.tuning import FalseAlarms, alert_threshold, tunings_of
@@ -61,7 +62,7 @@ class LiveCamera:
         rule: When an incident is over.
         timezone: Of its schedule; that of the machine without.
         resumed: Its open events of an engine that died, by region.
-        false_alarms: What people said of its events.
+        resumed_scene: The open event of its view, likewise.
         clock: Monotonic, in seconds.
     """
 
@@ -75,39 +76,57 @@ class LiveCamera:
         rule: IncidentRule,
         timezone: str | None = None,
         resumed: Mapping[str, EventRecord],
-        false_alarms: FalseAlarms,
+        resumed_scene: EventRecord | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name, self.detector, self.memory = name, detector, memory
         self._clock, self._heard, self._is_silent = clock, clock(), False
         self._complained, self._is_watching = -math.inf, True
-        self._display = Display(memory, map_range=detector.bundle.header.map_scale)
-        self._scene, self._level, self._times = SceneWatch(), LevelShift(), CaptureTimes()
+        self._display = Display(
+            memory, map_range=detector.bundle.header.map_scale, detector=detector.identity
+        )
+        self._scene = SceneWatch(learning=self._display.was_changing)
+        self._display.scene(self._scene.state)
+        self._level, self._times = self._display.level(), CaptureTimes()
+        self._scene_events = SceneEvents(name, resumed=resumed_scene)
+        self._waiting_steps: list[Step] = []
         self._generation, self._next_number = -1, 0
         self._held: Stamped | None = None
         self._incidents: dict[str, Incident] = {}
         self._minutes: dict[str, Minutes] = {}
         self._alert_at: dict[str, float] = {}
         self._resumed = dict(resumed)
-        tunings = self._take_up(config, timezone, false_alarms)
+        self._false_alarms: FalseAlarms = {}
+        tunings = self._take_up(config, timezone)
         self._scorer = CameraScorer(name, model=detector.model, tunings=tunings)
         self._rearrange(tunings, rule)
 
-    def configure(
-        self, config: CameraConfig, *, rule: IncidentRule, timezone: str | None, false_alarms: FalseAlarms
-    ) -> Judged:
+    def configure(self, config: CameraConfig, *, rule: IncidentRule, timezone: str | None) -> Judged:
         """Takes another configuration up; events of regions that are gone end."""
-        tunings = self._take_up(config, timezone, false_alarms)
+        tunings = self._take_up(config, timezone)
         self._scorer.retune(tunings)
         return self._rearrange(tunings, rule)
 
-    def _take_up(self, config: CameraConfig, timezone: str | None, false_alarms: FalseAlarms) -> list[Tuning]:
+    def learn(self, false_alarms: FalseAlarms) -> None:
+        """Takes up what people said of its events; before that the calibration holds as it was fitted."""
+        if false_alarms != self._false_alarms:
+            self._false_alarms = false_alarms
+            tunings = self._tunings()
+            self._scorer.retune(tunings)
+            self._alert_at = self._alert_thresholds(tunings)
+
+    def _take_up(self, config: CameraConfig, timezone: str | None) -> list[Tuning]:
         self.config, self._zone = config, ZoneInfo(timezone) if timezone else None
         if not config.scene_change:
-            self._scene = SceneWatch()
+            self._scene, self._level = SceneWatch(), LevelShift()
+            self._waiting_steps.extend(self._scene_events.close())
             self._display.scene(self._scene.state)
+            self._display.keep_level(self._level)
+        return self._tunings()
+
+    def _tunings(self) -> list[Tuning]:
         size_px = self.detector.model.spec.size_px
-        return tunings_of(config, self.detector.bundle, size_px=size_px, false_alarms=false_alarms)
+        return tunings_of(self.config, self.detector.bundle, size_px=size_px, false_alarms=self._false_alarms)
 
     def _rearrange(self, tunings: Sequence[Tuning], rule: IncidentRule) -> Judged:
         names = [tuning.region.name for tuning in tunings]
@@ -118,16 +137,27 @@ class LiveCamera:
         for name in names:
             self._minutes.setdefault(name, Minutes())
             self._incidents.setdefault(name, self._new_incident(name, rule)).rule = rule
-        self._alert_at = {tuning.region.name: self._alert_threshold(tuning) for tuning in tunings}
+        self._alert_at = self._alert_thresholds(tunings)
         return judged
 
     def _new_incident(self, region: str, rule: IncidentRule) -> Incident:
         resumed = self._resumed.pop(region, None)
-        return Incident(self.name, region=region, bundle=self.detector.name, rule=rule, resumed=resumed)
+        return Incident(
+            self.name,
+            region=region,
+            bundle=self.detector.name,
+            detector=self.detector.identity,
+            rule=rule,
+            resumed=resumed,
+        )
 
-    def _alert_threshold(self, tuning: Tuning) -> float:
-        enter_threshold = self._scorer.enter_threshold(tuning.region.name)
-        return alert_threshold(self.config, tuning, enter_threshold=enter_threshold)
+    def _alert_thresholds(self, tunings: Sequence[Tuning]) -> dict[str, float]:
+        return {
+            tuning.region.name: alert_threshold(
+                self.config, tuning, enter_threshold=self._scorer.enter_threshold(tuning.region.name)
+            )
+            for tuning in tunings
+        }
 
     def untaught(self) -> TeachableCamera | None:
         """The method's camera as the detector has it; None where it cannot be taught anything."""
@@ -176,11 +206,15 @@ class LiveCamera:
         """Tells what happens in the view from a change of the view itself."""
         if frame.image_HWC is None or not self.config.scene_change:
             return
+        self._scene_events.seen_at = frame.captured_at
         before, state = self._scene.state, self._scene.update(frame.image_HWC, frame.pts_seconds)
         if state is before:
             return
         logger.info("camera %s: the view is %s", self.name, state.name.lower())
         self._display.scene(state)
+        self._waiting_steps.extend(self._scene_events.update(state, pts_seconds=frame.pts_seconds))
+        if state is SceneState.CHANGING:
+            self._level.forget_view()
         if state in (SceneState.CHANGING, SceneState.LEARNING):
             self._display.drop(Drop.SCENE_CHANGE, self._scorer.start_anew())
 
@@ -202,6 +236,7 @@ class LiveCamera:
         learning = self._scene.state is SceneState.LEARNING
         for raw in scores.score_T:
             self._level.follow(float(raw), learning=learning)
+        self._display.keep_level(self._level)
         if learning:
             self._display.drop(Drop.SCENE_CHANGE, len(clip.due))
             return Judged()
@@ -257,7 +292,15 @@ class LiveCamera:
     # -- without frames
 
     def expire(self) -> list[Step]:
-        """Ends alarms and events of a camera that has been silent for long."""
+        """Ends alarms and events of a camera that has been silent for long; tells what its view did meanwhile."""
+        return [*self.view_steps(), *self._expire()]
+
+    def view_steps(self) -> list[Step]:
+        """Changes of the events of its view since the last time."""
+        steps, self._waiting_steps = self._waiting_steps, []
+        return steps
+
+    def _expire(self) -> list[Step]:
         silent_seconds = self._clock() - self._heard
         if silent_seconds < SILENT_SECONDS or self.memory.waiting:
             return []
@@ -279,7 +322,7 @@ class LiveCamera:
         """Closes what is open."""
         steps = [step for each in self._incidents.values() for step in each.close()]
         self._show_alarm(alarmed=False)
-        return Judged(steps, self.news())
+        return Judged([*self.view_steps(), *self._scene_events.close(), *steps], self.news())
 
     def stumble(self, error: Exception, clip: Clip | None = None) -> None:
         """Something could not be scored: it is said, the frames are counted, and the camera starts anew.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from normalcy.explain.reasoner import Reasoner
 from normalcy.live.config.live import BundleConfig
 from normalcy.scoring.backends.choice import IN_TORCH, Opened, open_backend
+from normalcy.scoring.backends.record import digest_of
 from normalcy.scoring.bundle import Bundle
 from normalcy.scoring.model import ScoringModel
 
@@ -23,6 +24,7 @@ class Detector:
         bundle: With the calibration that belongs to it.
         backend: Name of what scores.
         reasoner: Says why.
+        identity: Digest of what makes its scores; those of another identity say nothing of this one's.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Detector:
     bundle: Bundle
     backend: str
     reasoner: Reasoner
+    identity: str
 
 
 def open_detector(name: str, config: BundleConfig) -> Detector:
@@ -41,7 +44,16 @@ def open_detector(name: str, config: BundleConfig) -> Detector:
         MissingPackage: What runs it is not installed.
     """
     opened = open_backend(Bundle.load(config.path), config.backend, threads=config.threads)
-    return Detector(name, opened.model, opened.bundle, opened.name, _reasoner(opened))
+    return Detector(
+        name, opened.model, opened.bundle, opened.name, _reasoner(opened), _identity(opened.bundle)
+    )
+
+
+def _identity(bundle: Bundle) -> str:
+    """Of settings, weights and calibration."""
+    header = bundle.header
+    settings = {"method": header.method, "model": header.model, "calibration": bundle.calibration.to_json()}
+    return digest_of(settings, bundle.weights)
 
 
 def _reasoner(opened: Opened) -> Reasoner:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from normalcy.explain.heatmap import resize_map
-from normalcy.live.engine.scene import SceneState
+from normalcy.live.engine.scene import LevelShift, SceneState
 from normalcy.live.engine.scorer import RegionVerdict
 from normalcy.live.frames.counters import LATENCY_BOUNDS_SECONDS, Drop
-from normalcy.live.frames.memory import CameraMemory, as_bytes
+from normalcy.live.frames.memory import CameraMemory, as_bytes, as_text
 from normalcy.scoring.types import FloatArray
 
 _MOST_ID_BYTES = 40
@@ -21,10 +21,16 @@ class Display:
     Args:
         memory: Where it lies; what an engine left there that died is put right.
         map_range: Map values of the first and the last colour.
+        detector: Identity of what scores.
+
+    Attributes:
+        was_changing: Whether the view was changing, or being learned, when that engine died.
     """
 
-    def __init__(self, memory: CameraMemory, *, map_range: tuple[float, float]) -> None:
-        self._memory, self._map_range = memory, map_range
+    def __init__(self, memory: CameraMemory, *, map_range: tuple[float, float], detector: str) -> None:
+        self._memory, self._map_range, self._detector = memory, map_range, detector
+        self.was_changing = int(memory.engine.scene[0]) in (SceneState.CHANGING, SceneState.LEARNING)
+        self._count_lost()
         self.scene(SceneState.UNKNOWN)
         self.alarm(alarmed=False, event="")
 
@@ -62,6 +68,26 @@ class Display:
     def drop(self, cause: Drop, frames: int = 1) -> None:
         """Counts frames that are not scored."""
         self._memory.engine.dropped[0, cause] += frames
+
+    def _count_lost(self) -> None:
+        """Frames that an engine had taken and not judged when it died."""
+        record = self._memory.engine
+        lost = int(record.read[0] - record.scored[0] - record.dropped[0].sum())
+        if lost > 0:
+            self.drop(Drop.RESTART, lost)
+
+    def level(self) -> LevelShift:
+        """How much higher the view scores than the one before, as the engine left it that died."""
+        record = self._memory.engine
+        if record.level_factor[0] <= 0 or as_text(record.level_of[0]) != self._detector:
+            return LevelShift()
+        return LevelShift(factor=float(record.level_factor[0]), usual=float(record.level_usual[0]))
+
+    def keep_level(self, level: LevelShift) -> None:
+        """Keeps that for an engine that comes after this one."""
+        record = self._memory.engine
+        record.level_usual[0], record.level_factor[0] = level.usual, level.factor
+        record.level_of[0] = as_bytes(self._detector, most=_MOST_ID_BYTES)
 
     def latency(self, seconds: float) -> None:
         """Counts a time from capture to score."""

@@ -22,22 +22,31 @@ from normalcy.live.bells import Bell, wait
 from normalcy.live.engine.batches import Rounds
 from normalcy.live.engine.camera import Judged, LiveCamera
 from normalcy.live.engine.detectors import Detector, open_detector
-from normalcy.live.engine.lessons import MOST_LESSONS, Lesson, lessons_of
-from normalcy.live.engine.orders import Configure, DetectorFacts, InferenceJob, Order, Ready, Relearn
+from normalcy.live.engine.heartbeat import Heartbeat, beating_while_opening
+from normalcy.live.engine.learning import Learning
+from normalcy.live.engine.orders import (
+    Configure,
+    Counters,
+    DetectorFacts,
+    InferenceJob,
+    Order,
+    Ready,
+    Relearn,
+)
 from normalcy.live.engine.pictures import EventPictures
 from normalcy.live.engine.recorder import Recorder
 from normalcy.live.engine.reporting import Reporter
 from normalcy.live.engine.school import School
 from normalcy.live.events.incident import Change, IncidentRule
-from normalcy.live.events.media import MediaWriter, folder_bytes
+from normalcy.live.events.media import MediaWriter
 from normalcy.live.frames.memory import CameraMemory, MemoryName
 from normalcy.live.processes import Stop
-from normalcy.live.store.events import find_events, open_events
-from normalcy.live.store.records import EventFilter, EventRecord
+from normalcy.live.store.events import open_events
+from normalcy.live.store.media import stored_bytes
+from normalcy.live.store.records import EventRecord
 from normalcy.live.store.store import Store, StoreError
-from normalcy.live.store.verdicts import false_alarms_by_region
 
-__all__ = ["Configure", "DetectorFacts", "InferenceJob", "Ready", "Relearn", "run_inference"]
+__all__ = ["Configure", "Counters", "DetectorFacts", "InferenceJob", "Ready", "Relearn", "run_inference"]
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +56,9 @@ _NEWS_SECONDS = 5.0
 _TRY_AGAIN_SECONDS = 1.0
 _LAST_WRITES_SECONDS = 20.0
 
+Resumed = dict[str, dict[tuple[str, str], EventRecord]]
+"""Open events of an engine that died, by camera, and there by what they are of: `anomaly` and a region, or `scene`."""
+
 
 class Inference:
     """All cameras, their detectors, and where verdicts go."""
@@ -54,10 +66,13 @@ class Inference:
     def __init__(self, job: InferenceJob, *, store: Store, alerts_bell: Bell) -> None:
         self._store, self._config, self._media = store, job.config, job.media
         self._detectors = {name: open_detector(name, each) for name, each in job.config.bundles.items()}
-        self._resumed: dict[str, dict[str, EventRecord]] | None = None
+        self._resumed: Resumed | None = None
         self._cameras: dict[str, LiveCamera] = {}
         self._recorder, self._writer = Recorder(store, bell=alerts_bell), MediaWriter()
-        self._pictures = EventPictures(job.media, recorder=self._recorder, writer=self._writer)
+        self._learning = Learning(self._recorder, job.media)
+        self._pictures = EventPictures(
+            job.media, recorder=self._recorder, writer=self._writer, noted=self._learning.ask
+        )
         self._reporter = Reporter(job.config, recorder=self._recorder, pictures=self._pictures)
         self._recorder.start()
         self._writer.start()
@@ -69,16 +84,29 @@ class Inference:
         """Of its detectors."""
         return Ready({name: _facts(each) for name, each in self._detectors.items()})
 
+    @property
+    def counters(self) -> Counters:
+        """Since it began."""
+        return Counters(
+            lost=self._recorder.lost,
+            gave_way=self._recorder.gave_way,
+            refusals=self._recorder.refusals,
+            refused_since=self._recorder.refused_since,
+            media_failures=self._writer.failures,
+            thinned_pictures=self._pictures.thinned,
+            lesson_failures=self._school.failures,
+        )
+
     def obey(self, order: Order) -> None:
         """Does as told; where the store refuses, the same order may be given again.
 
         Raises:
-            StoreError: What people said of events cannot be read.
+            StoreError: The events that an engine left open which died cannot be read: nothing is scored before.
         """
         if isinstance(order, Configure):
             self._configure(order)
-        elif (camera := self._cameras.get(order.camera)) is not None:
-            self._tune(camera)
+        else:
+            self._learning.ask(order.camera)
 
     def work(self) -> bool:
         """Scores one round of clips, and learns a little; False where there was nothing to do."""
@@ -106,6 +134,7 @@ class Inference:
             return
         self._collected = now
         self._pictures.collect()
+        self._learn()
         is_time = now - self._told >= _NEWS_SECONDS
         self._told = now if is_time else self._told
         for camera in self._cameras.values():
@@ -114,6 +143,16 @@ class Inference:
     def _report(self, camera: LiveCamera, judged: Judged) -> None:
         self._reporter.report(camera, judged.steps)
         self._reporter.timeline(camera, judged.minutes)
+
+    def _learn(self) -> None:
+        """Takes up what people said of events, once the recorder's thread has read it."""
+        for learned in self._learning.news(
+            {name: each.detector.identity for name, each in self._cameras.items()}
+        ):
+            camera = self._cameras.get(learned.camera)
+            if camera is not None and camera.detector.identity == learned.detector:
+                camera.learn(learned.false_alarms)
+                self._school.enrol(camera, learned.lessons)
 
     # -- cameras
 
@@ -131,35 +170,39 @@ class Inference:
             else:
                 self._add(name, memory)
 
-    def _resume(self, order: Configure) -> dict[str, dict[str, EventRecord]]:
-        """Open events of an engine that died, by camera and region; ends those of what is not watched any more."""
+    def _resume(self, order: Configure) -> Resumed:
+        """Open events of an engine that died; ends those that nothing goes on with."""
         with self._store.reading() as session:
             events = open_events(session)
-        resumed: dict[str, dict[str, EventRecord]] = {}
+        resumed: Resumed = {}
         for event in events:
-            if event.camera in order.cameras and event.region in self._watched(event.camera):
-                regions = resumed.setdefault(event.camera, {})
-                if event.region not in regions:
-                    regions[event.region] = event
-                    continue
-            taken_bytes = folder_bytes(self._media / event.media) if event.media else 0
+            goes_on = event.camera in order.cameras and self._goes_on(event)
+            place = (event.kind, event.region) if event.kind == "anomaly" else ("scene", "")
+            if goes_on and place not in resumed.setdefault(event.camera, {}):
+                resumed[event.camera][place] = event
+                continue
+            taken_bytes = (stored_bytes(self._media / event.media) or 0) if event.media else 0
             closed = replace(event, state="closed", interrupted=True, media_bytes=taken_bytes)
             self._reporter.store(Change.CLOSED, closed)
         return resumed
 
-    def _watched(self, camera: str) -> frozenset[str]:
-        """Names of the regions that a camera watches; the whole picture has none."""
-        regions = self._config.cameras[camera].regions
-        return frozenset(each.name for each in regions if each.mode == "watch") or frozenset({""})
+    def _goes_on(self, event: EventRecord) -> bool:
+        """Whether what an event is of is still watched, and by the same detector."""
+        if event.kind != "anomaly":
+            return True
+        config = self._config.cameras[event.camera]
+        detector = self._detectors[self._config.bundle_of(config, name=event.camera)]
+        return event.region in config.alarming_regions and event.detector == detector.identity
 
     def _add(self, name: str, memory: MemoryName) -> None:
         config = self._config.cameras[name]
-        false_alarms, lessons = self._false_alarms(name), self._lessons(name)
         try:
             attached = CameraMemory.attach(memory)
         except FileNotFoundError:
             logger.info("camera %s is gone again", name)  # and another message tells so
             return
+        events = (self._resumed or {}).pop(name, {})
+        scene = events.pop(("scene", ""), None)
         self._cameras[name] = LiveCamera(
             name,
             config=config,
@@ -167,20 +210,17 @@ class Inference:
             memory=attached,
             rule=self._rule(),
             timezone=self._config.timezone,
-            resumed=(self._resumed or {}).pop(name, {}),
-            false_alarms=false_alarms,
+            resumed={region: event for (_, region), event in events.items()},
+            resumed_scene=scene,
         )
-        self._school.enrol(self._cameras[name], lessons)
+        self._learning.ask(name)
 
     def _tune(self, camera: LiveCamera) -> None:
         judged = camera.configure(
-            self._config.cameras[camera.name],
-            rule=self._rule(),
-            timezone=self._config.timezone,
-            false_alarms=self._false_alarms(camera.name),
+            self._config.cameras[camera.name], rule=self._rule(), timezone=self._config.timezone
         )
         self._report(camera, judged)
-        self._school.enrol(camera, self._lessons(camera.name))
+        self._learning.ask(camera.name)
 
     def _remove(self, name: str) -> None:
         camera = self._cameras.pop(name)
@@ -192,32 +232,19 @@ class Inference:
     def _rule(self) -> IncidentRule:
         return IncidentRule(self._config.events.cool_down_seconds)
 
-    def _false_alarms(self, name: str) -> dict[str, list[float]]:
-        with self._store.reading() as session:
-            return false_alarms_by_region(session, name)
-
-    def _lessons(self, name: str) -> tuple[Lesson, ...]:
-        wanted = EventFilter(cameras=(name,), verdict="false_alarm", kind="anomaly", state="closed")
-        with self._store.reading() as session:
-            events = find_events(session, wanted, limit=MOST_LESSONS)
-        rolls = self._config.events
-        return lessons_of(
-            events,
-            self._media,
-            before_seconds=rolls.pre_roll_seconds,
-            after_seconds=rolls.post_roll_seconds,
-        )
-
 
 def run_inference(
     job: InferenceJob, *, doorbell: Bell, alerts_bell: Bell, stop: Stop, control: Connection
 ) -> None:
     """The process: works until it is told to stop."""
     store = Store(job.store_url)
-    inference = Inference(job, store=store, alerts_bell=alerts_bell)
+    with beating_while_opening(control):
+        inference = Inference(job, store=store, alerts_bell=alerts_bell)
     control.send(inference.facts)
     orders = Orders(inference, control)
+    heartbeat = Heartbeat(control, counters=lambda: inference.counters)
     while not stop.is_set():
+        heartbeat.beat()
         orders.look(time.monotonic())
         if not inference.work():
             wait(doorbell, _IDLE_SECONDS)
@@ -258,4 +285,5 @@ def _facts(detector: Detector) -> DetectorFacts:
         header.scoring,
         detector.backend,
         header.map_scale,
+        detector.identity,
     )

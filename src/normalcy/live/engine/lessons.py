@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from normalcy.errors import NormalcyError
 from normalcy.live.store.records import EventRecord
 from normalcy.methods.contract import TeachableCamera
 from normalcy.scoring.model import ScoringModel
@@ -30,36 +29,28 @@ class Lesson:
         event: Its id.
         clip: Its video.
         box: Where it was; None where nobody knows.
-        before_seconds: How much of the clip was before it, at most.
-        after_seconds: How much was after it.
-        seconds: How long it was.
+        start_seconds: Where in the clip it begins.
     """
 
     event: str
     clip: Path
     box: tuple[float, float, float, float] | None
-    before_seconds: float
-    after_seconds: float
-    seconds: float
+    start_seconds: float
 
 
-def lessons_of(
-    events: Sequence[EventRecord], media: Path, *, before_seconds: float, after_seconds: float
-) -> tuple[Lesson, ...]:
+def lessons_of(events: Sequence[EventRecord], media: Path) -> tuple[Lesson, ...]:
     """Of the false alarms whose clips are there, the oldest first.
 
     Args:
         events: The newest first.
         media: Folder of clips.
-        before_seconds: Pre-roll of clips.
-        after_seconds: Post-roll of clips.
     """
-    named = [(event, media / event.media / "clip.mp4") for event in events if event.media]
-    found = [(event, clip) for event, clip in named if clip.is_file()][:MOST_LESSONS]
-    return tuple(
-        Lesson(event.id, clip, event.box, before_seconds, after_seconds, event.seconds)
-        for event, clip in reversed(found)
-    )
+    found = [
+        Lesson(event.id, clip, event.box, max(0.0, event.clip_offset_seconds))
+        for event in events
+        if event.clip_offset_seconds is not None and (clip := media / event.media / "clip.mp4").is_file()
+    ]
+    return tuple(reversed(found[:MOST_LESSONS]))
 
 
 class Teaching:
@@ -72,7 +63,7 @@ class Teaching:
 
     Attributes:
         camera: The one that is taught; to be used once `step` is done.
-        failures: Lessons that could not be read, in words.
+        failures: Lessons that could not be taught, in words.
     """
 
     def __init__(self, model: ScoringModel, camera: TeachableCamera, lessons: Sequence[Lesson]) -> None:
@@ -90,28 +81,17 @@ class Teaching:
             try:
                 for _ in self._take(lesson):
                     yield True
-            except NormalcyError as error:
-                self.failures.append(str(error))
+            except Exception as error:  # whatever a clip does to a method, scoring goes on
+                self.failures.append(str(error) or type(error).__name__)
         if lessons:
             self.camera.settle()
 
     def _take(self, lesson: Lesson) -> Iterator[None]:
         teacher = self.camera.beside(lesson.event)
-        clips = list(_clips(lesson.clip, self._model))
-        if not clips:
-            return
-        ends_seconds = clips[-1].stamps[-1].pts_seconds
-        start_seconds = max(0.0, ends_seconds - lesson.after_seconds - lesson.seconds)
-        for clip in clips:
+        for clip in _clips(lesson.clip, self._model):
             (look,) = self._model.infer([clip.clip_TCHW])
             assert not isinstance(look, ClipScores)
-            teacher.teach(
-                clip.stamps,
-                look,
-                box=lesson.box,
-                times=TIMES,
-                start_seconds=min(start_seconds, lesson.before_seconds),
-            )
+            teacher.teach(clip.stamps, look, box=lesson.box, times=TIMES, start_seconds=lesson.start_seconds)
             yield
 
 

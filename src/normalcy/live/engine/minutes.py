@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from normalcy.live.store.scores import SECONDS
+
 FloatArray = npt.NDArray[np.float32]
-SECONDS = 60
 
 
 @dataclass(frozen=True, eq=False)

@@ -36,6 +36,7 @@ class DetectorFacts:
         scoring: How its scores become alarms.
         backend: What scores.
         map_range: Map values of the first and the last colour.
+        identity: Digest of what makes its scores; those of another identity say nothing of this one's.
     """
 
     spec: ClipSpec
@@ -43,6 +44,7 @@ class DetectorFacts:
     scoring: ScoringSettings
     backend: str
     map_range: tuple[float, float]
+    identity: str
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,33 @@ class Ready:
     """The process is up: its detectors by name."""
 
     detectors: Mapping[str, DetectorFacts]
+
+
+@dataclass(frozen=True)
+class Counters:
+    """The process lives, and what it counted since it began; sent by the scoring loop itself every second or two.
+
+    While its detectors open, which may take minutes, a thread says so in the loop's place.
+
+    Attributes:
+        opening: Its detectors are being opened.
+        lost: Changes of events that the store never took.
+        gave_way: Parts of timelines, and news of events, that were left out because too much waited.
+        refusals: How often the store refused for a while.
+        refused_since: Wall clock, since when it refuses now; None where it takes what comes.
+        media_failures: Pictures and clips that could not be written.
+        thinned_pictures: Pictures that were left out of clips because all clips together grew too large.
+        lesson_failures: False alarms that could not be taught.
+    """
+
+    opening: bool = False
+    lost: int = 0
+    gave_way: int = 0
+    refusals: int = 0
+    refused_since: float | None = None
+    media_failures: int = 0
+    thinned_pictures: int = 0
+    lesson_failures: int = 0
 
 
 @dataclass(frozen=True)

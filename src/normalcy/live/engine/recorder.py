@@ -2,12 +2,14 @@
 
 Jobs are written in order, several in one transaction; one that the store refuses is tried again until it is taken. So
 what is on its way is bounded. Score timelines, and what grown events are by now, give way first: another part comes, or
-the event's end says it. For other changes of events the engine waits a while, before one is lost. All are counted.
+the event's end says it. For another change of an event the engine waits a while before it is lost; for those after it
+no more until there is room again, so that scoring goes on. All are counted.
 """
 
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
@@ -40,6 +42,7 @@ class Recorder:
         gave_way: Jobs that were left out because too much waited.
         lost: Jobs that could never be written.
         refusals: How often the store refused for a while.
+        refused_since: Wall clock, since when it refuses now; None where it takes what comes.
     """
 
     def __init__(self, store: Store, *, bell: Bell) -> None:
@@ -48,24 +51,34 @@ class Recorder:
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._stopping, self._is_abandoned = threading.Event(), threading.Event()
         self.gave_way = self.lost = self.refusals = 0
+        self.refused_since: float | None = None
+        self._patience_seconds = _PATIENCE_SECONDS
 
     def start(self) -> None:
         """Begins to write."""
         self._thread.start()
 
     def record(self, job: Job) -> None:
-        """Writes what must not be lost; where ten thousand jobs wait, it waits for half a minute itself."""
+        """Writes what must not be lost; where ten thousand jobs wait, it waits for half a minute itself, once."""
         try:
-            self._jobs.put(job, timeout=_PATIENCE_SECONDS)
+            self._jobs.put(job, timeout=self._patience_seconds)
         except queue.Full:
+            self._patience_seconds = 0.0
             self._lose("nothing was written for too long")
+        else:
+            self._patience_seconds = _PATIENCE_SECONDS
 
     def record_if_room(self, job: Job) -> None:
         """Writes what is worth less than an event, or counts it where too much waits."""
-        if self._jobs.qsize() >= _MOST_JOBS - _ROOM_FOR_EVENTS:
-            self.gave_way += 1
-        else:
+        if self.has_room:
             self._jobs.put(job)
+        else:
+            self.gave_way += 1
+
+    @property
+    def has_room(self) -> bool:
+        """Whether something is taken that is worth less than an event."""
+        return self._jobs.qsize() < _MOST_JOBS - _ROOM_FOR_EVENTS
 
     def stop(self, timeout_seconds: float) -> bool:
         """Writes what waits and ends; False where the store did not take it in time."""
@@ -117,8 +130,10 @@ class Recorder:
                 if not error.transient:
                     raise
                 self.refusals += 1
+                self.refused_since = self.refused_since or time.time()
                 logger.warning("the store refused, trying again: %s", error)
                 self._is_abandoned.wait(wait_seconds)
                 wait_seconds = min(2 * wait_seconds, _LONGEST_WAIT_SECONDS)
             else:
+                self.refused_since = None
                 return

@@ -131,10 +131,14 @@ def coarse(image_HWC: UInt8Array) -> Coarse:
 
 
 class SceneWatch:
-    """The view of one camera. Causal; a quarter of a millisecond a picture, for twelve pictures a second at most."""
+    """The view of one camera. Causal; a quarter of a millisecond a picture, for twelve pictures a second at most.
 
-    def __init__(self) -> None:
-        self.state = SceneState.UNKNOWN
+    Args:
+        learning: It begins LEARNING: an engine died while the view was changing.
+    """
+
+    def __init__(self, *, learning: bool = False) -> None:
+        self.state = SceneState.LEARNING if learning else SceneState.UNKNOWN
         self._usual: Coarse | None = None
         self._seconds = -math.inf
         self._since = 0.0
@@ -198,12 +202,22 @@ class LevelShift:
 
     While a new view is LEARNING its scores are collected; from then on they are divided by what they usually are more
     than before. They are never raised.
+
+    Args:
+        factor, usual: As they were when the engine died.
+
+    Attributes:
+        factor: By which scores are multiplied.
+        usual: What they usually are then; NaN before that is known.
     """
 
-    def __init__(self) -> None:
-        self.factor = 1.0
-        self._usual = math.nan
+    def __init__(self, *, factor: float = 1.0, usual: float = math.nan) -> None:
+        self.factor, self.usual = factor, usual
         self._collected: list[float] = []
+
+    def forget_view(self) -> None:
+        """What was collected is of a view that is changing again: scores of two views say nothing together."""
+        self._collected = []
 
     def follow(self, raw: float, *, learning: bool) -> None:
         """Takes the next score as the method gave it."""
@@ -213,14 +227,14 @@ class LevelShift:
         if self._collected:
             self._settle()
         score = raw * self.factor
-        if math.isnan(self._usual):
-            self._usual = score
+        if math.isnan(self.usual):
+            self.usual = score
         else:
             # A median that is followed: each score moves it a little, however high it is.
-            self._usual += _FOLLOWED * max(abs(self._usual), 1e-9) * float(np.sign(score - self._usual))
+            self.usual += _FOLLOWED * max(abs(self.usual), 1e-9) * float(np.sign(score - self.usual))
 
     def _settle(self) -> None:
         now = float(np.median(self._collected))
         self._collected = []
-        known = not math.isnan(self._usual) and now > 0 < self._usual
-        self.factor = min(1.0, self._usual / now) if known else self.factor
+        known = not math.isnan(self.usual) and now > 0 < self.usual
+        self.factor = min(1.0, self.usual / now) if known else self.factor

@@ -21,16 +21,24 @@ class ClipRecording:
         starts_seconds: Time in the camera's life from which on pictures belong to it.
         longest_seconds: It is cut there.
         fps: No more pictures are kept.
-        ends_seconds: Where it ends; none while the event is open.
-        pictures: So far, in order.
+        after_seconds: How much of it is after the event, at most.
+        first_seconds, last_seconds: Of the event, so far.
+        is_closed: Whether the event is over.
+        pictures: So far, in order; while an event may still go on, more than the clip shows in the end.
+        size_bytes: Of the pictures.
     """
 
     starts_seconds: float
     longest_seconds: float
     fps: float
-    ends_seconds: float | None = None
+    after_seconds: float
+    first_seconds: float
+    last_seconds: float
+    is_closed: bool = False
     pictures: list[Picture] = field(default_factory=list)
+    size_bytes: int = 0
     _next: int = 0
+    _thinned: int = 1
 
     def collect(self, memory: CameraMemory) -> None:
         """Takes what came since the last time, as far as it belongs to the clip."""
@@ -38,6 +46,19 @@ class ClipRecording:
             self._next = picture.number + 1
             if self.starts_seconds <= picture.pts_seconds <= self._end_seconds and self._is_due(picture):
                 self.pictures.append(picture)
+                self.size_bytes += len(picture.jpeg)
+
+    def thin(self) -> int:
+        """Lets every second picture go, from now on as well; returns how many went."""
+        before, self.pictures = len(self.pictures), self.pictures[::2]
+        self.size_bytes = sum(len(each.jpeg) for each in self.pictures)
+        self._thinned *= 2
+        return before - len(self.pictures)
+
+    def shown(self) -> list[Picture]:
+        """Its pictures, without those that came while it was not known yet that the event was over."""
+        end_seconds = self.last_seconds + self.after_seconds
+        return [each for each in self.pictures if each.pts_seconds <= end_seconds]
 
     def is_over(self, seconds: float) -> bool:
         """Whether no picture that comes after this time belongs to it."""
@@ -46,12 +67,12 @@ class ClipRecording:
     def _is_due(self, picture: Picture) -> bool:
         if not self.pictures:
             return True
-        return picture.pts_seconds - self.pictures[-1].pts_seconds >= _SLACK / self.fps
+        return picture.pts_seconds - self.pictures[-1].pts_seconds >= _SLACK * self._thinned / self.fps
 
     @property
     def _end_seconds(self) -> float:
         cut = self.starts_seconds + self.longest_seconds
-        return cut if self.ends_seconds is None else min(cut, self.ends_seconds)
+        return min(cut, self.last_seconds + self.after_seconds) if self.is_closed else cut
 
 
 def at_rate(pictures: Sequence[Picture], fps: float) -> Iterator[Picture]:

@@ -124,7 +124,7 @@ class Incident:
     """The incidents of one region, one after the other.
 
     Args:
-        camera, region, bundle: Written into its events.
+        camera, region, bundle, detector: Written into its events; the last is the identity of what scores.
         rule: When they are over; another one holds from the next frame on.
         resumed: An event that was open when the engine died.
     """
@@ -135,10 +135,11 @@ class Incident:
         *,
         region: str,
         bundle: str,
+        detector: str = "",
         rule: IncidentRule,
         resumed: EventRecord | None = None,
     ) -> None:
-        self._camera, self._region, self._bundle = camera, region, bundle
+        self._camera, self._region, self._bundle, self._detector = camera, region, bundle, detector
         self.rule = rule
         self._event, self._peak = resumed, None if resumed is None else _peak_of(resumed)
         self.state = IncidentState.NONE if resumed is None else IncidentState.COOLING
@@ -223,6 +224,7 @@ class Incident:
             rate_per_day=self._peak.rate_per_day,
             parts=dict(self._peak.parts),
             bundle=self._bundle,
+            detector=self._detector,
         )
         return Step(Change.OPENED, self._event, self._peak, self._span_seconds)
 

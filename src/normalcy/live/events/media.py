@@ -18,18 +18,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from normalcy.errors import InputError
 from normalcy.explain.heatmap import overlay
 from normalcy.live.events.clip import at_rate
+from normalcy.live.frames.jpeg import decoded, encoded
 from normalcy.live.frames.memory import Picture
 from normalcy.run_folder import whole_file
-from normalcy.scoring.types import FloatArray, UInt8Array
+from normalcy.scoring.types import FloatArray
 from normalcy.video.writer import VideoWriter
 
 logger = logging.getLogger(__name__)
 
 _MOST_WAITING = 200
-_QUALITY = 85
 _NICENESS = 10
 _LOOK_SECONDS = 0.1
 
@@ -38,13 +37,6 @@ def media_folder(camera: str, *, started_at: float, event: str) -> str:
     """Of an event, below the media folder."""
     day = datetime.fromtimestamp(started_at, UTC).strftime("%Y-%m-%d")
     return f"{camera}/{day}/{event}"
-
-
-def folder_bytes(folder: Path) -> int:
-    """What the files of an event's folder take."""
-    with suppress(OSError):
-        return sum(each.stat().st_size for each in folder.iterdir() if not each.name.startswith("."))
-    return 0
 
 
 def write_stills(
@@ -70,29 +62,16 @@ def write_clip(path: Path, pictures: Sequence[Picture], *, fps: float) -> None:
             video.write(image_HWC)
 
 
-def decoded(jpeg: bytes) -> UInt8Array:
-    """A JPEG as RGB, uint8 (H, W, 3).
-
-    Raises:
-        InputError: It is none.
-    """
-    image_BGR = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-    if image_BGR is None:
-        raise InputError(f"{len(jpeg)} bytes are no picture", where="JPEG")
-    return np.ascontiguousarray(image_BGR[..., ::-1], np.uint8)
-
-
-def encoded(image_HWC: UInt8Array, *, quality: int = _QUALITY) -> bytes:
-    """RGB as JPEG."""
-    image_BGR = np.ascontiguousarray(image_HWC[..., ::-1])
-    return cv2.imencode(".jpg", image_BGR, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
-
-
 class MediaWriter:
-    """The thread that writes pictures and clips, one after the other."""
+    """The thread that writes pictures and clips, one after the other.
+
+    Attributes:
+        failures: Pictures and clips that are lost.
+    """
 
     def __init__(self) -> None:
-        self._jobs: queue.Queue[Callable[[], None]] = queue.Queue(_MOST_WAITING)
+        self._jobs: queue.Queue[tuple[Callable[[], None], int]] = queue.Queue()
+        self._given_bytes = self._done_bytes = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="media", daemon=True)
         self.failures = 0
@@ -101,12 +80,22 @@ class MediaWriter:
         """Begins to write."""
         self._thread.start()
 
-    def submit(self, job: Callable[[], None]) -> None:
-        """Writes something; counts it as failed where too much waits."""
-        try:
-            self._jobs.put_nowait(job)
-        except queue.Full:
+    @property
+    def waiting_bytes(self) -> int:
+        """Of pictures that wait to be written."""
+        return self._given_bytes - self._done_bytes
+
+    def submit(self, job: Callable[[], None], *, size_bytes: int = 0) -> None:
+        """Writes pictures of a size; counts them as failed where too much waits. From one thread."""
+        if self._jobs.qsize() >= _MOST_WAITING:
             self._fail("too much waits to be written")
+            return
+        self._given_bytes += size_bytes
+        self._jobs.put((job, size_bytes))
+
+    def insist(self, job: Callable[[], None]) -> None:
+        """Does something small after all that was submitted before, however much waits."""
+        self._jobs.put((job, 0))
 
     def stop(self, timeout_seconds: float) -> bool:
         """Writes what waits and ends; False where that took too long."""
@@ -119,13 +108,14 @@ class MediaWriter:
         _be_nice()
         while not (self._stopping.is_set() and self._jobs.empty()):
             with suppress(queue.Empty):
-                self._write(self._jobs.get(timeout=_LOOK_SECONDS))
+                self._write(*self._jobs.get(timeout=_LOOK_SECONDS))
 
-    def _write(self, job: Callable[[], None]) -> None:
+    def _write(self, job: Callable[[], None], size_bytes: int) -> None:
         try:
             job()
         except Exception as error:  # a thread that ends would take all later pictures with it
             self._fail(str(error))
+        self._done_bytes += size_bytes
 
     def _fail(self, why: str) -> None:
         self.failures += 1

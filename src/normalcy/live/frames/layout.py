@@ -53,9 +53,13 @@ ENGINE_RECORD = np.dtype(
         ("rate_per_day", "<f8"),  # how often normal video reaches the score
         ("alarmed", "<i4"),
         ("scene", "<i4"),  # SceneState
+        (
+            "level_factor",
+            "<f8",
+        ),  # of the scores of a view that the detector does not know; 0 before any is known
+        ("level_usual", "<f8"),  # what scores usually are; NaN before that is known
+        ("level_of", "S40"),  # identity of the detector whose scores they are
         ("map_sequence", "<i8"),
-        ("map_low", "<f8"),
-        ("map_high", "<f8"),
         ("event", "S40"),  # id of the open event
         ("dropped", "<i8", (len(Drop),)),
         ("latency", "<i8", (len(LATENCY_BOUNDS_SECONDS) + 1,)),  # capture to score

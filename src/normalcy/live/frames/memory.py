@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from normalcy.live.frames.block import SharedBlock, attach_untracked
+from normalcy.live.frames.block import SharedBlock, attach_untracked, made_whole
 from normalcy.live.frames.counters import Drop
 from normalcy.live.frames.layout import (
     CAPTURE_RECORD,
@@ -95,8 +95,12 @@ class CameraMemory:
 
     @classmethod
     def create(cls, layout: Layout) -> "CameraMemory":
-        """New, all zero."""
-        return cls(SharedBlock(create=True, size=layout.offsets["end"]), layout)
+        """New, all zero.
+
+        Raises:
+            OutputError: There is no room for it.
+        """
+        return cls(made_whole(layout.offsets["end"]), layout)
 
     @classmethod
     def attach(cls, name: MemoryName) -> "CameraMemory":

@@ -20,7 +20,9 @@ from normalcy.live.store.strays import stray_media
 SETTLED_SECONDS = 3600.0
 """What changed less long ago may still be in the works of a running engine."""
 
-FindingKind = Literal["damaged", "open", "media gone", "media size", "temporary", "orphan", "foreign"]
+FindingKind = Literal[
+    "damaged", "open", "media gone", "media size", "unreadable", "temporary", "orphan", "foreign"
+]
 
 
 _Event = Row[str, str, float, str, int]
@@ -32,8 +34,8 @@ class Finding:
     """Something that is not as it should be.
 
     Attributes:
-        kind: `damaged` database; `open` event that nobody owns; event with `media gone` or of another `media size`;
-            `temporary` file, half-written; `orphan`: media that no event names; `foreign` file: not of the engine.
+        kind: `damaged` database; `open` event that nobody owns; event whose `media` are `gone`, of another `size`, or
+            `unreadable`; `temporary` file, half-written; `orphan`: media that no event names; `foreign` file: not ours.
         what: In words.
         is_mended: Whether it was mended.
     """
@@ -125,7 +127,9 @@ def _event_faults(store: Store, media: Path, events: list[_Event], settled_at: f
             continue
         folder = event_folder(media, event.media)
         size_bytes = stored_bytes(folder) if folder else 0
-        if size_bytes == 0:
+        if size_bytes is None:
+            yield _Fault("unreadable", f"event {event.id} has media that cannot be read, {event.media}")
+        elif size_bytes == 0:
             mend = _correction(store, event, media="", media_bytes=0)
             yield _Fault("media gone", f"event {event.id} has lost its media, {event.media}", mend)
         elif size_bytes != event.media_bytes:

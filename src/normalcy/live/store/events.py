@@ -10,18 +10,23 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from normalcy.live.store.models import EventRow
+from normalcy.live.store.models import EventRow, TotalRow
 from normalcy.live.store.records import EventFilter, EventRecord
+from normalcy.live.store.upserts import insert_into
 
 _FIELDS = tuple(field.name for field in fields(EventRecord))
 _VERDICT = {"verdict", "verdict_by", "verdict_at"}
 _LONGEST_BUNDLE_NAME = 200
+_OPENED = "events."
 
 
 def insert_event(session: Session, event: EventRecord) -> None:
-    """Stores a new event."""
+    """Stores a new event, and counts it."""
     session.add(EventRow(**_values(event)))
     session.flush()
+    query = insert_into(session, TotalRow).values(name=_OPENED + event.kind, count=1)
+    raised = {"count": TotalRow.count + 1}
+    session.execute(query.on_conflict_do_update(index_elements=["name"], set_=raised))
 
 
 def update_event(session: Session, event: EventRecord) -> bool:
@@ -33,15 +38,23 @@ def update_event(session: Session, event: EventRecord) -> bool:
         False where there is no such event.
     """
     values = _values(event)
-    unknown = {name for name in ("media", "media_bytes") if not values[name]}
+    unknown = {name for name in ("media", "media_bytes", "clip_offset_seconds") if not values[name]}
     kept = _VERDICT | unknown | {"id"}
     changed = {name: value for name, value in values.items() if name not in kept}
     return _change(session, event.id, **changed)
 
 
-def set_media(session: Session, event_id: str, *, media: str, media_bytes: int) -> bool:
-    """Says where an event's pictures are and what they take; False where there is no such event."""
-    return _change(session, event_id, media=media, media_bytes=media_bytes)
+def set_media(
+    session: Session,
+    event_id: str,
+    *,
+    media: str,
+    media_bytes: int,
+    clip_offset_seconds: float | None = None,
+) -> bool:
+    """Says where an event's pictures are, what they take and where its clip shows it; False where there is none."""
+    values = {"media": media, "media_bytes": media_bytes, "clip_offset_seconds": clip_offset_seconds}
+    return _change(session, event_id, **values)
 
 
 def open_events(session: Session) -> list[EventRecord]:
@@ -68,6 +81,12 @@ def count_events(session: Session, wanted: EventFilter) -> int:
     """How many events there are on all pages."""
     conditions = _conditions(replace(wanted, before=None))
     return session.scalar(select(func.count()).select_from(EventRow).where(*conditions)) or 0
+
+
+def opened_events(session: Session) -> dict[str, int]:
+    """How many events there ever were by kind, those that are deleted by now among them."""
+    rows = session.execute(select(TotalRow.name, TotalRow.count).where(TotalRow.name.startswith(_OPENED)))
+    return {name.removeprefix(_OPENED): count for name, count in rows}
 
 
 def events_overlapping(session: Session, camera: str, since: float, until: float) -> list[EventRecord]:
@@ -105,6 +124,8 @@ def _conditions(wanted: EventFilter) -> list[ColumnElement[bool]]:
         EventRow.severity: wanted.severity,
         EventRow.state: wanted.state,
         EventRow.kind: wanted.kind,
+        EventRow.region: wanted.region,
+        EventRow.detector: wanted.detector,
     }
     found: list[ColumnElement[bool]] = [
         column == value for column, value in equal.items() if value is not None

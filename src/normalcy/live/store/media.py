@@ -6,6 +6,7 @@ What has such a name behind a dot is being written, or was when a process died.
 """
 
 import shutil
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 FILES = frozenset({"snapshot.jpg", "heatmap.jpg", "clip.mp4"})
@@ -24,13 +25,20 @@ def event_folder(media: Path, name: str) -> Path | None:
     return media.joinpath(*parts) if is_below else None
 
 
-def stored_bytes(folder: Path) -> int:
-    """What its complete files take; 0 where there is no such folder."""
-    if not folder.is_dir():
+def stored_bytes(folder: Path) -> int | None:
+    """What its complete files take; 0 where there is no such folder, None where it cannot be read."""
+    try:
+        return sum(_size_bytes(path) for path in folder.iterdir() if not path.name.startswith("."))
+    except (FileNotFoundError, NotADirectoryError):
         return 0
-    return sum(
-        path.stat().st_size for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")
-    )
+    except OSError:
+        return None
+
+
+def _size_bytes(path: Path) -> int:
+    with suppress(FileNotFoundError):
+        return path.stat().st_size if path.is_file() else 0
+    return 0  # deleted meanwhile
 
 
 def delete_folder(media: Path, name: str) -> None:

@@ -28,9 +28,11 @@ class EventRow(Base):
         sentence: Why, in words.
         box: Where: left, top, right, bottom as parts of the picture; none where the map does not say.
         bundle: Name of the detector.
+        detector: Digest of its settings, weights and calibration: scores of another one mean something else.
         interrupted: Its end was not seen: the engine was stopped from outside.
         media: Folder of its pictures below the media folder; empty where there are none.
         media_bytes: What they take.
+        clip_offset_seconds: From the first picture of its clip to its own beginning; none where there is no clip.
         verdict: `confirmed` or `false_alarm`; none where nobody said.
     """
 
@@ -53,9 +55,11 @@ class EventRow(Base):
     sentence: Mapped[str] = mapped_column(Text, default="")
     box: Mapped[list[float] | None] = mapped_column(JSON, default=None)
     bundle: Mapped[str] = mapped_column(String(200), default="")
+    detector: Mapped[str] = mapped_column(String(64), default="")
     interrupted: Mapped[bool] = mapped_column(default=False)
     media: Mapped[str] = mapped_column(String(200), default="")
     media_bytes: Mapped[int] = mapped_column(default=0)
+    clip_offset_seconds: Mapped[float | None] = mapped_column(default=None)
     verdict: Mapped[str | None] = mapped_column(String(20), default=None)
     verdict_by: Mapped[str | None] = mapped_column(String(60), default=None)
     verdict_at: Mapped[float | None] = mapped_column(default=None)
@@ -85,7 +89,8 @@ class MessageRow(Base):
     Attributes:
         key: Idempotency key; a receiver that has seen it may take a message for a repetition.
         receiver: `webhook:NAME`, `apprise:NAME` or `mqtt`.
-        kind: `event.opened`, `event.escalated`, `event.closed`, `camera.offline`, `camera.online`.
+        kind: `records.MessageKind`.
+        incident: What it tells of: messages of one incident to a receiver keep their order; empty where it is of none.
         payload: What is sent.
         state: `waiting`, `sent`, `dead` (given up) or `held` (the camera's rate limit).
         due_at: Not tried before.
@@ -96,6 +101,7 @@ class MessageRow(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(String(120), unique=True)
     event_id: Mapped[str | None] = mapped_column(String(32), default=None)
+    incident: Mapped[str] = mapped_column(String(80), default="")
     camera: Mapped[str] = mapped_column(String(40))
     receiver: Mapped[str] = mapped_column(String(80))
     kind: Mapped[str] = mapped_column(String(30))
@@ -109,9 +115,41 @@ class MessageRow(Base):
     error: Mapped[str] = mapped_column(Text, default="")
 
     __table_args__ = (
-        Index("outbox_by_due", "state", "due_at"),
+        Index("outbox_by_receiver", "state", "receiver", "due_at"),
+        Index("outbox_by_incident", "receiver", "incident"),
         Index("outbox_by_camera", "camera", "created_at"),
     )
+
+
+class ReceiverRow(Base):
+    """Totals of a receiver, and what happened last: they stay where its messages are deleted.
+
+    Attributes:
+        receiver: As the outbox calls it.
+        sent, dead, held: Messages.
+        failed_attempts: Of all messages.
+        last_error: Why the last attempt that failed did.
+    """
+
+    __tablename__ = "receivers"
+
+    receiver: Mapped[str] = mapped_column(String(80), primary_key=True)
+    sent: Mapped[int] = mapped_column(default=0)
+    dead: Mapped[int] = mapped_column(default=0)
+    held: Mapped[int] = mapped_column(default=0)
+    failed_attempts: Mapped[int] = mapped_column(default=0)
+    last_error: Mapped[str] = mapped_column(Text, default="")
+    last_error_at: Mapped[float | None] = mapped_column(default=None)
+    last_sent_at: Mapped[float | None] = mapped_column(default=None)
+
+
+class TotalRow(Base):
+    """Something that is counted and never falls: how often a `name` happened."""
+
+    __tablename__ = "totals"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    count: Mapped[int]
 
 
 class ScoreRow(Base):

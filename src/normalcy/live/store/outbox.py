@@ -2,17 +2,20 @@
 
 waiting --sent--> sent              waiting --failed--> waiting, due later
 waiting --given up--> dead          waiting --rate limit--> held
+
+What becomes of messages is counted for their receiver in the same transaction (`receivers.py`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Insert, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, exists, func, select, update
+from sqlalchemy.orm import Session, aliased
 
 from normalcy.live.store.models import MessageRow
+from normalcy.live.store.receivers import count_outcome
 from normalcy.live.store.records import Message, NewMessage
+from normalcy.live.store.upserts import insert_into
 
 STATES = ("waiting", "sent", "dead", "held")
 
@@ -36,6 +39,7 @@ def enqueue(session: Session, message: NewMessage, *, at: float, due_at: float =
     values = {
         "key": message.key,
         "event_id": message.event_id,
+        "incident": message.incident,
         "camera": message.camera,
         "receiver": message.receiver,
         "kind": message.kind,
@@ -44,15 +48,19 @@ def enqueue(session: Session, message: NewMessage, *, at: float, due_at: float =
         "created_at": at,
         "due_at": due_at,
     }
-    query = _insert_where_absent(session).values(**values).returning(MessageRow.id)
-    return session.scalar(query) is not None
+    query = insert_into(session, MessageRow).values(**values).on_conflict_do_nothing(index_elements=["key"])
+    return session.scalar(query.returning(MessageRow.id)) is not None
 
 
 def due_messages(
     session: Session, *, now: float, limit: int, receivers: Sequence[str] | None = None
 ) -> list[Message]:
-    """Messages to be sent now, the longest due first; to some receivers only where they are given."""
-    query = select(MessageRow).where(MessageRow.state == "waiting", MessageRow.due_at <= now)
+    """Messages to be sent now, the longest due first; to some receivers only where they are given.
+
+    Of an incident a receiver is given only the first that waits. Those after it are left out here and not by whoever
+    sends: if many beginnings are not due yet, their ends would fill every page.
+    """
+    query = select(MessageRow).where(MessageRow.state == "waiting", MessageRow.due_at <= now, ~_has_to_wait())
     if receivers is not None:
         query = query.where(MessageRow.receiver.in_(receivers))
     rows = session.scalars(query.order_by(MessageRow.due_at, MessageRow.id).limit(limit))
@@ -61,38 +69,38 @@ def due_messages(
 
 def mark_sent(session: Session, message_id: int, *, at: float) -> None:
     """It arrived."""
-    _mark(session, message_id, state="sent", sent_at=at, error="", attempts=MessageRow.attempts + 1)
+    values = {"state": "sent", "sent_at": at, "error": "", "attempts": MessageRow.attempts + 1}
+    _mark(session, message_id, values, counter="sent", last_sent_at=at)
 
 
-def mark_failed(session: Session, message_id: int, *, error: str, due_at: float) -> None:
+def mark_failed(session: Session, message_id: int, *, error: str, at: float, due_at: float) -> None:
     """An attempt failed; the next one is not before `due_at`."""
-    _mark(session, message_id, error=error, due_at=due_at, attempts=MessageRow.attempts + 1)
+    values = {"error": error, "due_at": due_at, "attempts": MessageRow.attempts + 1}
+    _mark(session, message_id, values, counter="failed_attempts", last_error=error, last_error_at=at)
 
 
 def mark_dead(session: Session, message_id: int, *, error: str) -> None:
-    """The last attempt failed: it is given up."""
-    _mark(session, message_id, state="dead", error=error, attempts=MessageRow.attempts + 1)
+    """It is given up; a last attempt that failed is marked before."""
+    _mark(session, message_id, {"state": "dead", "error": error}, counter="dead")
 
 
 def mark_held(session: Session, message_id: int, reason: str) -> None:
     """It is kept back for good, without an attempt."""
-    _mark(session, message_id, state="held", error=reason)
+    _mark(session, message_id, {"state": "held", "error": reason}, counter="held")
 
 
-def next_due_at(session: Session) -> float | None:
-    """When the next message is due; None where none waits."""
-    return session.scalar(select(func.min(MessageRow.due_at)).where(MessageRow.state == "waiting"))
-
-
-def sent_since(session: Session, camera: str, receiver: str, since: float) -> int:
-    """How many messages on a camera a receiver got since a time."""
-    query = select(func.count()).where(
-        MessageRow.camera == camera,
-        MessageRow.receiver == receiver,
-        MessageRow.state == "sent",
-        MessageRow.sent_at >= since,
+def open_outages(session: Session) -> dict[str, float]:
+    """Cameras that somebody was told to be gone, and nobody that they are back: when they went."""
+    query = select(MessageRow.camera, MessageRow.kind, MessageRow.payload).where(
+        MessageRow.kind.in_(("camera.offline", "camera.online"))
     )
-    return session.scalar(query) or 0
+    found: dict[str, float] = {}
+    for camera, kind, payload in session.execute(query.order_by(MessageRow.id)):
+        if kind == "camera.offline":
+            found[camera] = payload["offline_at_epoch"]
+        else:
+            found.pop(camera, None)
+    return found
 
 
 def outbox_counts(session: Session) -> dict[str, int]:
@@ -101,15 +109,27 @@ def outbox_counts(session: Session) -> dict[str, int]:
     return dict.fromkeys(STATES, 0) | dict(rows.all())
 
 
-def _insert_where_absent(session: Session) -> Insert:
-    # The two databases mean the same by it, but SQLAlchemy has no common word.
-    if session.get_bind().dialect.name == "sqlite":
-        return sqlite.insert(MessageRow).on_conflict_do_nothing(index_elements=["key"])
-    return postgresql.insert(MessageRow).on_conflict_do_nothing(index_elements=["key"])
+def _has_to_wait() -> ColumnElement[bool]:
+    """Whether an earlier message of the same incident waits for the same receiver."""
+    earlier = aliased(MessageRow)
+    is_before = and_(
+        earlier.receiver == MessageRow.receiver,
+        earlier.incident == MessageRow.incident,
+        earlier.incident != "",
+        earlier.state == "waiting",
+        earlier.id < MessageRow.id,
+    )
+    return exists().where(is_before)
 
 
-def _mark(session: Session, message_id: int, **values: Any) -> None:
-    session.execute(update(MessageRow).where(MessageRow.id == message_id).values(**values))
+def _mark(
+    session: Session, message_id: int, values: Mapping[str, Any], *, counter: str, **noted: Any
+) -> None:
+    """Changes a message, and counts that for its receiver; nothing where somebody deleted it."""
+    query = update(MessageRow).where(MessageRow.id == message_id).values(**values)
+    receiver = session.scalar(query.returning(MessageRow.receiver))
+    if receiver is not None:
+        count_outcome(session, receiver, counter, **noted)
 
 
 def _as_message(row: MessageRow) -> Message:

@@ -32,9 +32,11 @@ class EventRecord:
     sentence: str = ""
     box: tuple[float, float, float, float] | None = None
     bundle: str = ""
+    detector: str = ""
     interrupted: bool = False
     media: str = ""
     media_bytes: int = 0
+    clip_offset_seconds: float | None = None
     verdict: Verdict | None = None
     verdict_by: str | None = None
     verdict_at: float | None = None
@@ -56,6 +58,7 @@ class NewMessage:
     severity: Severity
     payload: Mapping[str, Any]
     event_id: str | None = None
+    incident: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,8 @@ class EventFilter:
 
     Attributes:
         verdict: `none` for those without one.
+        region: Of that name; empty for the whole picture.
+        detector: Digest of the one that made them.
         before: (started_at, id) of the last event of the page before.
     """
 
@@ -88,6 +93,8 @@ class EventFilter:
     verdict: Literal["confirmed", "false_alarm", "none"] | None = None
     state: Literal["open", "closed"] | None = None
     kind: str | None = None
+    region: str | None = None
+    detector: str | None = None
     since: float | None = None
     until: float | None = None
     before: tuple[float, str] | None = None

@@ -1,20 +1,23 @@
-"""What is deleted, and when: by age, by the room that media take, by the room that is left on the disk.
+"""What is deleted, and when: events by their age, media also by the room that they take or that the disk lacks.
 
-The oldest go first, events that people reviewed last, open ones never. An event goes together with its media, which are
-deleted before its row is: after a crash in between the event is still old, and goes the next time.
+The oldest go first, events that people reviewed last, open ones never. For room only pictures and clips go: what
+happened, and what people said of it, is small and stays until it is old. Media are deleted before the row says so:
+after a crash in between the row still names them, and is mended the next time.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, and_, case, delete, func, or_, select
+from sqlalchemy import ColumnElement, CursorResult, and_, case, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from normalcy.live.config.store import RetentionConfig
 from normalcy.live.store.media import delete_folder
 from normalcy.live.store.models import CameraStateRow, EventRow, MessageRow, ScoreRow, SessionRow
+from normalcy.live.store.outbox import open_outages
 from normalcy.live.store.store import Store
 
 _DAY_SECONDS = 86_400.0
@@ -29,9 +32,10 @@ class RetentionReport:
     """What was deleted.
 
     Attributes:
-        expired, over_limit, for_space: Events, by cause: their age, `media_gigabytes`, `free_gigabytes`.
-        freed_bytes: What their media took.
-        missing_bytes: Room that is missing still, where nothing was left to delete.
+        expired: Events that were too old.
+        over_limit, for_space: Events that lost their media, by cause: `media_gigabytes`, `free_gigabytes`.
+        freed_bytes: What all these media took.
+        missing_bytes: Room that the disk lacks still.
         stuck: Ids of events whose media cannot be deleted; they stay.
         score_minutes, camera_states, messages, logins: Rows that were too old.
     """
@@ -42,14 +46,14 @@ class RetentionReport:
     freed_bytes: int
     missing_bytes: int
     stuck: tuple[str, ...]
-    score_minutes: int
-    camera_states: int
-    messages: int
-    logins: int
+    score_minutes: int = 0
+    camera_states: int = 0
+    messages: int = 0
+    logins: int = 0
 
 
 def apply_retention(
-    store: Store, media: Path, config: RetentionConfig, *, now: float, free_bytes: Callable[[], int]
+    store: Store, media: Path, config: RetentionConfig, *, now: float | None, free_bytes: Callable[[], int]
 ) -> RetentionReport:
     """Deletes what need not be kept any longer.
 
@@ -57,20 +61,21 @@ def apply_retention(
         store: The event store.
         media: Folder of the media.
         config: How long, and how much.
-        now: Seconds since 1970.
+        now: Seconds since 1970; None where the clock cannot be trusted: nothing is too old then.
         free_bytes: Tells what is free on the disk of the media.
 
     Raises:
         StoreError: The store refused; what was deleted until then is gone in whole.
     """
     sweep = _Sweep(store, media)
-    expired = sweep.delete_events(_is_expired(config, now))
-    over_bytes = _media_bytes(store) - round(config.media_gigabytes * _GIGABYTE)
-    over_limit = sweep.delete_events(_HAS_MEDIA, bytes_to_free=over_bytes)
+    expired = 0 if now is None else sweep.delete_events(_is_expired(config, now))
+    over_limit = sweep.delete_media(_media_bytes(store) - round(config.media_gigabytes * _GIGABYTE))
     # Measured once: what is deleted may be free only later, and another program may fill the disk meanwhile.
     space_bytes = round(config.free_gigabytes * _GIGABYTE) - free_bytes()
-    freed_before = sweep.freed_bytes
-    for_space = sweep.delete_events(_HAS_MEDIA, bytes_to_free=space_bytes)
+    freed_before, for_space = sweep.freed_bytes, 0
+    # Where all of them would not be enough, somebody else fills the disk, and would fill that room too.
+    if space_bytes <= _media_bytes(store, _MAY_GO):
+        for_space = sweep.delete_media(space_bytes)
     return RetentionReport(
         expired=expired,
         over_limit=over_limit,
@@ -78,11 +83,12 @@ def apply_retention(
         freed_bytes=sweep.freed_bytes,
         missing_bytes=max(0, space_bytes - (sweep.freed_bytes - freed_before)),
         stuck=tuple(sorted(sweep.stuck)),
-        **_delete_old_rows(store, config, now),
+        **({} if now is None else _delete_old_rows(store, config, now)),
     )
 
 
-_HAS_MEDIA = EventRow.media_bytes > 0
+_IS_CLOSED = EventRow.state == "closed"
+_MAY_GO = and_(_IS_CLOSED, EventRow.media_bytes > 0)
 _IS_REVIEWED = EventRow.verdict.is_not(None)
 
 
@@ -95,45 +101,63 @@ def _is_expired(config: RetentionConfig, now: float) -> ColumnElement[bool]:
 
 @dataclass
 class _Sweep:
-    """Deletes events, a few at a time, and counts."""
+    """Deletes the least wanted first, a few at a time, and counts."""
 
     store: Store
     media: Path
     freed_bytes: int = 0
     stuck: set[str] = field(default_factory=set)
 
-    def delete_events(self, condition: ColumnElement[bool], *, bytes_to_free: float = float("inf")) -> int:
-        """Deletes closed events, the least wanted first, until enough is freed; returns how many."""
-        count, enough_bytes = 0, self.freed_bytes + bytes_to_free
-        while self.freed_bytes < enough_bytes:
-            with self.store.transaction() as session:
-                batch = self._next_batch(session, condition, enough_bytes - self.freed_bytes)
-                deleted = [event for event in batch if self._delete_media(event)]
-                ids = [event.id for event in deleted]
-                session.execute(delete(EventRow).where(EventRow.id.in_(ids)))
-            if not batch:
-                break
-            count += len(deleted)
-            self.freed_bytes += sum(event.media_bytes for event in deleted)
+    def delete_events(self, condition: ColumnElement[bool]) -> int:
+        """Deletes closed events with their media; returns how many."""
+        count = 0
+        while (batch := self._swept(and_(condition, _IS_CLOSED), _delete_rows)) is not None:
+            count += len(batch)
         return count
 
+    def delete_media(self, bytes_to_free: int) -> int:
+        """Deletes media until enough is freed; returns of how many events."""
+        count, enough_bytes = 0, self.freed_bytes + bytes_to_free
+        while self.freed_bytes < enough_bytes:
+            batch = self._swept(_MAY_GO, _forget_media, most_bytes=enough_bytes - self.freed_bytes)
+            if batch is None:
+                break
+            count += len(batch)
+        return count
+
+    def _swept(
+        self,
+        condition: ColumnElement[bool],
+        settle: Callable[[Session, list[str]], None],
+        *,
+        most_bytes: float = math.inf,
+    ) -> list[str] | None:
+        """Deletes the media of the next few, no more than needed, and settles their rows; None where none is left."""
+        with self.store.transaction() as session:
+            batch = self._next_batch(session, condition, most_bytes)
+            deleted = [event for event in batch if self._delete_media(event)]
+            ids, taken_bytes = [event.id for event in deleted], sum(event.media_bytes for event in deleted)
+            settle(session, ids)
+        self.freed_bytes += taken_bytes
+        return ids if batch else None
+
     def _next_batch(
-        self, session: Session, condition: ColumnElement[bool], bytes_to_free: float
+        self, session: Session, condition: ColumnElement[bool], most_bytes: float
     ) -> list[EventRow]:
         is_reviewed = case((_IS_REVIEWED, 1), else_=0)
         query = (
             select(EventRow)
-            .where(condition, EventRow.state == "closed", EventRow.id.not_in(self.stuck))
+            .where(condition, EventRow.id.not_in(self.stuck))
             .order_by(is_reviewed, EventRow.started_at)
             .limit(_MOST_AT_ONCE)
             .with_for_update(skip_locked=True)
         )
         batch: list[EventRow] = []
         for event in session.scalars(query):
-            if bytes_to_free <= 0:
+            if most_bytes <= 0:
                 break
             batch.append(event)
-            bytes_to_free -= event.media_bytes
+            most_bytes -= event.media_bytes
         return batch
 
     def _delete_media(self, event: EventRow) -> bool:
@@ -145,22 +169,38 @@ class _Sweep:
         return True
 
 
-def _media_bytes(store: Store) -> int:
+def _delete_rows(session: Session, ids: list[str]) -> None:
+    session.execute(delete(EventRow).where(EventRow.id.in_(ids)))
+
+
+def _forget_media(session: Session, ids: list[str]) -> None:
+    session.execute(update(EventRow).where(EventRow.id.in_(ids)).values(media="", media_bytes=0))
+
+
+def _media_bytes(store: Store, *conditions: ColumnElement[bool]) -> int:
     with store.reading() as session:
-        return int(session.scalar(select(func.sum(EventRow.media_bytes))) or 0)
+        return int(session.scalar(select(func.sum(EventRow.media_bytes)).where(*conditions)) or 0)
 
 
 def _delete_old_rows(store: Store, config: RetentionConfig, now: float) -> dict[str, int]:
-    """Deletes rows that nothing hangs on; the messages that still wait stay, whatever their age."""
+    """Deletes rows that nothing hangs on."""
     oldest = now - config.days * _DAY_SECONDS
     oldest_minute = (now - config.scores_days * _DAY_SECONDS) // _MINUTE_SECONDS
-    is_done = and_(MessageRow.state != "waiting", MessageRow.created_at < oldest)
+    is_done = and_(MessageRow.created_at < oldest, MessageRow.state != "waiting", ~_is_built_on(store))
     return {
         "score_minutes": _delete(store, ScoreRow, ScoreRow.minute < oldest_minute),
         "camera_states": _delete(store, CameraStateRow, CameraStateRow.at < oldest),
         "messages": _delete(store, MessageRow, is_done),
         "logins": _delete(store, SessionRow, SessionRow.seen_at < oldest),
     }
+
+
+def _is_built_on(store: Store) -> ColumnElement[bool]:
+    """Whether a message tells of what goes on still: its end is sent only to whom the beginning was told."""
+    with store.reading() as session:
+        cameras = open_outages(session).keys()
+    is_gone = and_(MessageRow.kind == "camera.offline", MessageRow.camera.in_(cameras))
+    return or_(is_gone, MessageRow.incident.in_(select(EventRow.id).where(EventRow.state == "open")))
 
 
 def _delete(store: Store, table: type[Any], condition: ColumnElement[bool]) -> int:

@@ -122,13 +122,19 @@ def find_session(session: Session, token: str, *, now: float, idle_seconds: floa
     return _as_login(row, role)
 
 
-def current_login(store: Store, token: str, *, now: float, idle_seconds: float) -> Login | None:
-    """Like `find_session`, in a transaction of its own, which writes only where there is something to write."""
+def current_login(
+    store: Store, token: str, *, now: float, idle_seconds: float, is_use: bool = True
+) -> Login | None:
+    """Like `find_session`, in a transaction of its own, which writes only where there is something to write.
+
+    What a page asks by itself `is_use` of nobody, and does not make the login last longer.
+    """
     with store.reading() as session:
         found = _session_of(session, token)
     if found is None:
         return None
-    if now - found[0].seen_at < min(SEEN_SECONDS, idle_seconds):
+    idle = now - found[0].seen_at
+    if idle <= idle_seconds and (not is_use or idle < SEEN_SECONDS):
         return _as_login(*found)
     with store.transaction() as session:
         return find_session(session, token, now=now, idle_seconds=idle_seconds)

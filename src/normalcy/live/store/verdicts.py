@@ -46,20 +46,18 @@ def verdict_history(session: Session, event_id: str) -> list[GivenVerdict]:
     ]
 
 
-def false_alarm_peaks(session: Session, camera: str, *, region: str | None = None) -> list[float]:
-    """Peak scores of the events that are marked as false alarms now; of all regions where none is given."""
-    query = select(EventRow.peak_score).where(EventRow.camera == camera, EventRow.verdict == "false_alarm")
-    if region is not None:
-        query = query.where(EventRow.region == region)
-    return list(session.scalars(query.order_by(EventRow.started_at)))
+def false_alarms_by_region(session: Session, camera: str, *, detector: str) -> dict[str, list[float]]:
+    """Peak scores of a camera's events that are marked as false alarms now, by region, oldest first.
 
-
-def false_alarms_by_region(session: Session, camera: str) -> dict[str, list[float]]:
-    """Peak scores of a camera's events that are marked as false alarms now, by region."""
+    Args:
+        session: Of the store.
+        camera: Whose.
+        detector: `EventRecord.detector` of the one that scores now: a score of another one says nothing of it.
+    """
     query = select(EventRow.region, EventRow.peak_score).where(
-        EventRow.camera == camera, EventRow.verdict == "false_alarm"
+        EventRow.camera == camera, EventRow.verdict == "false_alarm", EventRow.detector == detector
     )
     found: dict[str, list[float]] = {}
-    for region, peak in session.execute(query.order_by(EventRow.started_at)):
+    for region, peak in session.execute(query.order_by(EventRow.started_at, EventRow.id)):
         found.setdefault(region, []).append(peak)
     return found

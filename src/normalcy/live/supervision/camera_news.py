@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
@@ -38,17 +38,26 @@ class CameraNewsroom:
     Args:
         recorder: Writes to the store.
         tell: Sends news to the alerts process.
+        outages: Cameras that were told to be gone by an engine of before, and when they went: `outbox.open_outages`.
     """
 
-    def __init__(self, recorder: Recorder, *, tell: Callable[[dict[str, CameraNews]], None]) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        *,
+        tell: Callable[[dict[str, CameraNews]], None],
+        outages: Mapping[str, float],
+    ) -> None:
         self._recorder, self._tell = recorder, tell
-        self._known: dict[str, _Known] = {}
+        self._known = {name: _Known(away_since=since, is_told=True) for name, since in outages.items()}
         self._all_are_news = True
 
     def look(self, units: Iterable[CameraUnit], config: LiveConfig) -> None:
         """Takes note of what changed since the last look."""
         units = list(units)
-        self._known = {unit.name: self._known.get(unit.name, _Known()) for unit in units}
+        # A camera that is edited has no unit for a moment, but is the same camera.
+        names = config.cameras.keys() | {unit.name for unit in units}
+        self._known = {name: self._known.get(name, _Known()) for name in names}
         changed = {unit.name: self._changed(unit, config) for unit in units}
         news = {unit.name: _news(unit) for unit in units if changed[unit.name] or self._all_are_news}
         self._all_are_news = False
@@ -83,7 +92,8 @@ class CameraNewsroom:
             known.away_since, known.is_told = None, False
             return
         if known.away_since is None:
-            known.away_since, known.away_clock = time.time(), time.monotonic()
+            # To the millisecond, as messages have it: the time names the outage.
+            known.away_since, known.away_clock = round(time.time(), 3), time.monotonic()
         patience = config.events.offline_alert_seconds
         if not known.is_told and time.monotonic() - known.away_clock >= patience:
             known.is_told = True

@@ -16,8 +16,8 @@ from normalcy.live.config.camera import CameraConfig
 from normalcy.live.config.live import LiveConfig
 from normalcy.live.config.schedule import watches
 from normalcy.live.engine.scene import SceneState
-from normalcy.live.events.media import decoded, encoded
 from normalcy.live.frames.counters import Drop
+from normalcy.live.frames.jpeg import decoded, encoded
 from normalcy.live.frames.memory import CameraMemory, Picture, UInt8Array, as_text
 from normalcy.live.status import CameraStatus
 from normalcy.live.supervision.stage import Stage
@@ -62,18 +62,32 @@ class CameraUnit:
             return CameraState.DISABLED
         if self.capture.state == "failed":
             return CameraState.FAILED
-        if self.capture.state == "restarting":
+        if self._is_between_processes:
             return CameraState.OFFLINE
         return CameraState(int(self.memory.capture.state[0]))
+
+    @property
+    def _is_between_processes(self) -> bool:
+        """Whether what its memory says is of a process that is gone: the next one has not begun to write there."""
+        assert self.capture is not None
+        pid = int(self.memory.capture.pid[0])
+        return self.capture.state == "restarting" or (pid > 0 and pid != self.capture.pid)
 
     @property
     def reason(self) -> str:
         """Why it stands there; without credentials."""
         if self.capture is not None and self.capture.state == "failed":
             return f"its process died too often: {self.capture.reason}"
-        if self.capture is not None and self.capture.state == "restarting":
-            return "its process is started again"
+        if self.capture is not None and self._is_between_processes:
+            return f"its process is started again: {self.capture.reason}".removesuffix(": ")
         return as_text(self.memory.capture.reason[0])
+
+    @property
+    def _state_since(self) -> float:
+        """Wall clock."""
+        if self.capture is not None and (self.capture.state == "failed" or self._is_between_processes):
+            return self.capture.since
+        return float(self.memory.capture.state_since[0]) or self._added_at
 
     def is_wedged(self, now: float) -> bool:
         """Whether its process hangs in something that no time-out ends; monotonic clock."""
@@ -107,10 +121,10 @@ class CameraUnit:
         has_score, has_frame = engine.scored_at[0] > 0, capture.last_frame[0] > 0
         return CameraStatus(
             name=self.name,
-            title=self.config.title or self.name,
+            title=config.cameras[self.name].title or self.name,
             source=redact(self.config.watched),
             state=self.state,
-            state_since=float(capture.state_since[0]) or self._added_at,
+            state_since=self._state_since,
             reason=self.reason,
             frame_age_seconds=time.monotonic() - float(capture.last_frame[0]) if has_frame else None,
             size_px=(int(capture.height_px[0]), int(capture.width_px[0])),
@@ -130,6 +144,7 @@ class CameraUnit:
             watching=is_watching(self.config, config),
             latency_counts=tuple(int(count) for count in engine.latency[0]),
             latency_sum_seconds=float(engine.latency_sum[0]),
+            scored_age_seconds=max(0.0, time.time() - float(engine.scored_at[0])) if has_score else None,
         )
 
     def _dropped(self, cause: Drop) -> int:
@@ -147,15 +162,25 @@ class CameraUnit:
 
 def waiting_status(name: str, config: LiveConfig, at: float) -> CameraStatus:
     """Of a camera that has not begun, because its detector is not open yet, or because what it was has not ended."""
+    if config.cameras[name].enabled:
+        return _unbegun(name, config, at, CameraState.CONNECTING, "its detector is being opened")
+    return _unbegun(name, config, at, CameraState.DISABLED, "")
+
+
+def refused_status(name: str, config: LiveConfig, at: float, reason: str) -> CameraStatus:
+    """Of a camera that this machine has no room for."""
+    return _unbegun(name, config, at, CameraState.FAILED, reason)
+
+
+def _unbegun(name: str, config: LiveConfig, at: float, state: CameraState, reason: str) -> CameraStatus:
     camera = config.cameras[name]
-    state = CameraState.CONNECTING if camera.enabled else CameraState.DISABLED
     return CameraStatus(
         name=name,
         title=camera.title or name,
         source=redact(camera.watched),
         state=state,
         state_since=at,
-        reason="its detector is being opened" if camera.enabled else "",
+        reason=reason,
         watching=is_watching(camera, config),
     )
 

@@ -1,29 +1,31 @@
 """The configuration file: read again when it changes, and written with its comments kept."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
 
+from normalcy.config import read_yaml
 from normalcy.live.config.live import LiveConfig, config_from, read_live_config
 from normalcy.live.config.references import require_references
-from normalcy.live.config.round_trip import (
-    as_text,
-    plain,
-    read_commented,
-    update,
-    without_block,
-    write_whole,
-)
+from normalcy.live.config.round_trip import as_text, read_commented, update, without_block, write_whole
+
+Settings = Mapping[str, Any]
+CameraChange = Callable[[dict[str, Any]], Settings | None]
+"""From what the file says of a camera to what it shall say; None takes the camera out."""
+
+_NOTHING: Settings = MappingProxyType({})
 
 
 class ConfigFile:
-    """A configuration on disk, which always names detectors and secrets that are there. Threads may share it.
+    """A configuration on disk, which always names detectors that are there. Threads may share it.
 
     Args:
         path: Of the file.
+        web: What the command line says of the dashboard; it holds over the file, and is never written there.
 
     Attributes:
         config: As it was read or written last.
@@ -32,8 +34,8 @@ class ConfigFile:
         ConfigError: It cannot be read, is wrong, or names what is not there.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path.absolute()
+    def __init__(self, path: Path, *, web: Settings = _NOTHING) -> None:
+        self.path, self._web = path.absolute(), web
         self._lock = threading.Lock()
         self._seen = self._stamp()
         self.config = self._checked(read_live_config(self.path))
@@ -58,27 +60,30 @@ class ConfigFile:
         Raises:
             ConfigError: It cannot be read.
         """
-        cameras = read_commented(self.path).get("cameras") or {}
-        found: dict[str, Any] = plain(cameras.get(name) or {})
-        return found
+        cameras = read_yaml(self.path).get("cameras") or {}
+        return dict(cameras.get(name) or {})
 
-    def write_camera(self, name: str, settings: Mapping[str, Any] | None) -> LiveConfig:
+    def write_camera(self, name: str, settings: Settings | None) -> LiveConfig:
         """Writes what a camera's section says, or takes it out with None; comments elsewhere stay.
 
         Raises:
             ConfigError: The configuration would be wrong; the file is as it was.
             OutputError: The file cannot be written; it is as it was.
         """
+        return self.change_camera(name, lambda _: settings)
+
+    def change_camera(self, name: str, change: CameraChange) -> LiveConfig:
+        """The same from what the file says of the camera; nobody else writes in between. Raises as `write_camera`."""
         with self._lock:
-            text = as_text(_with_camera(self.path, name, settings))
-            config = self._checked(config_from(yaml.safe_load(text), where=self.path))
+            text = as_text(_with_camera(self.path, name, change(self.camera(name))))
+            config = self._checked(config_from(yaml.safe_load(text), where=self.path), saved=name)
             write_whole(self.path, text)
             self._seen, self.config = self._stamp(), config
             return config
 
-    def _checked(self, config: LiveConfig) -> LiveConfig:
-        require_references(config, where=self.path)
-        return config
+    def _checked(self, config: LiveConfig, *, saved: str | None = None) -> LiveConfig:
+        require_references(config, where=self.path, camera=saved)
+        return config.model_copy(update={"web": config.web.model_copy(update=dict(self._web))})
 
     def _stamp(self) -> tuple[int, int, int] | None:
         """What tells that a file was written; None while it is not there, as some editors leave it for a moment."""
@@ -89,11 +94,11 @@ class ConfigFile:
         return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def _with_camera(path: Path, name: str, settings: Mapping[str, Any] | None) -> Any:
-    data = read_commented(path)
-    cameras = plain(data.get("cameras") or {})
+def _with_camera(path: Path, name: str, settings: Settings | None) -> Any:
+    data, said = read_commented(path), read_yaml(path)
+    cameras = said.get("cameras") or {}
     if settings is not None:
-        update(data, {**plain(data), "cameras": {**cameras, name: dict(settings)}})
+        update(data, said, {**said, "cameras": {**cameras, name: dict(settings)}})
     elif name in cameras:
         data = without_block(path, data, "cameras", name)
     return data

@@ -1,14 +1,16 @@
 """What the dashboard asks of the engine, answered by the supervisor."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from normalcy.errors import ConfigError, InputError
 from normalcy.live.cameras.probe import probe_source
+from normalcy.live.config.camera import names_file
 from normalcy.live.config.live import LiveConfig
 from normalcy.live.status import (
     CalibrationView,
     CameraStatus,
+    EngineCounters,
     Note,
     ProbeResult,
     StageStatus,
@@ -73,18 +75,33 @@ class FrontDesk:
 
     def save_camera(self, camera: str, settings: Mapping[str, Any] | None) -> None:
         """Writes a camera into the configuration file, or takes it out, and puts that into force."""
+        self.change_camera(camera, lambda _: settings)
+
+    def change_camera(
+        self, camera: str, change: Callable[[dict[str, Any]], Mapping[str, Any] | None]
+    ) -> None:
+        """The same from what the file says of the camera by now."""
         file = self._supervisor.file
         if file is None:
             raise ConfigError("there is no configuration file to write to")
-        self._supervisor.apply(file.write_camera(camera, settings))
+        # At once: of two who save, what is in force is what the file says last.
+        with self._supervisor.lock:
+            self._supervisor.apply(file.change_camera(camera, change))
+
+    def counters(self) -> EngineCounters:
+        """What could not be kept."""
+        return self._supervisor.counting.total
 
     def try_source(self, source: str, *, transport: str = "tcp") -> ProbeResult:
-        """Opens a source in a process of its own and tells what came."""
+        """Opens a source in a process of its own and tells what came; a file where the configuration would find it."""
+        file = self._supervisor.file
+        if file is not None and names_file(source):
+            source = str(file.path.parent / source)
         return probe_source(source, transport=transport, timeout_seconds=_PROBE_SECONDS)
 
-    def calibration(self, camera: str) -> CalibrationView:
-        """The threshold of a camera, and what others would have meant."""
-        return self._thresholds.view(camera, self.config)
+    def calibration(self, camera: str, region: str | None = None) -> CalibrationView:
+        """The threshold of a camera's region, and what others would have meant."""
+        return self._thresholds.view(camera, self.config, region)
 
     def verdict_effect(self, event_id: str) -> VerdictEffect:
         """What it would do to mark an event as a false alarm."""

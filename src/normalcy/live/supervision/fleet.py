@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from normalcy.errors import NormalcyError
 from normalcy.live.bells import Bell
 from normalcy.live.cameras.capture import run_capture
 from normalcy.live.cameras.connections import CaptureJob
@@ -17,7 +18,7 @@ from normalcy.live.config.live import LiveConfig
 from normalcy.live.engine.inference import DetectorFacts
 from normalcy.live.frames.memory import CameraMemory, MemoryName
 from normalcy.live.status import CameraStatus
-from normalcy.live.supervision.camera_unit import CameraUnit, waiting_status
+from normalcy.live.supervision.camera_unit import CameraUnit, refused_status, waiting_status
 from normalcy.live.supervision.layouts import layout_of, picture_fps
 from normalcy.live.supervision.stage import Stage
 
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 _STOP_SECONDS = 1.0
 _FILES_SECONDS = 2.0
+_REFUSED_SECONDS = 30.0
 
 
 @dataclass
@@ -44,11 +46,14 @@ class Fleet:
 
     Attributes:
         units: Cameras that are watched, by name.
+        refused: Why cameras cannot be, by name; tried again now and then.
     """
 
     def __init__(self, *, doorbell: Bell, as_json: bool) -> None:
         self._doorbell, self._as_json = doorbell, as_json
         self.units: dict[str, CameraUnit] = {}
+        self.refused: dict[str, str] = {}
+        self._tried_refused = 0.0
         self._leaving: dict[str, _Leaving] = {}
         self._looked_at_files, self._began_at = 0.0, time.time()
 
@@ -59,12 +64,14 @@ class Fleet:
 
     def status(self, config: LiveConfig) -> list[CameraStatus]:
         """Of all cameras of the configuration, in its order."""
-        return [
-            self.units[name].status(config)
-            if name in self.units
-            else waiting_status(name, config, self._began_at)
-            for name in config.cameras
-        ]
+        return [self._status(name, config) for name in config.cameras]
+
+    def _status(self, name: str, config: LiveConfig) -> CameraStatus:
+        if name in self.units:
+            return self.units[name].status(config)
+        if name in self.refused:
+            return refused_status(name, config, self._began_at, self.refused[name])
+        return waiting_status(name, config, self._began_at)
 
     def tick(self, now: float, config: LiveConfig, detectors: Mapping[str, DetectorFacts]) -> None:
         """Brings cameras nearer to what the configuration says; monotonic clock. Nothing is waited for."""
@@ -72,17 +79,19 @@ class Fleet:
             self._follow(name, leaving, now)
         for name in [name for name, unit in self.units.items() if self._is_stale(unit, config, detectors)]:
             self._let_go(name, now)
+        self._retry_refused(now, config)
         for name in config.cameras:
             if name in self.units:
                 self.units[name].config = config.cameras[name]
-            elif name not in self._leaving and self._bundle(name, config) in detectors:
-                self._add(name, config, detectors[self._bundle(name, config)])
+            elif not self._has_to_wait(name) and self._bundle(name, config) in detectors:
+                self._try_to_add(name, config, detectors[self._bundle(name, config)])
         for unit in self.units.values():
             self._look_after(unit, now)
         self._look_at_files(now)
 
     def forgive(self, now: float) -> None:
         """Tries again cameras that were given up: somebody mended something."""
+        self.refused.clear()
         for unit in self.units.values():
             if unit.capture and unit.state is CameraState.FAILED:
                 unit.capture.forgive()
@@ -106,6 +115,24 @@ class Fleet:
         self._leaving.clear()
 
     # -- one camera
+
+    def _has_to_wait(self, name: str) -> bool:
+        return name in self._leaving or name in self.refused
+
+    def _retry_refused(self, now: float, config: LiveConfig) -> None:
+        if now - self._tried_refused >= _REFUSED_SECONDS or self.refused.keys() - config.cameras.keys():
+            self._tried_refused = now
+            self.refused.clear()
+
+    def _try_to_add(self, name: str, config: LiveConfig, facts: DetectorFacts) -> None:
+        """Adds a camera; one that cannot be added is no reason for the others to wait."""
+        try:
+            self._add(name, config, facts)
+        except NormalcyError as error:
+            self.refused[name] = str(error)
+        except Exception as error:
+            logger.exception("camera %s cannot be added", name)
+            self.refused[name] = f"it cannot be added ({type(error).__name__}); the log says more"
 
     def _add(self, name: str, config: LiveConfig, facts: DetectorFacts) -> None:
         camera = config.cameras[name]
@@ -158,7 +185,7 @@ class Fleet:
         unit.capture.tick(now)
         if unit.is_wedged(now):
             logger.warning("camera %s hangs in its decoder, so its process is killed", unit.name)
-            unit.capture.kill()
+            unit.capture.kill("its decoder hung")
 
     def _look_at_files(self, now: float) -> None:
         """Files that were not there may have come."""

@@ -21,6 +21,7 @@ from normalcy.live.alerts.outbox_loop import AlertsJob, run_alerts
 from normalcy.live.bells import Bell, ring
 from normalcy.live.config.change import change, only_a_restart_takes_up
 from normalcy.live.config.live import LiveConfig
+from normalcy.live.config.references import missing_secrets
 from normalcy.live.data_folder import claimed
 from normalcy.live.engine.inference import (
     Configure,
@@ -30,13 +31,17 @@ from normalcy.live.engine.inference import (
     Relearn,
     run_inference,
 )
+from normalcy.live.engine.orders import Counters
 from normalcy.live.engine.recorder import Recorder
 from normalcy.live.frames.memory import MemoryName
 from normalcy.live.processes import CONTEXT
+from normalcy.live.store.claim import claim_database
 from normalcy.live.store.opening import store_url
+from normalcy.live.store.outbox import open_outages
 from normalcy.live.store.store import Store
 from normalcy.live.supervision.camera_news import CameraNewsroom
 from normalcy.live.supervision.config_file import ConfigFile
+from normalcy.live.supervision.counting import Counting
 from normalcy.live.supervision.fleet import Fleet
 from normalcy.live.supervision.housekeeping import Housekeeping
 from normalcy.live.supervision.notes import Notes
@@ -49,6 +54,11 @@ _CONFIG_SECONDS = 1.0
 _INFERENCE_STOP_SECONDS = 45.0
 _ALERTS_STOP_SECONDS = 15.0
 _RECORDER_STOP_SECONDS = 10.0
+_HUNG_SECONDS, _OPENING_HUNG_SECONDS = 60.0, 600.0
+"""A process that gives no sign of life for so long hangs; detectors may take long to open."""
+_UNHEARD_SECONDS = 20.0
+"""A process that gave none for so long is not counted on."""
+_HANG_TOLD_SECONDS = 3600.0
 
 
 class EngineFailed(NormalcyError):
@@ -89,10 +99,12 @@ class Supervisor:
             undone.callback(claimed(config.data).release)
             self.store = Store(store_url(config), migrate=True)
             undone.callback(self.store.close)
+            undone.callback(claim_database(self.store).release)
             self._undone = undone.pop_all()
         self._doorbell, self._alerts_bell = CONTEXT.Semaphore(0), CONTEXT.Semaphore(0)
         self._recorder = Recorder(self.store, bell=self._alerts_bell)
-        self._housekeeping = Housekeeping(self.store, self.media)
+        self.counting = Counting(self._recorder, self.notes)
+        self._housekeeping = Housekeeping(self.store, self.media, notes=self.notes)
         self.detectors: dict[str, DetectorFacts] = {}
         self.fleet = Fleet(doorbell=self._doorbell, as_json=log_json)
         self.inference = Stage(
@@ -102,6 +114,7 @@ class Supervisor:
             shared={"doorbell": self._doorbell, "alerts_bell": self._alerts_bell},
             as_json=log_json,
             on_message=self._on_inference,
+            patience_seconds=lambda: _HUNG_SECONDS if self._is_open else _OPENING_HUNG_SECONDS,
         )
         self.alerts = Stage(
             "alerts",
@@ -109,8 +122,13 @@ class Supervisor:
             job=self._alerts_job,
             shared={"doorbell": self._alerts_bell},
             as_json=log_json,
+            patience_seconds=lambda: _HUNG_SECONDS,
         )
-        self._newsroom = CameraNewsroom(self._recorder, tell=lambda news: self.alerts.send({"cameras": news}))
+        with self.store.reading() as session:
+            outages = open_outages(session)
+        self._newsroom = CameraNewsroom(
+            self._recorder, tell=lambda news: self.alerts.send({"cameras": news}), outages=outages
+        )
         self._is_open = False
         self._told: tuple[LiveConfig, Mapping[str, MemoryName]] | None = None
         self._stopping = threading.Event()
@@ -148,8 +166,10 @@ class Supervisor:
 
     @property
     def is_ready(self) -> bool:
-        """Whether every stage runs and every detector is open."""
-        return self._is_open and all(stage.state == "running" for stage in (self.inference, self.alerts))
+        """Whether every stage runs and gave a sign of life just now, and every detector is open."""
+        now, stages = time.monotonic(), (self.inference, self.alerts)
+        are_heard = all(now - stage.heard < _UNHEARD_SECONDS for stage in stages)
+        return self._is_open and are_heard and all(stage.state == "running" for stage in stages)
 
     @property
     def stages(self) -> list[Stage]:
@@ -182,7 +202,17 @@ class Supervisor:
             # Semaphores wait by the wall clock: set back by an hour, a wait of a second would last that hour.
             ring(self._doorbell)
             ring(self._alerts_bell)
+            self._tell_of_troubles(now)
         self._housekeeping.tick(now, self.config.store.retention)
+
+    def _tell_of_troubles(self, now: float) -> None:
+        """Notes what is wrong by now, and takes away what is mended."""
+        self.counting.tell(now)
+        absent = "; ".join(missing_secrets(self.config))
+        self.notes.put("secrets", f"{absent}. Only what needs them waits for them" if absent else "")
+        self.notes.put("cameras", "; ".join(f"{name}: {why}" for name, why in self.fleet.refused.items()))
+        for stage in (self.inference, self.alerts):
+            self.notes.put(stage.name, _hang(stage, now))
 
     def _give_up(self, stage: Stage) -> None:
         self.failure = EngineFailed(f"{stage.name} is given up: {stage.reason}", exit_code=stage.exit_code)
@@ -193,6 +223,7 @@ class Supervisor:
 
     def _inference_job(self) -> InferenceJob:
         self._is_open, self._told = False, None
+        self.counting.renew()
         return InferenceJob(self.config, store_url(self.config), self.media)
 
     def _alerts_job(self) -> AlertsJob:
@@ -200,6 +231,8 @@ class Supervisor:
         return AlertsJob(self.config, store_url(self.config), self.media)
 
     def _on_inference(self, message: Any) -> None:
+        if isinstance(message, Counters):
+            self.counting.take(message)
         if isinstance(message, Ready) and self.inference.state == "running":
             self._is_open, self._opened_with = True, self.config
             self.detectors.clear()
@@ -228,8 +261,13 @@ class Supervisor:
         Cameras that were given up are tried again, also where nothing is different.
         """
         with self.lock:
+            waiting = ", ".join(only_a_restart_takes_up(self._started_with, config))
+            self.notes.put(
+                "restart", f"{waiting}: taken up when the engine is started again" if waiting else ""
+            )
+            config = self._as_started(config)
             what = change(self.config, config)
-            self._put_into_force(config)
+            self.config = config
             if self._is_open and not what.bundles:
                 self._opened_with = config
             self.notes.put("detectors", "")
@@ -241,10 +279,11 @@ class Supervisor:
             if what.alerts or what.added or what.removed or what.retuned or what.reopened:
                 self.alerts.send({"config": config})
 
-    def _put_into_force(self, config: LiveConfig) -> None:
-        self.config = config
-        waiting = ", ".join(only_a_restart_takes_up(self._started_with, config))
-        self.notes.put("restart", f"{waiting}: taken up when the engine is started again" if waiting else "")
+    def _as_started(self, config: LiveConfig) -> LiveConfig:
+        """With what only a restart takes up as it was: a process that is started anew must not go another way."""
+        started = self._started_with
+        store = config.store.model_copy(update={"url": started.store.url})
+        return config.model_copy(update={"data": started.data, "web": started.web, "store": store})
 
     def _renew_inference(self) -> None:
         """With other detectors. Cameras go on meanwhile; those whose frames have another size then begin anew."""
@@ -259,7 +298,7 @@ class Supervisor:
         if stage is not self.inference or self.config.bundles == self._opened_with.bundles:
             return False
         self.notes.put("detectors", f"The configuration before is in force again: {stage.reason}")
-        self._put_into_force(self._opened_with)
+        self.config = self._opened_with
         self.alerts.send({"config": self.config})
         stage.forgive()
         return True
@@ -273,6 +312,13 @@ class Supervisor:
                 self.notes.put("configuration", "")
         except NormalcyError as error:
             self.notes.put("configuration", f"{error}. What was in force before still is")
+
+
+def _hang(stage: Stage, now: float) -> str:
+    if stage.hung_at is None or now - stage.started > _HANG_TOLD_SECONDS:
+        return ""
+    clock = time.strftime("%H:%M:%S", time.localtime(stage.hung_at))
+    return f"It hung until {clock} and was started again; nothing was scored or sent meanwhile"
 
 
 def _ended(stage: Stage, bell: Bell, seconds: float) -> bool:

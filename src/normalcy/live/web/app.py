@@ -14,6 +14,7 @@ from normalcy.live.store.store import Store
 from normalcy.live.web import media_files, metrics, pictures, probes
 from normalcy.live.web.api import routes as api
 from normalcy.live.web.dashboard import Dashboard
+from normalcy.live.web.gallery import Gallery
 from normalcy.live.web.guard.access import require_access
 from normalcy.live.web.guard.headers import StrictHeaders
 from normalcy.live.web.guard.hosts import KnownHosts
@@ -37,7 +38,7 @@ def create_app(engine: Engine, store: Store, media: Path) -> FastAPI:
         store: Its events, and who may log in.
         media: Folder of snapshots and clips.
     """
-    hub = Hub(engine, store)
+    hub, config = Hub(engine, store), engine.config
     app = FastAPI(
         title="normalcy",
         version=__version__,
@@ -48,15 +49,16 @@ def create_app(engine: Engine, store: Store, media: Path) -> FastAPI:
         redoc_url=None,
         dependencies=[Depends(require_access)],
         middleware=[
-            Middleware(StrictHeaders),
+            Middleware(StrictHeaders, https=config.web.https),
             Middleware(RequestLog),
-            Middleware(KnownHosts, engine=engine),
+            Middleware(KnownHosts, config=config),
             Middleware(RequestBodyLimitMiddleware, max_body_size=MOST_BODY_BYTES),
         ],
         lifespan=_closing(hub),
     )
-    identities = Identities(store, engine.config.web)
-    app.state.dashboard = Dashboard(engine, store, media, environment(), hub, identities)
+    app.state.dashboard = Dashboard(
+        engine, store, media, environment(), hub, Identities(store, config), config, Gallery(engine)
+    )
     for router in (
         *pages.ROUTERS,
         *api.ROUTERS,

@@ -112,7 +112,11 @@ def shown_values(
 
 
 def entered_settings(
-    fields: FormData, *, before: Mapping[str, Any], defaults: CameraSettings, known: frozenset[str]
+    fields: FormData,
+    *,
+    before: Mapping[str, Any],
+    defaults: CameraSettings,
+    known: Mapping[str, frozenset[str]],
 ) -> dict[str, Any]:
     """What to write into the configuration; what the form does not show stays as it was.
 

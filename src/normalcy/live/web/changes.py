@@ -1,7 +1,9 @@
-"""Changes to the configuration of a camera."""
+"""Changes to the configuration of a camera; nobody writes between reading what stands there and writing it."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from normalcy.errors import ConfigError
 from normalcy.live.status import Engine
 
 
@@ -11,7 +13,39 @@ def save_key(engine: Engine, camera: str, key: str, value: Any | None) -> None:
     Raises:
         ConfigError: The configuration would be wrong; nothing was changed.
     """
-    settings = {**engine.raw_camera(camera), key: value}
-    if value is None:
-        del settings[key]
-    engine.save_camera(camera, settings)
+
+    def change(settings: dict[str, Any]) -> Mapping[str, Any]:
+        kept = {name: each for name, each in settings.items() if name != key}
+        return kept if value is None else {**settings, key: value}
+
+    engine.change_camera(camera, change)
+
+
+def save_rate(engine: Engine, camera: str, region: str, rate: float | None) -> None:
+    """Writes how often a camera may alarm without a cause: into a region with a rate of its own, into the camera else.
+
+    Raises:
+        ConfigError: The configuration would be wrong, or the region is gone; nothing was changed.
+    """
+    if region and region not in engine.config.cameras[camera].alarming_regions:
+        raise ConfigError(f"there is no watched area {region!r}", where=camera)
+    if not has_own_rate(engine, camera, region):
+        save_key(engine, camera, "false_alarms_per_day", rate)
+        return
+
+    def change(settings: dict[str, Any]) -> Mapping[str, Any]:
+        regions = [dict(each) for each in settings.get("regions", ())]
+        found = [each for each in regions if each.get("name") == region]
+        if not found:
+            raise ConfigError(f"the area {region!r} is gone, or is shared by all cameras", where=camera)
+        found[0].pop("false_alarms_per_day", None)
+        found[0].update({} if rate is None else {"false_alarms_per_day": rate})
+        return {**settings, "regions": regions}
+
+    engine.change_camera(camera, change)
+
+
+def has_own_rate(engine: Engine, camera: str, region: str) -> bool:
+    """Whether a region is set apart from its camera."""
+    regions = engine.config.cameras[camera].regions
+    return any(each.name == region and each.false_alarms_per_day is not None for each in regions)

@@ -10,8 +10,10 @@ from zoneinfo import ZoneInfo
 from fastapi import Depends, HTTPException, Request
 from jinja2 import Environment
 
+from normalcy.live.config.live import LiveConfig
 from normalcy.live.status import CameraStatus, Engine
 from normalcy.live.store.store import Store
+from normalcy.live.web.gallery import Gallery
 from normalcy.live.web.guard.attempts import AttemptLimit, LoginAttempts
 from normalcy.live.web.guard.identity import Identities
 from normalcy.live.web.hub import Hub
@@ -28,6 +30,10 @@ class Dashboard:
         media: Folder of snapshots and clips.
         pages: Templates.
         hub: Tells open pages what changes.
+        identities: Knows who asks.
+        config: With which the server was started; that of the engine may have changed since.
+        gallery: Live pictures, drawn once for all who look.
+        attempts: Counts failed logins.
     """
 
     engine: Engine
@@ -36,6 +42,8 @@ class Dashboard:
     pages: Environment
     hub: Hub
     identities: Identities
+    config: LiveConfig
+    gallery: Gallery
     attempts: LoginAttempts = field(
         default_factory=lambda: LoginAttempts(AttemptLimit(), clock=time.monotonic)
     )

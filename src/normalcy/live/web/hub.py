@@ -4,24 +4,22 @@ However many pages are open, the engine and the store are asked once a second, a
 """
 
 import asyncio
-import contextlib
 import json
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from fastapi.concurrency import run_in_threadpool
 
-from normalcy.errors import NormalcyError
+from normalcy.live.config.secrets import safe_text
 from normalcy.live.status import Engine
 from normalcy.live.store.events import find_events
 from normalcy.live.store.records import EventFilter, EventRecord
 from normalcy.live.store.store import Store
-from normalcy.live.web.schemas import CameraOut
-from normalcy.live.web.shown import shown_cameras
-from normalcy.live.web.sources import safe_text
+from normalcy.live.web.schemas import CameraOut, NoteOut
+from normalcy.live.web.shown import shown_cameras, shown_notes
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +27,11 @@ PERIOD_SECONDS = 1.0
 RECENT_EVENTS = 50
 MOST_SECONDS = 600.0
 """A stream ends then: its page opens it again, and is asked again who it is."""
+WELCOME_SECONDS = 3.0
+"""So often it is asked whether somebody who listens still may."""
 _WAITING_MESSAGES = 16
+_NOTHING_NEW = ": \n\n"
+"""A comment, which browsers pass over; it keeps a stream going on which there is nothing to say."""
 
 
 class HubFull(Exception):
@@ -52,10 +54,13 @@ class _Listener:
 
     waiting: asyncio.Queue[str | None] = field(default_factory=lambda: asyncio.Queue(_WAITING_MESSAGES))
 
-    def put(self, message: str | None) -> None:
-        if self.waiting.full():
+    def put(self, message: str | None) -> int:
+        """Adds a message; returns how many had to give way."""
+        gave_way = int(self.waiting.full())
+        if gave_way:
             self.waiting.get_nowait()
         self.waiting.put_nowait(message)
+        return gave_way
 
 
 class Hub:
@@ -65,7 +70,10 @@ class Hub:
         engine: Asked for cameras.
         store: Asked for events.
         most_listeners: More are refused.
-        clock: Seconds since 1970.
+        clock: Monotonic, in seconds.
+
+    Attributes:
+        dropped: Messages that gave way because a page read too slowly.
     """
 
     def __init__(
@@ -74,7 +82,7 @@ class Hub:
         store: Store,
         *,
         most_listeners: int = 64,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine, self._store = engine, store
         self._most_listeners = most_listeners
@@ -83,16 +91,20 @@ class Hub:
         self._task: asyncio.Task[None] | None = None
         self._seen: dict[str, EventRecord] | None = None
         self._is_closed = False
+        self.dropped = 0
 
-    def listen(self) -> AsyncGenerator[str]:
+    def listen(self, is_welcome: Callable[[], Awaitable[bool]]) -> AsyncGenerator[str]:
         """Messages as they go over the wire, until the hub is closed; the first comes at once.
+
+        Args:
+            is_welcome: Whether who listens still may: asked again and again, and the end where not.
 
         Raises:
             HubFull: As many listen as may.
         """
         if not self._has_room:
             raise HubFull
-        return self._messages()
+        return self._messages(is_welcome)
 
     def close(self) -> None:
         """Ends all streams; to be called in the loop that they run in."""
@@ -106,7 +118,7 @@ class Hub:
     def _has_room(self) -> bool:
         return len(self._listeners) < self._most_listeners and not self._is_closed
 
-    async def _messages(self) -> AsyncGenerator[str]:
+    async def _messages(self, is_welcome: Callable[[], Awaitable[bool]]) -> AsyncGenerator[str]:
         # Counted once it is read, not before: a page that is gone by then would keep its place for ever.
         if not self._has_room:
             return
@@ -118,37 +130,44 @@ class Hub:
         try:
             # The interval after which a browser connects again, and something to say that it is connected.
             yield "retry: 2000\n\n"
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(MOST_SECONDS):
-                    while (message := await listener.waiting.get()) is not None:
-                        yield message
+            asked, end = self._clock(), self._clock() + MOST_SECONDS
+            while (message := await listener.waiting.get()) is not None and self._clock() < end:
+                if self._clock() - asked >= WELCOME_SECONDS:
+                    if not await is_welcome():
+                        return
+                    asked = self._clock()
+                yield message
         finally:
             self._listeners.discard(listener)
 
     async def _poll(self) -> None:
         while self._listeners:
             try:
-                cameras, changes = await run_in_threadpool(self._look)
-            except NormalcyError as error:
-                logger.warning("the dashboard's stream: %s", safe_text(str(error)))
-            else:
-                self._tell("cameras", [camera.model_dump(mode="json") for camera in cameras])
-                for each in changes:
-                    self._tell("event", asdict(each))
+                for name, content in await run_in_threadpool(self._look):
+                    self._tell(f"event: {name}\ndata: {json.dumps(content)}\n\n")
+            except Exception as error:
+                # Whatever it is: pages that follow must not stand still for ever because of it.
+                logger.warning("the dashboard's stream: %s", safe_text(f"{type(error).__name__}: {error}"))
+                self._tell(_NOTHING_NEW)
             await asyncio.sleep(PERIOD_SECONDS)
 
-    def _look(self) -> tuple[list[CameraOut], list[EventChange]]:
-        cameras = [CameraOut.of(status) for status in shown_cameras(self._engine)]
+    def _look(self) -> list[tuple[str, Any]]:
+        """What there is to say: names and contents of messages."""
+        cameras = [CameraOut.of(status).model_dump(mode="json") for status in shown_cameras(self._engine)]
+        notes = [NoteOut.of(note).model_dump(mode="json") for note in shown_notes(self._engine)]
+        health = {"ready": self._engine.is_ready, "notes": notes}
+        changes = [("event", asdict(each)) for each in self._changes()]
+        return [("cameras", cameras), ("health", health), *changes]
+
+    def _changes(self) -> list[EventChange]:
         with self._store.reading() as session:
             recent = find_events(session, EventFilter(), limit=RECENT_EVENTS)
             open_ones = find_events(session, EventFilter(state="open"), limit=RECENT_EVENTS)
         before, self._seen = self._seen, {event.id: event for event in (*recent, *open_ones)}
-        return cameras, [] if before is None else event_changes(before, list(self._seen.values()))
+        return [] if before is None else event_changes(before, list(self._seen.values()))
 
-    def _tell(self, name: str, content: Any) -> None:
-        message = f"event: {name}\ndata: {json.dumps(content)}\n\n"
-        for listener in self._listeners:
-            listener.put(message)
+    def _tell(self, message: str) -> None:
+        self.dropped += sum(listener.put(message) for listener in self._listeners)
 
 
 def event_changes(before: dict[str, EventRecord], now: Sequence[EventRecord]) -> list[EventChange]:

@@ -6,7 +6,7 @@ from itertools import accumulate
 from typing import Final
 
 from fastapi import APIRouter, Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -19,11 +19,12 @@ from prometheus_client.registry import Collector
 from normalcy.errors import NormalcyError
 from normalcy.live.cameras.state import CameraState
 from normalcy.live.frames.counters import LATENCY_BOUNDS_SECONDS
-from normalcy.live.status import CameraStatus, StageStatus
-from normalcy.live.store.events import count_events
+from normalcy.live.status import CameraStatus, EngineCounters, StageStatus
+from normalcy.live.store.events import count_events, opened_events
+from normalcy.live.store.receivers import ReceiverCounts
 from normalcy.live.store.records import EventFilter
 from normalcy.live.web.dashboard import Board, Dashboard
-from normalcy.live.web.probes import alert_counts
+from normalcy.live.web.probes import alert_counts, receivers
 
 router = APIRouter(include_in_schema=False)
 
@@ -34,13 +35,27 @@ _CAMERA_GAUGES: Final = (
     ("score", "Smoothed score of the newest verdict.", "score"),
     ("threshold", "Of the alarm.", "threshold"),
 )
+_RECEIVER_COUNTERS: Final = {
+    "sent": "Messages that arrived.",
+    "failed_attempts": "Attempts that failed, also of messages that arrived later.",
+    "dead": "Messages that were given up.",
+    "held": "Messages that were kept back by the rate limit.",
+}
+_ENGINE_COUNTERS: Final = {
+    "lost": "Changes of events and cameras that could never be stored.",
+    "gave_way": "Parts of timelines that were left out because too much waited.",
+    "refusals": "How often the store refused for a while.",
+    "media_failures": "Pictures and clips that could not be written.",
+    "thinned_pictures": "Pictures that clips had no room for.",
+}
 
 
 @router.get("/metrics", response_class=Response)
 def metrics(board: Board) -> Response:
-    """In the text format of Prometheus."""
+    """In the text format of Prometheus; `process_...` is of the main process, which this is a part of."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(DashboardCollector(board))
+    ProcessCollector(registry=registry)
     return Response(generate_latest(registry), headers={"content-type": CONTENT_TYPE_LATEST})
 
 
@@ -61,20 +76,45 @@ class DashboardCollector(Collector):
         yield from camera_gauges(cameras)
         yield latency(cameras)
         yield from stage_metrics(self._board.engine.stages())
+        yield from engine_counters(self._board.engine.counters())
+        yield CounterMetricFamily(
+            "normalcy_stream_dropped", "Messages left out for slow pages.", value=self._board.hub.dropped
+        )
         yield from self._stored()
 
     def _stored(self) -> Iterator[Metric]:
         counts, database = alert_counts(self._board)
         yield _gauge("normalcy_database_up", "Whether the database answers.", database == "ok")
         yield _by_label("normalcy_alert_messages", "Messages to receivers by state.", "state", counts)
+        yield from receiver_metrics(receivers(self._board))
         try:
             with self._board.store.reading() as session:
                 kept = {
                     each: count_events(session, EventFilter(severity=each)) for each in ("notice", "alert")
                 }
+                opened = opened_events(session)
         except NormalcyError:
             return  # normalcy_database_up says so
         yield _by_label("normalcy_events_kept", "Events in the store, by severity.", "severity", kept)
+        yield _counter("normalcy_events_opened", "Events that ever began, by kind.", "kind", opened)
+
+
+def receiver_metrics(outcomes: Mapping[str, ReceiverCounts]) -> Iterator[Metric]:
+    """Of each receiver of alerts."""
+    for name, text in _RECEIVER_COUNTERS.items():
+        values = {receiver: getattr(each, name) for receiver, each in outcomes.items()}
+        yield _counter(f"normalcy_alert_{name}", text, "receiver", values)
+    waiting = {receiver: each.waiting for receiver, each in outcomes.items()}
+    yield _by_label("normalcy_alert_waiting", "Messages that wait.", "receiver", waiting)
+    last = {receiver: each.last_sent_at for receiver, each in outcomes.items() if each.last_sent_at}
+    text = "When one arrived last, in seconds since 1970."
+    yield _by_label("normalcy_alert_last_sent_seconds", text, "receiver", last)
+
+
+def engine_counters(counters: EngineCounters) -> Iterator[Metric]:
+    """What could not be kept."""
+    for name, text in _ENGINE_COUNTERS.items():
+        yield CounterMetricFamily(f"normalcy_{name}", text, value=getattr(counters, name))
 
 
 def camera_counters(cameras: list[CameraStatus]) -> Iterator[Metric]:
@@ -125,10 +165,8 @@ def stage_metrics(stages: list[StageStatus]) -> Iterator[Metric]:
     yield _by_label("normalcy_stage_up", "Whether a process runs.", "stage", up)
     memory = {stage.name: stage.memory_bytes for stage in stages if stage.memory_bytes is not None}
     yield _by_label("normalcy_stage_memory_bytes", "Resident memory of a process.", "stage", memory)
-    restarts = CounterMetricFamily("normalcy_stage_restarts", "How often a process died.", labels=["stage"])
-    for stage in stages:
-        restarts.add_metric([stage.name], stage.restarts)
-    yield restarts
+    restarts = {stage.name: stage.restarts for stage in stages}
+    yield _counter("normalcy_stage_restarts", "How often a process died.", "stage", restarts)
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:
@@ -137,6 +175,13 @@ def _gauge(name: str, text: str, value: float) -> Metric:
 
 def _by_label(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:
     family = GaugeMetricFamily(name, text, labels=[label])
+    for key, value in values.items():
+        family.add_metric([key], float(value))
+    return family
+
+
+def _counter(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = CounterMetricFamily(name, text, labels=[label])
     for key, value in values.items():
         family.add_metric([key], float(value))
     return family

@@ -8,8 +8,8 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from normalcy.errors import NormalcyError, OutputError
+from normalcy.live.config.secrets import safe_text
 from normalcy.live.web.dashboard import dashboard_of
-from normalcy.live.web.sources import safe_text
 from normalcy.live.web.templating import is_part, render
 
 

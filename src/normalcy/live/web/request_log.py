@@ -4,10 +4,11 @@ import logging
 import time
 import traceback
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from normalcy.live.web.sources import safe_text
+from normalcy.live.config.secrets import safe_text
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,9 @@ class RequestLog:
 
         try:
             await self.app(scope, receive, noting)
+        except ClientDisconnect:
+            # Nobody is there to be answered, and nothing is wrong here.
+            logger.debug("gone before its request was whole: %s", scope["path"])
         except Exception as error:
             logger.error("%s", safe_text("".join(traceback.format_exception(error))))
             if not status:

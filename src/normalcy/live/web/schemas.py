@@ -4,8 +4,9 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field
 
-from normalcy.live.status import CalibrationView, CameraStatus, StageStatus, VerdictEffect
+from normalcy.live.status import CalibrationView, CameraStatus, Note, StageStatus, VerdictEffect
 from normalcy.live.store.records import EventRecord, Verdict
+from normalcy.live.web.words import shown_state
 
 
 class CameraOut(BaseModel):
@@ -34,14 +35,16 @@ class CameraOut(BaseModel):
     event: str | None
     scene: str
     watching: bool
+    scored_age_seconds: float | None
+    shown: str = Field(description="What people are told: the state, or `not_scored`")
 
     @classmethod
     def of(cls, status: CameraStatus) -> Self:
         """From what `shown_cameras` says."""
         height_px, width_px = status.size_px
         plain = {key: getattr(status, key) for key in cls.model_fields if hasattr(status, key)}
-        state = status.state.name.lower()
-        return cls.model_validate({**plain, "state": state, "width_px": width_px, "height_px": height_px})
+        said = {"state": status.state.name.lower(), "shown": shown_state(status)}
+        return cls.model_validate({**plain, **said, "width_px": width_px, "height_px": height_px})
 
 
 class EventOut(BaseModel):
@@ -104,6 +107,7 @@ class EffectOut(BaseModel):
     threshold_before: float
     threshold_after: float
     silenced: list[str]
+    silenced_confirmed: list[str]
 
     @classmethod
     def of(cls, effect: VerdictEffect) -> Self:
@@ -112,6 +116,7 @@ class EffectOut(BaseModel):
             threshold_before=effect.threshold_before,
             threshold_after=effect.threshold_after,
             silenced=list(effect.silenced),
+            silenced_confirmed=list(effect.silenced_confirmed),
         )
 
 
@@ -132,8 +137,9 @@ class CalibrationPoint(BaseModel):
 
 
 class CalibrationOut(BaseModel):
-    """The threshold of a camera."""
+    """The threshold of one area of a camera; of the whole picture where `region` is empty."""
 
+    region: str
     false_alarms_per_day: float
     threshold: float
     described: str
@@ -188,11 +194,17 @@ class NoteOut(BaseModel):
     text: str
     at: float
 
+    @classmethod
+    def of(cls, note: Note) -> Self:
+        """From what the engine says."""
+        return cls(topic=note.topic, text=note.text, at=note.at)
+
 
 class HealthOut(BaseModel):
     """Whether everything that should run does."""
 
     ready: bool
+    problems: list[str] = Field(description="A sentence for each; none where everything runs")
     database: str = Field(description="`ok`, or why it does not answer")
     notes: list[NoteOut]
     stages: list[StageOut]
@@ -206,9 +218,3 @@ class MeOut(BaseModel):
     name: str
     role: Literal["viewer", "admin"]
     csrf: str | None
-
-
-class Problem(BaseModel):
-    """Why something was refused."""
-
-    detail: str

@@ -1,6 +1,7 @@
 """Serves the dashboard in a thread of the main process."""
 
 import asyncio
+import logging
 import socket
 import threading
 import time
@@ -15,6 +16,9 @@ from normalcy.live.status import Engine
 from normalcy.live.store.store import Store
 from normalcy.live.web.app import create_app
 from normalcy.live.web.dashboard import Dashboard
+from normalcy.live.web.guard.connections import BoundedProtocol, raise_file_limit
+
+logger = logging.getLogger(__name__)
 
 _BACKLOG = 128
 _GRACE_SECONDS = 3
@@ -39,11 +43,13 @@ class WebServer:
         self._server = uvicorn.Server(
             uvicorn.Config(
                 self._app,
+                http=BoundedProtocol,
                 log_config=None,
                 access_log=False,
                 server_header=False,
                 # Addresses that a client makes up would get around the limit of logins.
                 proxy_headers=self._web.https,
+                forwarded_allow_ips=list(self._web.trusted_proxies) if self._web.https else [],
                 timeout_graceful_shutdown=_GRACE_SECONDS,
             )
         )
@@ -62,7 +68,10 @@ class WebServer:
         Raises:
             OutputError: Another program listens there, or the address is none of this machine.
         """
+        raise_file_limit()
         self._socket = _listen(self._web.host, self._web.port)
+        if self._web.is_open_to_listeners:
+            logger.warning("passwords travel unencrypted to %s: put a proxy with https in front", self.url)
         self._thread = threading.Thread(target=asyncio.run, args=(self._serve(),), name="web", daemon=True)
         self._thread.start()
         while not self._server.started and self._thread.is_alive():

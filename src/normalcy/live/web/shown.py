@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from normalcy.live.config.secrets import safe_text
 from normalcy.live.status import CameraStatus, Engine, Note, StageStatus
-from normalcy.live.web.sources import safe_text
 from normalcy.video.urls import redact
 
 

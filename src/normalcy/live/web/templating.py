@@ -27,9 +27,8 @@ _FILTERS: Final[Mapping[str, Callable[..., str]]] = {
     "span": words.span_words,
 }
 _WORDS: Final[Mapping[str, object]] = {
-    "states": {
-        state.name.lower(): (text, words.STATE_TONES[state]) for state, text in words.STATE_WORDS.items()
-    },
+    "states": words.SHOWN_STATES,
+    "shown_state": words.shown_state,
     "state_words": words.STATE_WORDS,
     "state_tones": words.STATE_TONES,
     "stage_words": words.STAGE_WORDS,
@@ -88,7 +87,7 @@ def _unreviewed(board: Dashboard, identity: Identity | None) -> int:
     if identity is None:
         return 0
     with board.store.reading() as session:
-        return count_events(session, EventFilter(verdict="none"))
+        return count_events(session, EventFilter(verdict="none", kind="anomaly"))
 
 
 @pass_context

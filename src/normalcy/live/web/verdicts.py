@@ -15,12 +15,14 @@ class ThresholdChange:
     """What a verdict did to the threshold of its camera.
 
     Attributes:
-        silenced: Past events that would not have alarmed with it.
+        silenced: Ids of other past events that would not have alarmed with it.
+        confirmed: Those of them that people confirmed.
     """
 
     before: float
     after: float
-    silenced: int = 0
+    silenced: tuple[str, ...] = ()
+    confirmed: tuple[str, ...] = ()
 
 
 def judge(
@@ -31,14 +33,17 @@ def judge(
     Returns:
         How the threshold moved; None where it did not, or the camera has none.
     """
-    effect = effect_of(board.engine, event) if verdict == "false_alarm" else None
-    before = _threshold(board.engine, event.camera)
+    teaches = event.kind == "anomaly" and verdict == "false_alarm"
+    effect = effect_of(board.engine, event) if teaches else None
+    before = _threshold(board.engine, event)
     with board.store.transaction() as session:
         give_verdict(session, event.id, verdict, by=by, at=time.time())
     board.engine.verdict_given(event.id)
     if effect:
-        return _moved(effect.threshold_before, effect.threshold_after, silenced=len(effect.silenced))
-    return _moved(before, _threshold(board.engine, event.camera))
+        change = _moved(effect.threshold_before, effect.threshold_after)
+        silenced = effect.silenced, effect.silenced_confirmed
+        return ThresholdChange(change.before, change.after, *silenced) if change else None
+    return _moved(before, _threshold(board.engine, event))
 
 
 def effect_of(engine: Engine, event: EventRecord) -> VerdictEffect | None:
@@ -49,14 +54,15 @@ def effect_of(engine: Engine, event: EventRecord) -> VerdictEffect | None:
         return None
 
 
-def _threshold(engine: Engine, camera: str) -> float | None:
+def _threshold(engine: Engine, event: EventRecord) -> float | None:
+    """Of the area that the event was in."""
     try:
-        return engine.calibration(camera).threshold
+        return engine.calibration(event.camera, event.region).threshold
     except NormalcyError:
         return None
 
 
-def _moved(before: float | None, after: float | None, *, silenced: int = 0) -> ThresholdChange | None:
+def _moved(before: float | None, after: float | None) -> ThresholdChange | None:
     if before is None or after is None or before == after:
         return None
-    return ThresholdChange(before, after, silenced)
+    return ThresholdChange(before, after)

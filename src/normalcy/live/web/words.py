@@ -1,10 +1,12 @@
 """How states, times and rates are said to people."""
 
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Final
 
 from normalcy.live.cameras.state import CameraState
+from normalcy.live.status import CameraStatus
 
 STATE_WORDS: Final[Mapping[CameraState, str]] = {
     CameraState.CONNECTING: "Connecting",
@@ -22,6 +24,14 @@ STATE_TONES: Final[Mapping[CameraState, str]] = {
     CameraState.DISABLED: "off",
     CameraState.FAILED: "bad",
 }
+NOT_SCORED: Final = "not_scored"
+SHOWN_STATES: Final[Mapping[str, tuple[str, str]]] = {
+    **{state.name.lower(): (words, STATE_TONES[state]) for state, words in STATE_WORDS.items()},
+    NOT_SCORED: ("Not scored", "bad"),
+}
+"""Words and tone of what a camera is shown as."""
+UNSCORED_SECONDS: Final = 20.0
+"""A scorer that died is back by then."""
 DROP_WORDS: Final[Mapping[str, str]] = {
     "buffer_full": "Scoring was behind, the newest frame was kept",
     "rate_cap": "Beyond the frame rate you set",
@@ -76,6 +86,20 @@ _PERIODS: Final = (
 )
 
 
+def shown_state(camera: CameraStatus) -> str:
+    """What a camera is shown as: its state, but `not_scored` where frames come and nobody judges them."""
+    if camera.state is CameraState.ONLINE and camera.frame_age_seconds is not None and is_unscored(camera):
+        return NOT_SCORED
+    return camera.state.name.lower()
+
+
+def is_unscored(camera: CameraStatus) -> bool:
+    """Whether its last verdict is older than it may be, and it had the time to get another since it came back."""
+    online_seconds = time.time() - camera.state_since
+    scored_age_seconds = online_seconds if camera.scored_age_seconds is None else camera.scored_age_seconds
+    return min(online_seconds, scored_age_seconds) > UNSCORED_SECONDS
+
+
 def span_words(seconds: float) -> str:
     """A length of time, in its largest unit.
 
@@ -121,11 +145,11 @@ def when_words(at: float, *, zone: tzinfo | None, now: float) -> str:
     ('00:00:00', '1 Jan 1970, 00:00:00')
     """
     local, today = datetime.fromtimestamp(at, zone), datetime.fromtimestamp(now, zone)
-    time = f"{local:%H:%M:%S}"
+    clock = f"{local:%H:%M:%S}"
     if local.date() == today.date():
-        return time
+        return clock
     year = "" if local.year == today.year else f" {local.year}"
-    return f"{local.day} {local:%b}{year}, {time}"
+    return f"{local.day} {local:%b}{year}, {clock}"
 
 
 def iso(at: float) -> str:

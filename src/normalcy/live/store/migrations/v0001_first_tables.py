@@ -12,6 +12,7 @@ def upgrade() -> None:
     _events()
     _verdicts()
     _outbox()
+    _totals()
     _timelines()
     _users()
 
@@ -36,9 +37,11 @@ def _events() -> None:
         sa.Column("sentence", sa.Text(), nullable=False),
         sa.Column("box", sa.JSON()),
         sa.Column("bundle", sa.String(200), nullable=False),
+        sa.Column("detector", sa.String(64), nullable=False),
         sa.Column("interrupted", sa.Boolean(), nullable=False),
         sa.Column("media", sa.String(200), nullable=False),
         sa.Column("media_bytes", sa.Integer(), nullable=False),
+        sa.Column("clip_offset_seconds", sa.Double()),
         sa.Column("verdict", sa.String(20)),
         sa.Column("verdict_by", sa.String(60)),
         sa.Column("verdict_at", sa.Double()),
@@ -66,6 +69,7 @@ def _outbox() -> None:
         sa.Column("id", sa.Integer(), primary_key=True),
         sa.Column("key", sa.String(120), nullable=False, unique=True),
         sa.Column("event_id", sa.String(32)),
+        sa.Column("incident", sa.String(80), nullable=False),
         sa.Column("camera", sa.String(40), nullable=False),
         sa.Column("receiver", sa.String(80), nullable=False),
         sa.Column("kind", sa.String(30), nullable=False),
@@ -78,8 +82,28 @@ def _outbox() -> None:
         sa.Column("sent_at", sa.Double()),
         sa.Column("error", sa.Text(), nullable=False),
     )
-    op.create_index("outbox_by_due", "outbox", ["state", "due_at"])
+    op.create_index("outbox_by_receiver", "outbox", ["state", "receiver", "due_at"])
+    op.create_index("outbox_by_incident", "outbox", ["receiver", "incident"])
     op.create_index("outbox_by_camera", "outbox", ["camera", "created_at"])
+
+
+def _totals() -> None:
+    op.create_table(
+        "receivers",
+        sa.Column("receiver", sa.String(80), primary_key=True),
+        sa.Column("sent", sa.Integer(), nullable=False),
+        sa.Column("dead", sa.Integer(), nullable=False),
+        sa.Column("held", sa.Integer(), nullable=False),
+        sa.Column("failed_attempts", sa.Integer(), nullable=False),
+        sa.Column("last_error", sa.Text(), nullable=False),
+        sa.Column("last_error_at", sa.Double()),
+        sa.Column("last_sent_at", sa.Double()),
+    )
+    op.create_table(
+        "totals",
+        sa.Column("name", sa.String(40), primary_key=True),
+        sa.Column("count", sa.Integer(), nullable=False),
+    )
 
 
 def _timelines() -> None:

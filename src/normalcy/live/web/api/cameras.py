@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from normalcy.live.config.regions import RegionConfig
 from normalcy.live.store.scores import downsample_max, read_scores
-from normalcy.live.web.changes import save_key
+from normalcy.live.web.changes import save_key, save_rate
 from normalcy.live.web.dashboard import Board
 from normalcy.live.web.guard.access import AdminOnly
 from normalcy.live.web.schemas import CalibrationIn, CalibrationOut, CameraOut, ScoresOut
@@ -62,18 +62,23 @@ def _or_null(values: list[float]) -> list[float | None]:
 
 
 @router.get("/{name}/calibration")
-def get_calibration(board: Board, name: str) -> CalibrationOut:
-    """The threshold, and what other rates would have meant."""
+def get_calibration(board: Board, name: str, region: str | None = None) -> CalibrationOut:
+    """The threshold of a watched area, and what other rates would have meant.
+
+    Without a word of the area that of the first which the camera's own rate holds for.
+    """
     board.camera(name)
-    return CalibrationOut.of(board.engine.calibration(name))
+    return CalibrationOut.of(board.engine.calibration(name, region))
 
 
 @router.put("/{name}/calibration", dependencies=[AdminOnly])
-def put_calibration(board: Board, name: str, wanted: CalibrationIn) -> CalibrationOut:
-    """Sets the rate at which it may alarm on normal video."""
+def put_calibration(
+    board: Board, name: str, wanted: CalibrationIn, region: str | None = None
+) -> CalibrationOut:
+    """Sets the rate at which it may alarm on normal video: of an area that has a rate of its own, or of the camera."""
     board.camera(name)
-    save_key(board.engine, name, "false_alarms_per_day", wanted.false_alarms_per_day)
-    return CalibrationOut.of(board.engine.calibration(name))
+    save_rate(board.engine, name, region or "", wanted.false_alarms_per_day)
+    return CalibrationOut.of(board.engine.calibration(name, region))
 
 
 @router.get("/{name}/regions")

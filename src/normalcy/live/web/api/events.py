@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, HTTPException, Query
 
-from normalcy.live.store.events import find_events
+from normalcy.live.store.events import events_overlapping, find_events
 from normalcy.live.store.records import EventFilter, EventRecord, Severity
 from normalcy.live.store.verdicts import verdict_history
 from normalcy.live.web.dashboard import Board
@@ -29,7 +29,7 @@ def list_events(
     before: Annotated[str | None, Query(description="`next` of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> EventPage:
-    """Events, newest first, a page at a time."""
+    """Events that began in a span, newest first, a page at a time."""
     wanted = EventFilter(
         cameras=tuple(camera),
         severity=severity,
@@ -45,6 +45,25 @@ def list_events(
     return EventPage(
         events=[EventOut.of(event, media=media_names(board.media, event)) for event in events],
         next=place_text(events[-1]) if len(events) == limit else None,
+    )
+
+
+@router.get("/overlapping")
+def list_overlapping(
+    board: Board,
+    camera: str,
+    since: float,
+    until: float,
+    limit: Annotated[int, Query(ge=1, le=500)] = 500,
+) -> EventPage:
+    """Events of one camera that went on at some time of a span, newest first; a `next` means that more are there."""
+    board.camera(camera)
+    with board.store.reading() as session:
+        found = events_overlapping(session, camera, since, until)[::-1]
+    shown = found[:limit]
+    return EventPage(
+        events=[EventOut.of(event, media=media_names(board.media, event)) for event in shown],
+        next=place_text(shown[-1]) if len(found) > limit else None,
     )
 
 

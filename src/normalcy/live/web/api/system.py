@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 from normalcy.live.web.dashboard import Board
@@ -12,7 +13,8 @@ from normalcy.live.web.guard.access import Someone
 from normalcy.live.web.hub import HubFull
 from normalcy.live.web.probes import alert_counts
 from normalcy.live.web.schemas import DiskOut, HealthOut, MeOut, NoteOut, StageOut
-from normalcy.live.web.shown import shown_notes, shown_stages
+from normalcy.live.web.shown import shown_cameras, shown_notes, shown_stages
+from normalcy.live.web.wellbeing import troubles
 
 router = APIRouter(tags=["system"])
 
@@ -21,10 +23,14 @@ router = APIRouter(tags=["system"])
 def get_health(board: Board) -> HealthOut:
     """Whether everything that should run does."""
     counts, database = alert_counts(board)
+    notes, ready = shown_notes(board.engine), board.engine.is_ready
     return HealthOut(
-        ready=board.engine.is_ready and database == "ok",
+        ready=ready and database == "ok",
+        problems=list(
+            troubles(shown_cameras(board.engine), counts, ready=ready, database=database, notes=len(notes))
+        ),
         database=database,
-        notes=[NoteOut(topic=each.topic, text=each.text, at=each.at) for each in shown_notes(board.engine)],
+        notes=[NoteOut.of(each) for each in notes],
         stages=[StageOut.of(stage) for stage in shown_stages(board.engine)],
         alerts=counts,
         disk=disk(board.media),
@@ -47,10 +53,18 @@ def get_me(identity: Someone) -> MeOut:
 
 
 @router.get("/api/v1/stream", response_class=StreamingResponse)
-async def get_stream(board: Board) -> StreamingResponse:
-    """Server-sent events: `cameras` (all of them, about once a second) and `event` (one that changed)."""
+async def get_stream(request: Request, board: Board, identity: Someone) -> StreamingResponse:
+    """Server-sent events.
+
+    `cameras` (all of them) and `health` (`ready`, `notes`) come about once a second, `event` where one changed.
+    """
+
+    async def is_welcome() -> bool:
+        now = await run_in_threadpool(board.identities.of, request)
+        return now is not None and (now.name, now.role) == (identity.name, identity.role)
+
     try:
-        messages = board.hub.listen()
+        messages = board.hub.listen(is_welcome)
     except HubFull as error:
         raise HTTPException(503, "Too many pages are open.", headers={"Retry-After": "10"}) from error
     return StreamingResponse(messages, media_type="text/event-stream", headers={"x-accel-buffering": "no"})

@@ -57,7 +57,7 @@ def _is_own_page(request: Request, board: Dashboard) -> bool:
     origin = request.headers.get("origin")
     if origin is None:
         return request.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
-    public = urlsplit(board.engine.config.alerts.public_url or "").netloc
+    public = urlsplit(board.config.alerts.public_url or "").netloc
     return bool(netloc := urlsplit(origin).netloc) and netloc in (request.headers.get("host"), public)
 
 

@@ -31,11 +31,20 @@ HEADERS: Final = {
 }
 
 
-class StrictHeaders:
-    """Adds the headers to every answer; nothing is cached unless the answer says so itself."""
+HTTPS_ALONE: Final = {"strict-transport-security": "max-age=31536000"}
 
-    def __init__(self, app: ASGIApp) -> None:
+
+class StrictHeaders:
+    """Adds the headers to every answer; nothing is cached unless the answer says so itself.
+
+    Args:
+        app: What is called.
+        https: Whether browsers shall never come without encryption again.
+    """
+
+    def __init__(self, app: ASGIApp, *, https: bool) -> None:
         self.app = app
+        self._headers = {**HEADERS, **(HTTPS_ALONE if https else {})}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes on, and adds to what comes back."""
@@ -43,7 +52,7 @@ class StrictHeaders:
         async def send_strictly(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers.update(HEADERS)
+                headers.update(self._headers)
                 headers.setdefault("cache-control", "no-store")
             await send(message)
 

@@ -1,9 +1,11 @@
-"""Only the names that this dashboard goes by are answered, where it listens on loopback.
+"""Only the names that this dashboard goes by are answered, where it listens on loopback, and nobody else's visitors.
 
 A page of another site can make its own name point at 127.0.0.1 and so read what is served there without a login
-(DNS rebinding). The browser still sends that other name.
+(DNS rebinding). The browser still sends that other name. A proxy on this machine would make every visitor local, so
+what comes through one is refused as long as no login is required.
 """
 
+from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -12,29 +14,37 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from normalcy.live.config.live import LiveConfig
 from normalcy.live.config.web import is_loopback
-from normalcy.live.status import Engine
 
-LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_BY_PROXY: Final = (
+    "This came through a proxy, and no login is required: set web.https or web.login, then restart."
+)
 
 
 class KnownHosts:
-    """Refuses requests that name another host.
+    """Refuses requests that name another host, or that came through a proxy where anybody is let in.
 
     Args:
         app: What is called else.
-        engine: Its configuration says where the dashboard listens, and the address that people are told.
+        config: With which the server was started: what changes in the file moves neither its address nor its login.
     """
 
-    def __init__(self, app: ASGIApp, engine: Engine) -> None:
-        self.app, self._engine = app, engine
+    def __init__(self, app: ASGIApp, config: LiveConfig) -> None:
+        self.app = app
+        self._known = known_hosts(config)
+        self._lets_anybody_in = not config.requires_login
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers 421 or passes on."""
-        known = known_hosts(self._engine.config)
-        if scope["type"] == "http" and known and host_of(Headers(scope=scope)) not in known:
-            await PlainTextResponse("This dashboard does not go by that name.", 421)(scope, receive, send)
-            return
-        await self.app(scope, receive, send)
+        """Answers 421 or 403, or passes on."""
+        refusal = self._refusal(Headers(scope=scope)) if scope["type"] == "http" else None
+        await (refusal or self.app)(scope, receive, send)
+
+    def _refusal(self, headers: Headers) -> PlainTextResponse | None:
+        if self._known and host_of(headers) not in self._known:
+            return PlainTextResponse("This dashboard does not go by that name.", 421)
+        if self._lets_anybody_in and is_forwarded(headers):
+            return PlainTextResponse(_BY_PROXY, 403)
+        return None
 
 
 def known_hosts(config: LiveConfig) -> frozenset[str]:
@@ -43,6 +53,13 @@ def known_hosts(config: LiveConfig) -> frozenset[str]:
         return frozenset()
     public = urlsplit(config.alerts.public_url or "").hostname
     return LOOPBACK_NAMES | {config.web.host} | ({public} if public else set())
+
+
+def is_forwarded(headers: Headers) -> bool:
+    """Whether a proxy says that it passes on what somebody else asked."""
+    return any(
+        name in ("forwarded", "x-real-ip", "via") or name.startswith("x-forwarded-") for name in headers
+    )
 
 
 def host_of(headers: Headers) -> str:

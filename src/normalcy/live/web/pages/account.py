@@ -1,5 +1,6 @@
 """Logging in and out, and one's own password."""
 
+import math
 import re
 import threading
 import time
@@ -9,12 +10,13 @@ from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from normalcy.errors import ConfigError
-from normalcy.live.store.passwords import verify_password
 from normalcy.live.store.records import User
-from normalcy.live.store.users import end_session, find_user, list_users, set_password, start_session
+from normalcy.live.store.users import check_password, end_session, list_users, set_password, start_session
 from normalcy.live.web.dashboard import Board, Dashboard
 from normalcy.live.web.guard.access import Someone
+from normalcy.live.web.guard.addresses import network_of
 from normalcy.live.web.templating import render
+from normalcy.live.web.words import span_words
 
 router = APIRouter(include_in_schema=False)
 
@@ -34,18 +36,12 @@ def login_form(request: Request, board: Board, next: str = "/") -> HTMLResponse:
 @router.post("/login")
 def log_in(request: Request, board: Board, name: Text, password: Text, next: Text = "/") -> Response:
     """Starts a login, always a new one: what was in the cookie before is worth nothing."""
-    address = request.client.host if request.client else ""
-    if wait_seconds := board.attempts.begin(user=name, address=address):
-        problem = f"Too many attempts. Try again in {wait_seconds / 60:.0f} min."
-        page = _login_page(request, board, next, status_code=429, problem=problem)
-        page.headers["retry-after"] = f"{wait_seconds:.0f}"
+    try:
+        user = _judged(request, board, name, password)
+    except HTTPException as refused:
+        page = _login_page(request, board, next, status_code=refused.status_code, problem=refused.detail)
+        page.headers.update(refused.headers or {})
         return page
-    user = _judged(board, name, password)
-    if user is None:
-        return _login_page(
-            request, board, next, status_code=403, problem="That name and password do not fit."
-        )
-    board.attempts.succeeded(user=name, address=address)
     response = RedirectResponse(next if _OWN_PATH.fullmatch(next) else "/", 303)
     _start(board, user, response, instead_of=request.cookies.get(board.identities.cookie))
     return response
@@ -59,7 +55,7 @@ def log_out(board: Board, identity: Someone) -> Response:
             end_session(session, identity.session)
         board.identities.forget()
     response = RedirectResponse("/login" if board.identities.requires_login else "/", 303)
-    response.delete_cookie(board.identities.cookie, secure=board.engine.config.web.https)
+    response.delete_cookie(board.identities.cookie, secure=board.config.web.https)
     return response
 
 
@@ -76,12 +72,14 @@ def change_password(
 ) -> Response:
     """Changes one's own password; all logins with the old one end, and a new one starts here."""
     _require_session(identity.session)
-    user = _judged(board, identity.name, password)
     try:
-        if user is None:
-            raise ConfigError("is not the one you have now", where="the password")
+        user = _judged(request, board, identity.name, password)
         with board.store.transaction() as session:
             set_password(session, identity.name, new_password)
+    except HTTPException as refused:
+        page = render(request, board, "account.html", status_code=refused.status_code, problem=refused.detail)
+        page.headers.update(refused.headers or {})
+        return page
     except ConfigError as error:
         return render(request, board, "account.html", status_code=422, problem=str(error))
     board.identities.forget()
@@ -90,12 +88,18 @@ def change_password(
     return response
 
 
-def _judged(board: Dashboard, name: str, password: str) -> User | None:
-    with board.store.reading() as session:
-        user = find_user(session, name)
-    with _JUDGES:
-        is_right = verify_password(user.password_hash if user else None, password)
-    return user if is_right else None
+def _judged(request: Request, board: Dashboard, name: str, password: str) -> User:
+    """Who has a name and password; answers 403 where they do not fit, 429 where somebody guesses."""
+    address = network_of(request.client.host) if request.client else ""
+    if wait_seconds := board.attempts.begin(user=name, address=address):
+        headers = {"Retry-After": f"{math.ceil(wait_seconds)}"}
+        raise HTTPException(429, f"Too many attempts. Try again in {span_words(wait_seconds)}.", headers)
+    with _JUDGES, board.store.reading() as session:
+        user = check_password(session, name, password)
+    if user is None:
+        raise HTTPException(403, "That name and password do not fit.")
+    board.attempts.succeeded(user=name, address=address)
+    return user
 
 
 def _start(board: Dashboard, user: User, response: Response, *, instead_of: str | None) -> None:
@@ -104,7 +108,7 @@ def _start(board: Dashboard, user: User, response: Response, *, instead_of: str 
             end_session(session, instead_of)
         token, _ = start_session(session, user, now=time.time())
     board.identities.forget()
-    https = board.engine.config.web.https
+    https = board.config.web.https
     response.set_cookie(board.identities.cookie, token, httponly=True, samesite="lax", secure=https)
 
 
@@ -124,4 +128,5 @@ def _login_page(
     with board.store.reading() as session:
         has_users = bool(list_users(session))
     context = {"next": following, "problem": problem, "has_users": has_users}
+    context |= {"is_unencrypted": board.config.web.is_open_to_listeners}
     return render(request, board, "login.html", status_code=status_code, **context)

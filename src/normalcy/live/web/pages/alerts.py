@@ -7,10 +7,10 @@ from fastapi.responses import HTMLResponse
 
 from normalcy.errors import NormalcyError
 from normalcy.live.alerts import send_test
+from normalcy.live.config.secrets import safe_text
 from normalcy.live.web.dashboard import Board
 from normalcy.live.web.guard.access import AdminOnly
-from normalcy.live.web.probes import alert_counts
-from normalcy.live.web.sources import safe_text
+from normalcy.live.web.probes import alert_counts, receivers
 from normalcy.live.web.templating import render
 
 router = APIRouter(prefix="/alerts", include_in_schema=False)
@@ -21,7 +21,15 @@ def list_receivers(request: Request, board: Board) -> HTMLResponse:
     """Receivers, and messages by state; no address of a receiver is shown, since many are secrets."""
     counts, database = alert_counts(board)
     alerts = board.engine.config.alerts
-    return render(request, board, "alerts.html", alerts=alerts, counts=counts, database=database)
+    return render(
+        request,
+        board,
+        "alerts.html",
+        alerts=alerts,
+        counts=counts,
+        database=database,
+        outcomes=receivers(board),
+    )
 
 
 @router.post("/test", response_class=HTMLResponse, dependencies=[AdminOnly])

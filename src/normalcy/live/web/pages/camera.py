@@ -6,13 +6,13 @@ from itertools import accumulate
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from normalcy.live.config.secrets import safe_text
 from normalcy.live.frames.counters import LATENCY_BOUNDS_SECONDS
 from normalcy.live.status import CameraStatus
 from normalcy.live.store.cameras import state_history
 from normalcy.live.store.events import find_events
 from normalcy.live.store.records import EventFilter
 from normalcy.live.web.dashboard import Board
-from normalcy.live.web.sources import safe_text
 from normalcy.live.web.templating import render
 
 router = APIRouter(include_in_schema=False)

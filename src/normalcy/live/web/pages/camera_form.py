@@ -1,7 +1,9 @@
 """Adding and editing cameras, and trying sources."""
 
+import logging
 from base64 import b64encode
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -10,6 +12,7 @@ from starlette.datastructures import FormData
 from normalcy.errors import ConfigError
 from normalcy.live.config.live import CAMERA_NAME
 from normalcy.live.config.schedule import DAYS
+from normalcy.live.config.secrets import safe_text
 from normalcy.live.web.camera_settings import (
     FIELD_GROUPS,
     SWITCHES,
@@ -18,9 +21,11 @@ from normalcy.live.web.camera_settings import (
     shown_values,
 )
 from normalcy.live.web.dashboard import Board, Dashboard
-from normalcy.live.web.guard.access import AdminOnly
-from normalcy.live.web.sources import entered_source, references, safe_text
+from normalcy.live.web.guard.access import AdminOnly, Someone
+from normalcy.live.web.sources import entered_source, known_secrets, shown_source
 from normalcy.live.web.templating import render
+
+logger = logging.getLogger(__name__)
 
 router = APIRouter(include_in_schema=False, dependencies=[AdminOnly])
 
@@ -52,13 +57,13 @@ def add(request: Request, board: Board, fields: Fields) -> Response:
 
 
 @router.post("/try-source", response_class=HTMLResponse)
-def try_source(request: Request, board: Board, fields: Fields) -> HTMLResponse:
-    """Opens the address that stands in the form, and shows what came."""
-    name = str(fields.get("camera", ""))
-    before = board.engine.raw_camera(name).get("source") if name in board.engine.config.cameras else None
+def try_source(request: Request, board: Board, identity: Someone, fields: Fields) -> HTMLResponse:
+    """Opens what would be opened of the addresses in the form, and shows what came."""
+    key = "substream" if str(fields.get("substream", "")).strip() else "source"
     picture = ""
     try:
-        source = entered_source(str(fields.get("source", "")), before=before, known=known_secrets(board))
+        source = _typed(board, fields, key)
+        logger.info("%s tries %s", identity.name, shown_source(source))
         result = board.engine.try_source(source, transport=str(fields.get("transport") or "tcp"))
         is_ok, message = result.ok, safe_text(result.message)
         picture = b64encode(result.jpeg).decode() if result.jpeg else ""
@@ -83,20 +88,28 @@ def change(request: Request, board: Board, name: str, fields: Fields) -> Respons
     return _save(request, board, name, fields, is_new=False)
 
 
-def known_secrets(board: Dashboard) -> frozenset[str]:
-    """References that cameras of the configuration use."""
+def _typed(board: Dashboard, fields: FormData, key: str) -> str:
+    name = str(fields.get("camera", ""))
+    before = board.engine.raw_camera(name).get(key) if name in board.engine.config.cameras else None
+    return entered_source(str(fields.get(key, "")), before=before, known=_known(board))
+
+
+def _known(board: Dashboard) -> Mapping[str, frozenset[str]]:
+    """References that cameras of the configuration use, and the hosts that they are for."""
     raw = [board.engine.raw_camera(name) for name in board.engine.config.cameras]
-    texts = [str(each.get(key) or "") for each in raw for key in ("source", "substream")]
-    return frozenset().union(*map(references, texts))
+    return known_secrets(str(each.get(key) or "") for each in raw for key in ("source", "substream"))
 
 
 def _save(request: Request, board: Dashboard, name: str, fields: FormData, *, is_new: bool) -> Response:
-    before = {} if is_new else board.engine.raw_camera(name)
+    defaults, known = board.engine.config.defaults, _known(board)
+
+    def change(before: dict[str, Any]) -> Mapping[str, Any]:
+        if is_new and before:
+            raise ConfigError(f"there is a camera {name!r} already", where="Name")
+        return entered_settings(fields, before=before, defaults=defaults, known=known)
+
     try:
-        settings = entered_settings(
-            fields, before=before, defaults=board.engine.config.defaults, known=known_secrets(board)
-        )
-        board.engine.save_camera(name, settings)
+        board.engine.change_camera(name, change)
     except ConfigError as error:
         return _wrong(request, board, None if is_new else name, fields, safe_text(str(error)))
     return RedirectResponse(f"/cameras/{name}/regions" if is_new else "/cameras", 303)

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from normalcy.errors import ConfigError
+from normalcy.live.config.secrets import safe_text
 from normalcy.live.web.changes import save_key
 from normalcy.live.web.dashboard import Board, Dashboard
 from normalcy.live.web.guard.access import AdminOnly
-from normalcy.live.web.sources import safe_text
 from normalcy.live.web.templating import render
 
 router = APIRouter(prefix="/cameras", include_in_schema=False, dependencies=[AdminOnly])

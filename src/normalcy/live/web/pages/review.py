@@ -28,6 +28,7 @@ class Wanted(BaseModel):
     """What the form above the list asks for; empty is everything. Days are local, the last one included."""
 
     camera: str = Field("", max_length=40)
+    kind: Literal["", "anomaly", "scene_change", "dark"] = ""
     severity: Literal["", "notice", "alert"] = ""
     verdict: Literal["", "none", "confirmed", "false_alarm"] = ""
     first_day: str = Field("", pattern=r"^(\d{4}-\d{2}-\d{2})?$")
@@ -37,6 +38,7 @@ class Wanted(BaseModel):
         """For the store."""
         return EventFilter(
             cameras=(self.camera,) if self.camera else (),
+            kind=self.kind or None,
             severity=self.severity or None,
             verdict=self.verdict or None,
             since=_midnight(self.first_day, zone),
@@ -113,7 +115,8 @@ def mark(
 def _details(board: Dashboard, event: EventRecord) -> dict[str, Any]:
     with board.store.reading() as session:
         history = verdict_history(session, event.id)
-    effect = effect_of(board.engine, event) if event.verdict != "false_alarm" else None
+    teaches = event.kind == "anomaly" and event.verdict != "false_alarm"
+    effect = effect_of(board.engine, event) if teaches else None
     return {"event": event, "media": media_names(board.media, event), "history": history, "effect": effect}
 
 

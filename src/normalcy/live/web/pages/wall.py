@@ -20,4 +20,5 @@ def wall(request: Request, board: Board) -> HTMLResponse:
         cameras=shown_cameras(board.engine),
         picture_fps=board.engine.config.web.picture_fps,
         notes=shown_notes(board.engine),
+        ready=board.engine.is_ready,
     )

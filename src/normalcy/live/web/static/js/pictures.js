@@ -30,6 +30,7 @@ export function followPictures(root) {
 async function refresh(tiles, heat) {
   const query = new URLSearchParams(tiles.map((tile) => ["camera", tile.dataset.camera]));
   if (heat) query.set("heat", "true");
+  for (const tile of tiles) if (tile.dataset.tag) query.append("has", `${tile.dataset.camera}.${tile.dataset.tag}`);
   const response = await fetch(`/pictures?${query}`);
   if (response.status === 401) location.reload();
   if (!response.ok) throw new Error(`pictures: ${response.status}`);
@@ -37,14 +38,14 @@ async function refresh(tiles, heat) {
   await Promise.all(tiles.map((tile) => show(tile, pictures.get(tile.dataset.camera))));
 }
 
-// A line of JSON, [name, bytes] for each picture, then the pictures one after another.
+// A line of JSON, [name, bytes, tag] for each picture that this page does not have yet, then the pictures one after another.
 function unpack(bytes) {
   const end = bytes.indexOf(10);
   const head = JSON.parse(new TextDecoder().decode(bytes.subarray(0, end)));
   const pictures = new Map();
   let at = end + 1;
-  for (const [name, size] of head) {
-    pictures.set(name, new Blob([bytes.subarray(at, at + size)], { type: "image/jpeg" }));
+  for (const [name, size, tag] of head) {
+    pictures.set(name, { tag, blob: new Blob([bytes.subarray(at, at + size)], { type: "image/jpeg" }) });
     at += size;
   }
   return pictures;
@@ -54,7 +55,8 @@ async function show(tile, picture) {
   const image = tile.querySelector("[data-picture]");
   if (!picture) return;
   const before = image.src;
-  image.src = URL.createObjectURL(picture);
+  image.src = URL.createObjectURL(picture.blob);
+  tile.dataset.tag = picture.tag;
   await image.decode().catch(() => {}); // a damaged picture gives way to the next one
   if (before) URL.revokeObjectURL(before);
   image.hidden = false;

@@ -1,21 +1,36 @@
 // The review queue by keyboard: j and k move, c and f judge, u takes back, space plays.
 
 export function reviewByKeys(root) {
+  const detail = root.querySelector("#detail");
   const links = () => [...root.querySelectorAll("[data-event]")];
   const chosen = () => links().findIndex((link) => link.getAttribute("aria-current") === "true");
+  let wanted = null; // the place to choose once more of the list is there
   const choose = (place) => {
     const link = links()[place];
-    if (!link) return;
+    if (!link) return false;
     link.click();
     link.scrollIntoView({ block: "nearest" });
+    return true;
+  };
+  const next = () => {
+    const place = chosen() + 1;
+    const more = root.querySelector(".more button[hx-get]");
+    if (choose(place) || !more) return;
+    wanted = place;
+    more.click();
   };
   const play = () => {
     const clip = root.querySelector("[data-clip]");
     if (clip) clip.paused ? clip.play() : clip.pause();
   };
-  const press = (key) => root.querySelector(`[data-key="${key}"]`)?.click();
+  // Only what is seen is judged: the list is ahead of the event beside it as long as that is on its way.
+  const press = (key) => {
+    const highlighted = links()[chosen()]?.dataset.event;
+    const shown = detail.querySelector("[data-detail]")?.dataset.detail;
+    if (!highlighted || highlighted === shown) detail.querySelector(`[data-key="${key}"]`)?.click();
+  };
   const actions = {
-    j: () => choose(chosen() + 1),
+    j: next,
     k: () => choose(Math.max(0, chosen() - 1)),
     c: () => press("c"),
     f: () => press("f"),
@@ -26,8 +41,13 @@ export function reviewByKeys(root) {
     const action = actions[event.key];
     if (!action || event.ctrlKey || event.metaKey || event.altKey || belongsToField(event)) return;
     event.preventDefault();
-    action();
+    // A key that is held down walks along the list, and judges nothing.
+    if (!event.repeat || "jk".includes(event.key)) action();
   });
+  root.addEventListener("htmx:afterSettle", () => {
+    if (wanted !== null && choose(wanted)) wanted = null;
+  });
+  keepFocus(detail);
 
   root.addEventListener("click", (event) => {
     const link = event.target.closest("[data-event]");
@@ -43,6 +63,18 @@ export function reviewByKeys(root) {
   });
   sayNewEvents(root);
   document.addEventListener("htmx:afterSwap", (event) => event.target.id === "detail" && sayEvent(event.target));
+}
+
+// Who presses a button of the event finds the keyboard at that button of what takes its place.
+function keepFocus(detail) {
+  let key = null;
+  detail.addEventListener("htmx:beforeSwap", () => {
+    key = detail.contains(document.activeElement) ? document.activeElement.dataset.key ?? null : null;
+  });
+  detail.addEventListener("htmx:afterSwap", () => {
+    if (key) (detail.querySelector(`[data-key="${key}"]`) ?? detail.querySelector("[data-key]"))?.focus();
+    key = null;
+  });
 }
 
 // What somebody hears who does not see the event change; what a verdict did is said by itself.

@@ -24,6 +24,7 @@ export function followStream() {
     if (document.hidden) return;
     source = new EventSource("/api/v1/stream");
     source.addEventListener("cameras", (message) => JSON.parse(message.data).forEach(showCamera));
+    source.addEventListener("health", (message) => showHealth(JSON.parse(message.data)));
     source.addEventListener("event", (message) => showEvent(JSON.parse(message.data)));
     source.addEventListener("error", lost);
     source.addEventListener("open", found);
@@ -36,8 +37,8 @@ export function followStream() {
 function showCamera(camera) {
   const before = known.get(camera.name);
   known.set(camera.name, camera);
-  const [words, tone] = states[camera.state];
-  if (before && before.state !== camera.state) announce(`${camera.title}: ${words}`);
+  const [words, tone] = states[camera.shown];
+  if (before && before.shown !== camera.shown) announce(`${camera.title}: ${words}`);
   if (before && !before.alarmed && camera.alarmed) announce(`${camera.title}: alarm`);
   for (const place of document.querySelectorAll(
     `[data-camera="${camera.name}"], [data-camera-state="${camera.name}"]`,
@@ -59,7 +60,7 @@ function showCamera(camera) {
 function showScore(bar, camera) {
   if (!bar) return;
   const hasLimit = camera.threshold !== null && camera.threshold > 0;
-  const share = camera.score === null || !hasLimit || camera.state !== "online" ? 0 : camera.score / camera.threshold;
+  const share = camera.score === null || !hasLimit || camera.shown !== "online" ? 0 : camera.score / camera.threshold;
   bar.querySelector("[data-level]").setAttribute("width", Math.max(0, Math.min(100, share * LEVEL_AT_LIMIT)));
   bar.querySelector("[data-limit]").style.visibility = hasLimit ? "visible" : "hidden";
   const words = camera.score === null ? "No score yet" : `Unusual by ${Math.round(share * 100)} % of the alarm level`;
@@ -69,6 +70,7 @@ function showScore(bar, camera) {
 function noteOf(camera) {
   if (camera.state === "disabled") return "";
   if (camera.state !== "online") return [camera.reason, ageWords(camera.frame_age_seconds)].filter(Boolean).join("; ");
+  if (camera.shown === "not_scored") return camera.scene === "changing" ? "The view is changing" : "Pictures come, but nothing looks for what is unusual";
   if (camera.event) return "Something unusual is going on";
   if (!camera.watching) return "Not watching at this hour";
   if (camera.scene === "changing") return "The view is changing";
@@ -87,9 +89,28 @@ function summarise() {
   const place = document.querySelector("[data-wall-summary]");
   if (!place) return;
   const all = [...known.values()];
-  const live = all.filter((camera) => camera.state === "online").length;
+  const live = all.filter((camera) => camera.shown === "online").length;
   const alarms = all.filter((camera) => camera.alarmed).length;
   place.textContent = `${live} of ${all.length} live${alarms ? `, ${alarms} alarmed` : ""}`;
+}
+
+// What a person should look at, on a wall that was opened long ago.
+function showHealth({ ready, notes }) {
+  const place = document.querySelector("[data-notes]");
+  if (!place) return;
+  const texts = notes.map((note) => note.text);
+  if (!ready && !texts.length) texts.push("Something does not run as it should.");
+  if (place.dataset.notes === JSON.stringify(texts)) return;
+  place.dataset.notes = JSON.stringify(texts);
+  place.replaceChildren(...texts.map((text) => {
+    const line = document.createElement("p");
+    line.className = "flash bad";
+    const link = document.createElement("a");
+    link.href = "/health";
+    link.textContent = "Health";
+    line.append(`${text} `, link);
+    return line;
+  }));
 }
 
 function showEvent(event) {

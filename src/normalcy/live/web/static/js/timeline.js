@@ -9,6 +9,22 @@ export function drawTimeline(canvas) {
   new Timeline(canvas);
 }
 
+// Where whole hours and days of the site begin, wherever the browser is.
+export function marks(since, until, step, zone) {
+  const offset = zoneOffset(until, zone);
+  const found = [];
+  for (let at = Math.ceil((since + offset) / step) * step - offset; at <= until; at += step) found.push(at);
+  return found;
+}
+
+// Seconds by which clocks of a time zone are ahead of UTC.
+function zoneOffset(at, zone) {
+  const whole = { year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric", second: "numeric" };
+  const format = new Intl.DateTimeFormat("en-US", { ...zone, ...whole, hourCycle: "h23" });
+  const part = Object.fromEntries(format.formatToParts(new Date(at * 1000)).map(({ type, value }) => [type, Number(value)]));
+  return Date.UTC(part.year, part.month - 1, part.day, part.hour, part.minute, part.second) / 1000 - Math.floor(at);
+}
+
 class Timeline {
   constructor(canvas) {
     this.canvas = canvas;
@@ -19,6 +35,7 @@ class Timeline {
     this.follows = true;
     this.scores = { at: [], score: [], threshold: [] };
     this.events = [];
+    this.isCut = false;
     this.ask = 0;
     this.buttons(canvas.closest("section"));
     this.pointers();
@@ -124,12 +141,13 @@ class Timeline {
     const points = Math.min(2000, Math.max(100, Math.round(this.width)));
     const region = this.region ? `&region=${encodeURIComponent(this.region.value)}` : "";
     const at = `/api/v1/cameras/${this.camera}/scores?since=${since}&until=${until}&points=${points}${region}`;
-    const of = `/api/v1/events?camera=${this.camera}&since=${since - 3600}&until=${until}&limit=500`;
+    const of = `/api/v1/events/overlapping?camera=${this.camera}&since=${since}&until=${until}`;
     const [scores, events] = await Promise.all([at, of].map((url) => fetch(url).then((got) => got.ok && got.json())))
       .catch(() => []);
     if (ask !== this.ask || !scores || !events) return;
     this.scores = scores;
     this.events = events.events;
+    this.isCut = events.next !== null;
     this.draw();
     this.say();
   }
@@ -149,10 +167,10 @@ class Timeline {
   }
 
   say() {
-    const inside = this.events.filter((event) => event.ended_at >= this.since || event.state === "open");
     const seen = this.scores.score.some((score) => score !== null);
     const [from, to] = [this.since, this.until].map((at) => new Date(at * 1000).toLocaleString([], this.zone));
-    const many = inside.length === 1 ? "1 event" : `${inside.length} events`;
+    const count = this.events.length;
+    const many = this.isCut ? `the newest ${count} events, there are more` : count === 1 ? "1 event" : `${count} events`;
     this.words.textContent = seen ? `${from} to ${to}: ${many}.` : `${from} to ${to}: nothing was scored in this time.`;
   }
 
@@ -206,9 +224,8 @@ class Timeline {
     const steps = [5, 10, 30, 60, 300, 600, 1800, 3600, 7200, 21600, 43200, 86400, 172800, 604800];
     const wanted = this.span / Math.max(2, this.width / 110);
     const step = steps.find((each) => each >= wanted) ?? 604800;
-    const shift = new Date(this.until * 1000).getTimezoneOffset() * 60; // whole local hours
     pen.textAlign = "center";
-    for (let at = Math.ceil((this.since - shift) / step) * step + shift; at <= this.until; at += step) {
+    for (const at of marks(this.since, this.until, step, this.zone)) {
       const x = this.x(at), time = new Date(at * 1000);
       pen.fillStyle = line;
       pen.fillRect(x, TOP, 1, bottom - TOP);

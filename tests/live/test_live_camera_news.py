@@ -1,0 +1,133 @@
+"""What is told of cameras that go and come back: once each, whatever happens to units and processes meanwhile."""
+
+import itertools
+import threading
+import time
+from types import SimpleNamespace
+
+import pytest
+from live_captures import until
+
+from normalcy.live.cameras.state import CameraState
+from normalcy.live.config.live import LiveConfig
+from normalcy.live.engine.recorder import Recorder
+from normalcy.live.store.models import MessageRow
+from normalcy.live.store.outbox import open_outages
+from normalcy.live.supervision import camera_news
+from normalcy.live.supervision.camera_news import CameraNewsroom
+
+pytest_plugins = ["live_databases"]
+
+ONLINE, OFFLINE, CONNECTING = CameraState.ONLINE, CameraState.OFFLINE, CameraState.CONNECTING
+
+
+def config_of(*cameras: str) -> LiveConfig:
+    return LiveConfig.model_validate(
+        {
+            "bundles": {"one": {"path": "bundle"}},
+            "cameras": {name: {"source": "test-pattern"} for name in cameras},
+            "alerts": {"webhooks": {"guard": {"url": "http://127.0.0.1:9/x"}}},
+            "events": {"offline_alert_seconds": 0},
+        }
+    )
+
+
+class Unit:
+    """A camera as the newsroom looks at it."""
+
+    def __init__(self, name: str, state: CameraState) -> None:
+        self.name, self.state, self.reason = name, state, "no answer"
+        self.config = SimpleNamespace(title="")
+        self.memory = SimpleNamespace(
+            engine=SimpleNamespace(alarmed=[0]), capture=SimpleNamespace(ended=[False])
+        )
+
+
+class Engine:
+    """A newsroom with a store; another one begins where the main process is started again."""
+
+    def __init__(self, store) -> None:
+        self.store, self.config, self.told = store, config_of("yard", "gate"), []
+        self.recorder = Recorder(store, bell=threading.Semaphore(0))
+        self.recorder.start()
+        with store.reading() as session:
+            outages = open_outages(session)
+        self.newsroom = CameraNewsroom(self.recorder, tell=self.told.append, outages=outages)
+
+    def look(self, **states: CameraState) -> None:
+        units = [Unit(name, state) for name, state in states.items()]
+        self.newsroom.look(units, self.config)  # type: ignore[arg-type]
+
+    def stop(self) -> None:
+        assert self.recorder.stop(20.0)
+
+    def messages(self) -> list[str]:
+        until(lambda: self.recorder._jobs.empty())
+        with self.store.reading() as session:
+            rows = session.query(MessageRow).order_by(MessageRow.id)
+            return [f"{row.camera} {row.kind.removeprefix('camera.')}" for row in rows]
+
+
+@pytest.fixture
+def begin(sqlite_store, monkeypatch):
+    """Begins an engine; between any two looks at the clock are ten seconds, so that no two outages share a name."""
+    seconds = itertools.count(1e9, 10.0)
+    clocks = SimpleNamespace(time=lambda: next(seconds), monotonic=time.monotonic)
+    monkeypatch.setattr(camera_news, "time", clocks)
+    begun = []
+
+    def start() -> Engine:
+        begun.append(Engine(sqlite_store))
+        return begun[-1]
+
+    yield start
+    for each in begun:
+        each.stop()
+
+
+def test_a_camera_that_goes_and_comes_back_is_told_of_once_each(begin):
+    engine = begin()
+    for state in (ONLINE, OFFLINE, CONNECTING, OFFLINE, ONLINE, ONLINE):
+        engine.look(yard=state, gate=ONLINE)
+    engine.stop()
+    assert engine.messages() == ["yard offline", "yard online"]
+
+
+def test_a_camera_that_is_edited_during_its_outage_is_told_to_be_back(begin):
+    engine = begin()
+    engine.look(yard=OFFLINE, gate=ONLINE)
+    engine.look(gate=ONLINE)
+    engine.look(yard=CONNECTING, gate=ONLINE)
+    engine.look(yard=ONLINE, gate=ONLINE)
+    engine.stop()
+    assert engine.messages() == ["yard offline", "yard online"]
+
+
+def test_an_outage_goes_on_where_the_engine_is_started_again(begin):
+    before = begin()
+    before.look(yard=OFFLINE, gate=ONLINE)
+    before.stop()
+    for state in (CONNECTING, OFFLINE):
+        after = begin()
+        after.look(yard=state, gate=ONLINE)
+        after.stop()
+    assert after.messages() == ["yard offline"]
+    last = begin()
+    last.look(yard=CONNECTING)
+    last.look(yard=ONLINE)
+    last.stop()
+    assert last.messages() == ["yard offline", "yard online"]
+    with last.store.reading() as session:
+        incidents = {row.incident for row in session.query(MessageRow)}
+    assert len(incidents) == 1, incidents
+
+
+def test_a_camera_that_left_the_configuration_is_forgotten(begin):
+    engine = begin()
+    engine.look(yard=OFFLINE, gate=ONLINE)
+    engine.config = config_of("gate")
+    engine.look(gate=ONLINE)
+    engine.config = config_of("yard", "gate")
+    engine.look(yard=ONLINE, gate=ONLINE)
+    engine.stop()
+    assert engine.messages() == ["yard offline"]
