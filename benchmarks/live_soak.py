@@ -3,7 +3,8 @@
     python benchmarks/live_soak.py BUNDLE VIDEO --minutes 30 --out results/live.json
 
 Looped files as fast as they can be scored, events all the while, alerts to a webhook, and somebody who looks at the
-dashboard. Every frame must be scored, dropped for a cause that is counted, or still waiting.
+dashboard. Every frame must be scored, dropped for a cause that is counted, or wait: in a buffer, or in a window for
+its clip.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from live_parts import proportional_bytes, receiver
 
 from normalcy.environment import hardware, versions
 from normalcy.live.config.live import LiveConfig, config_from
+from normalcy.live.status import CameraStatus
 from normalcy.live.supervision.memory_use import open_files
 from normalcy.live.watch import Watching, watching
 from normalcy.run_folder import write_json
@@ -108,18 +110,28 @@ def soak(args: argparse.Namespace) -> dict[str, Any]:
     return summary(args, samples, cameras, restarts=restarts, alerts=alerts)
 
 
+def account(cameras: list[CameraStatus]) -> dict[str, Any]:
+    """Where every frame is; `unexplained` is what was decoded, and neither buffered nor dropped before."""
+    dropped = {cause: sum(each.dropped[cause] for each in cameras) for cause in cameras[0].dropped}
+    count = {
+        "in": sum(each.frames_in for each in cameras),
+        "buffered": sum(each.buffered for each in cameras),
+        "waiting": sum(each.buffered - each.taken for each in cameras),
+        "scored": sum(each.frames_scored for each in cameras),
+    }
+    by_engine = dropped["buffer_full"] + dropped["scene_change"] + dropped["restart"]
+    taken = sum(each.taken for each in cameras)
+    return count | {
+        "in_windows": taken - count["scored"] - by_engine,
+        "dropped": dropped,
+        "unexplained": count["in"] - count["buffered"] - dropped["rate_cap"] - dropped["stride"],
+    }
+
+
 def summary(args, samples, cameras, *, restarts, alerts) -> dict[str, Any]:
     settled = [each for each in samples if each["seconds"] >= args.warm_up * 60]
     kinds = dict.fromkeys(kind_of(name) for name in settled[0]["bytes"])
-    frames = {
-        "in": sum(each.frames_in for each in cameras),
-        "scored": sum(each.frames_scored for each in cameras),
-        "waiting": sum(each.waiting for each in cameras),
-        "dropped": {cause: sum(each.dropped[cause] for each in cameras) for cause in cameras[0].dropped},
-    }
-    frames["unexplained"] = (
-        frames["in"] - frames["scored"] - frames["waiting"] - sum(frames["dropped"].values())
-    )
+    frames = account(cameras)
     fps = cameras[0].source_fps
     rate = (settled[-1]["frames_in"] - settled[0]["frames_in"]) / (
         settled[-1]["seconds"] - settled[0]["seconds"]

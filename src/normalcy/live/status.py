@@ -23,6 +23,8 @@ class CameraStatus:
         frames_scored: That got a verdict.
         scored_age_seconds: Since the last verdict; none before there is one.
         dropped: Frames by cause (`frames.counters.Drop` in small letters).
+        buffered: Frames that were put into its buffer.
+        taken: Frames that left it, or gave way there: scored, dropped, or in the window of the next clip.
         waiting: Frames in its buffer.
         reconnects: How often it had to be opened again.
         score: Smoothed, of the newest verdict; none before there is one.
@@ -49,6 +51,8 @@ class CameraStatus:
     frames_in: int = 0
     frames_scored: int = 0
     dropped: Mapping[str, int] = field(default_factory=dict)
+    buffered: int = 0
+    taken: int = 0
     waiting: int = 0
     reconnects: int = 0
     score: float | None = None

@@ -133,6 +133,8 @@ class CameraUnit:
             frames_in=int(capture.frames_in[0]),
             frames_scored=int(engine.scored[0]),
             dropped={cause.name.lower(): self._dropped(cause) for cause in Drop},
+            buffered=int(capture.written[0]),
+            taken=int(engine.read[0]),
             waiting=self.memory.waiting,
             reconnects=int(capture.reconnects[0]),
             score=float(engine.score[0]) if has_score else None,
