@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-WITH_TABLES := README.md docs/findings.md docs/deployment.md
+WITH_TABLES := README.md docs/findings.md docs/deployment.md docs/live.md
 
 .PHONY: help setup demo check test tables clean
 

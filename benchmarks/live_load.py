@@ -9,7 +9,6 @@ the capture of the frame at which its alarm shows to its arrival at the receiver
 
 import argparse
 import json
-import shlex
 import shutil
 import sys
 import tempfile
@@ -19,7 +18,7 @@ from typing import Any
 
 import av
 import numpy as np
-from live_parts import cameras, cpu_seconds, quantile_of, receiver
+from live_parts import cameras, command, cpu_seconds, quantile_of, receiver
 
 from normalcy.environment import hardware, versions
 from normalcy.live.config.live import LiveConfig, config_from
@@ -161,7 +160,7 @@ def main() -> None:
         }
     kept = json.loads(args.out.read_text()) if args.out.is_file() else {}
     load = {
-        "command": shlex.join(["python", *sys.argv]),
+        "command": command(),
         "versions": versions(),
         "hardware": hardware(),
         "backend": args.backend,

@@ -4,7 +4,9 @@ import http.server
 import json
 import multiprocessing
 import os
+import shlex
 import socketserver
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -120,6 +122,12 @@ def _receive(log: Path, told: Connection) -> None:
     server = _Server(("127.0.0.1", 0), Handler)
     told.send(server.server_address[1])
     server.serve_forever()
+
+
+def command() -> str:
+    """How this was called; of folders elsewhere, the last name."""
+    words = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv]
+    return shlex.join(["python", *words])
 
 
 @contextmanager

@@ -9,7 +9,6 @@ its clip.
 
 import argparse
 import json
-import shlex
 import shutil
 import sys
 import tempfile
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from live_parts import proportional_bytes, receiver
+from live_parts import command, proportional_bytes, receiver
 
 from normalcy.environment import hardware, versions
 from normalcy.live.config.live import LiveConfig, config_from
@@ -137,7 +136,7 @@ def summary(args, samples, cameras, *, restarts, alerts) -> dict[str, Any]:
         settled[-1]["seconds"] - settled[0]["seconds"]
     )
     return {
-        "command": shlex.join(["python", *sys.argv]),
+        "command": command(),
         "versions": versions(),
         "hardware": hardware(),
         "minutes": args.minutes,
