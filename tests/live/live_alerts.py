@@ -1,13 +1,18 @@
-"""An outbox with the alerts loop on it, in a thread or in a process of its own."""
+"""An outbox with the alerts loop on it, in a thread or in a process of its own. PYTEST_DONT_REWRITE
+
+A test module takes the fixtures with `pytest_plugins = ["live_alerts"]`.
+"""
 
 import multiprocessing
 import threading
+import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from live_receivers import wait_until
+import pytest
+from live_receivers import WebhookReceiver, wait_until, webhook_receiver
 
 from normalcy.live.alerts.control import ControlMessage
 from normalcy.live.alerts.messages import EventKind, event_messages
@@ -157,3 +162,24 @@ class Loop:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+@pytest.fixture
+def hook() -> Iterator[WebhookReceiver]:
+    """A webhook that takes everything."""
+    with webhook_receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def clock() -> Callable[[], float]:
+    """The wall clock; tests that set it have one of their own."""
+    return time.time
+
+
+@pytest.fixture
+def outbox(tmp_path: Path, clock: Callable[[], float]) -> Iterator[Outbox]:
+    """One of its own for each test."""
+    made = Outbox(tmp_path, now=clock)
+    yield made
+    made.store.close()

@@ -2,13 +2,11 @@
 
 import logging
 import threading
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from live_alerts import Loop, Outbox, an_event, live_config
-from live_receivers import Behaviour, WebhookReceiver, free_port, wait_until, webhook_receiver
+from live_alerts import Loop, an_event, live_config
+from live_receivers import Behaviour, WebhookReceiver, free_port, wait_until
 
 from normalcy.errors import ConfigError
 from normalcy.live.alerts import send_test
@@ -17,21 +15,10 @@ from normalcy.live.alerts.delivery import Delivery
 from normalcy.live.alerts.messages import event_messages
 from normalcy.live.config.alerts import AppriseConfig
 
+pytest_plugins = ["live_alerts"]
+
 # One of apprise's services looks for it.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
-
-
-@pytest.fixture
-def hook() -> Iterator[WebhookReceiver]:
-    with webhook_receiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture
-def outbox(tmp_path: Path) -> Iterator[Outbox]:
-    made = Outbox(tmp_path, now=time.time)
-    yield made
-    made.store.close()
 
 
 def config_of(hook: WebhookReceiver):

@@ -2,8 +2,6 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from live_alerts import Loop, Outbox, an_event, live_config
@@ -11,18 +9,7 @@ from live_receivers import Behaviour, WebhookReceiver, wait_until, webhook_recei
 
 from normalcy.live.config.live import LiveConfig
 
-
-@pytest.fixture
-def hook() -> Iterator[WebhookReceiver]:
-    with webhook_receiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture
-def outbox(tmp_path: Path) -> Iterator[Outbox]:
-    made = Outbox(tmp_path, now=time.time)
-    yield made
-    made.store.close()
+pytest_plugins = ["live_alerts"]
 
 
 def config_of(hook: WebhookReceiver, **alerts: object) -> LiveConfig:

@@ -1,12 +1,11 @@
 """When messages are given up: never because of a clock, and never because others are refused."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from live_alerts import Outbox, an_event, live_config
-from live_receivers import Behaviour, WebhookReceiver, wait_until, webhook_receiver
+from live_receivers import Behaviour, wait_until
 
 from normalcy.live.alerts import sender, settling
 from normalcy.live.alerts.backoff import RetryRule
@@ -16,6 +15,8 @@ from normalcy.live.alerts.sender import Sender
 from normalcy.live.alerts.settling import is_given_up
 from normalcy.live.store.outbox import due_messages, mark_failed
 from normalcy.live.store.receivers import ReceiverCounts, receiver_counts
+
+pytest_plugins = ["live_alerts"]
 
 DAY, YEAR = 86_400.0, 365 * 86_400.0
 
@@ -33,19 +34,6 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-@pytest.fixture
-def hook() -> Iterator[WebhookReceiver]:
-    with webhook_receiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture
-def outbox(tmp_path: Path, clock: Clock) -> Iterator[Outbox]:
-    made = Outbox(tmp_path, now=clock)
-    yield made
-    made.store.close()
 
 
 @pytest.fixture

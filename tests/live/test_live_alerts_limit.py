@@ -2,14 +2,15 @@
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from live_alerts import Outbox, an_event, live_config
-from live_receivers import WebhookReceiver, wait_until, webhook_receiver
+from live_receivers import WebhookReceiver, wait_until
 
 from normalcy.live.alerts.sender import Sender
 from normalcy.live.store.outbox import outbox_counts
+
+pytest_plugins = ["live_alerts"]
 
 START = 1_700_000_000.0 // 3600.0 * 3600.0
 
@@ -25,19 +26,6 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-@pytest.fixture
-def hook() -> Iterator[WebhookReceiver]:
-    with webhook_receiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture
-def outbox(tmp_path: Path, clock: Clock) -> Iterator[Outbox]:
-    made = Outbox(tmp_path, now=clock)
-    yield made
-    made.store.close()
 
 
 @pytest.fixture

@@ -2,27 +2,13 @@
 
 import random
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
-from live_alerts import Loop, Outbox, live_config
-from live_receivers import WebhookReceiver, wait_until, webhook_receiver
+from live_alerts import Loop, live_config
+from live_receivers import WebhookReceiver, wait_until
+
+pytest_plugins = ["live_alerts"]
 
 ROUNDS = 5
-
-
-@pytest.fixture
-def hook() -> Iterator[WebhookReceiver]:
-    with webhook_receiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture
-def outbox(tmp_path: Path) -> Iterator[Outbox]:
-    made = Outbox(tmp_path, now=time.time)
-    yield made
-    made.store.close()
 
 
 def config_of(hook: WebhookReceiver):
