@@ -20,6 +20,11 @@ def alone_in(data: Path) -> Iterator[None]:
         claim.release()
 
 
+def make_private(data: Path) -> None:
+    """Makes the folder where it is not there: nobody else on the machine reads pictures, or digests of passwords."""
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
 def claimed(data: Path) -> FileLock:
     """Makes the folder, with its `media`, and holds it; the lock of an engine that was killed holds nothing.
 
@@ -31,7 +36,8 @@ def claimed(data: Path) -> FileLock:
     lock = FileLock(data / ".lock", timeout=0)
     try:
         with writing_to(data):
-            (data / "media").mkdir(parents=True, exist_ok=True)
+            make_private(data)
+            (data / "media").mkdir(exist_ok=True)
             lock.acquire()
     except Timeout as error:
         raise RunFolderBusy(

@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 
 from normalcy.live.config.live import LiveConfig
 from normalcy.live.config.secrets import resolve
-from normalcy.live.data_folder import claimed
+from normalcy.live.data_folder import claimed, make_private
 from normalcy.live.store.store import Store, sqlite_url
 from normalcy.run_folder import writing_to
 
@@ -31,7 +31,7 @@ def store_of(config: LiveConfig, *, alone: bool = False) -> Iterator[Store]:
         if alone:
             undone.callback(claimed(config.data).release)
         with writing_to(config.data):
-            config.data.mkdir(parents=True, exist_ok=True)
+            make_private(config.data)
         store = Store(store_url(config), migrate=True)
         undone.callback(store.close)
         yield store
