@@ -29,7 +29,7 @@ check: setup  ## lint, format, types and the import rule
 	$(BIN)/python -m normalcy.evaluation.tables --check $(WITH_TABLES) results
 
 test: setup  ## run the tests with coverage
-	$(BIN)/python -m pytest -q --numprocesses=auto --dist=loadfile --cov --cov-report=term:skip-covered --cov-fail-under=90
+	$(BIN)/python -m pytest -q --numprocesses=auto --dist=loadfile --max-worker-restart=0 --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 tables: setup  ## write the tables of the README and the docs from results/
 	$(BIN)/python -m normalcy.evaluation.tables $(WITH_TABLES) results
