@@ -11,15 +11,18 @@ NormalcyError                      exit code 1
 │   ├── DatasetError
 │   │   ├── DatasetIncomplete          files of a benchmark are missing
 │   │   └── LabelError                 labels that do not fit the video
-│   └── BundleError                    not a bundle, damaged, or of another version
+│   ├── BundleError                    not a bundle, damaged, or of another version
+│   └── live: UnknownEvent             there is no such event, or it is gone
 ├── OutputError                    4   what was to be written
 │   ├── RunFolderBusy                  another process writes there
 │   ├── RunFolderExists                it holds another run
-│   └── DiskFull
+│   ├── DiskFull
+│   └── live: StoreError               the event store is locked, full, gone or damaged
 ├── TrainingError                  5
 │   └── NonFiniteLoss                  a NaN or infinity stopped the training
 ├── CalibrationError               6   not enough normal video to calibrate on
-└── MissingPackage                 7   something that is installed only on demand
+├── MissingPackage                 7   something that is installed only on demand
+└── live: EngineFailed, DeliveryError  a stage died too often; a message did not arrive
 
 NormalcyWarning(UserWarning)       what was done goes on, but the user should know
 ├── DamagedVideoWarning                part of a video could not be decoded
@@ -30,7 +33,7 @@ NormalcyWarning(UserWarning)       what was done goes on, but the user should kn
 ├── CollapseWarning                    one player of an adversarial training gave up
 └── ShortCalibrationWarning            a rate reaches beyond what was observed
 
-Each message says what, where and how to mend it.
+What is marked `live:` stands in the rooms of the live engine. Each message says what, where and how to mend it.
 """
 
 

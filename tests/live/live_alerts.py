@@ -164,6 +164,16 @@ class Loop:
         self.close()
 
 
+class Clock:
+    """A wall clock that the test sets."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
 @pytest.fixture
 def hook() -> Iterator[WebhookReceiver]:
     """A webhook that takes everything."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
 import pytest
-from live_alerts import Outbox, an_event, live_config
+from live_alerts import Clock, Outbox, an_event, live_config
 from live_receivers import Behaviour, wait_until
 
 from normalcy.live.alerts import sender, settling
@@ -21,19 +21,10 @@ pytest_plugins = ["live_alerts"]
 DAY, YEAR = 86_400.0, 365 * 86_400.0
 
 
-class Clock:
-    """That of a machine that does not know what day it is."""
-
-    def __init__(self) -> None:
-        self.now = 10_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    """Of a machine that does not know what day it is."""
+    return Clock(10_000.0)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from live_alerts import Outbox, an_event, live_config
+from live_alerts import Clock, Outbox, an_event, live_config
 from live_receivers import WebhookReceiver, wait_until
 
 from normalcy.live.alerts.sender import Sender
@@ -15,17 +15,9 @@ pytest_plugins = ["live_alerts"]
 START = 1_700_000_000.0 // 3600.0 * 3600.0
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = START + 600.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(START + 600.0)
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ class Rig:
         self.desk = FrontDesk(self.supervisor)
         self.calibration, self.scoring = calibration_of_days(), ScoringSettings()
         spec = ClipSpec(1, size_px=(8, 8), channels=3)
-        facts = DetectorFacts(spec, self.calibration, self.scoring, "torch", (0.0, 1.0), DETECTOR)
+        facts = DetectorFacts(spec, self.calibration, self.scoring, "torch", DETECTOR)
         self.supervisor.detectors["tiny"] = facts
 
     def configure(self, **camera) -> None:

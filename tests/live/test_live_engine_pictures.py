@@ -11,10 +11,10 @@ from live_engine import Clock, write_pictures
 from normalcy.live.config.events import EventsConfig
 from normalcy.live.engine.pictures import EventPictures
 from normalcy.live.events.incident import Change, Peak, Step
-from normalcy.live.frames.jpeg import encoded
 from normalcy.live.frames.layout import Layout
 from normalcy.live.frames.memory import CameraMemory
 from normalcy.live.store.events import find_event, insert_event
+from normalcy.video.jpeg import encoded
 from normalcy.video.reader import open_video
 
 pytest_plugins = ["live_databases"]

@@ -11,7 +11,6 @@ from live_captures import until
 from normalcy.errors import BundleError
 from normalcy.live.config.live import LiveConfig
 from normalcy.live.engine.inference import Configure, Counters, InferenceJob, Ready, Relearn, run_inference
-from normalcy.live.frames.jpeg import encoded
 from normalcy.live.frames.layout import Layout
 from normalcy.live.frames.memory import CameraMemory, Picture, Stamped
 from normalcy.live.processes import CONTEXT, StopFlag
@@ -19,6 +18,7 @@ from normalcy.live.store.events import EventFilter, find_events, update_event
 from normalcy.live.store.scores import read_scores
 from normalcy.live.store.store import Store, sqlite_url
 from normalcy.live.store.verdicts import give_verdict
+from normalcy.video.jpeg import encoded
 from normalcy.video.reader import open_video
 from tiny_scene import FPS, SIZE_PX, scene
 

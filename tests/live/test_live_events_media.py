@@ -20,10 +20,10 @@ from normalcy.live.events.media import (
     write_clip,
     write_stills,
 )
-from normalcy.live.frames.jpeg import decoded, encoded
 from normalcy.live.frames.layout import Layout
 from normalcy.live.frames.memory import CameraMemory, Picture
 from normalcy.live.store.media import stored_bytes
+from normalcy.video.jpeg import decoded, encoded
 from normalcy.video.reader import open_video
 
 

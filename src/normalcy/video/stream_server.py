@@ -12,9 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import cv2
-import numpy as np
-
+from normalcy.video.jpeg import encoded
 from normalcy.video.reader import open_video
 
 _BOUNDARY = "frame"
@@ -101,10 +99,5 @@ def _handler(stream: StreamServer) -> type[BaseHTTPRequestHandler]:
 
 def _jpegs(path: Path) -> tuple[list[bytes], float]:
     with open_video(path) as video:
-        pictures = [_jpeg(frame.image_HWC) for frame in video]
+        pictures = [encoded(frame.image_HWC, quality=_QUALITY) for frame in video]
         return pictures, video.info.fps
-
-
-def _jpeg(image_HWC: np.ndarray) -> bytes:
-    image_BGR = np.ascontiguousarray(image_HWC[..., ::-1])
-    return cv2.imencode(".jpg", image_BGR, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()

@@ -14,10 +14,10 @@ from normalcy.live.cameras.sources import Manners
 from normalcy.live.cameras.timekeeping import Placed
 from normalcy.live.config.camera import CameraConfig
 from normalcy.live.frames.counters import Drop
-from normalcy.live.frames.jpeg import encoded
 from normalcy.live.frames.memory import CameraMemory, Picture, Stamped, UInt8Array
 from normalcy.live.processes import Stop
 from normalcy.methods.contract import ClipSpec
+from normalcy.video.jpeg import encoded
 from normalcy.video.reader import LazyFrame
 
 JPEG_QUALITIES = (80, 50, 20)

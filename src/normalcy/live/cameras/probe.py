@@ -7,10 +7,10 @@ from normalcy.config import build_config
 from normalcy.errors import NormalcyError
 from normalcy.live.cameras.sources import find_camera_source, open_camera, reading_options
 from normalcy.live.config.camera import CameraConfig
-from normalcy.live.frames.jpeg import encoded
 from normalcy.live.processes import CONTEXT, end_with_parent
 from normalcy.live.status import ProbeResult
 from normalcy.video.contract import VideoInfo
+from normalcy.video.jpeg import encoded
 
 _START_SECONDS = 10.0
 _KILL_SECONDS = 5.0

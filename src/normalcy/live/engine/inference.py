@@ -284,6 +284,5 @@ def _facts(detector: Detector) -> DetectorFacts:
         detector.bundle.calibration,
         header.scoring,
         detector.backend,
-        header.map_scale,
         detector.identity,
     )

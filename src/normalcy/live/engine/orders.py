@@ -35,7 +35,6 @@ class DetectorFacts:
         calibration: From score to false alarms per day, as it was fitted.
         scoring: How its scores become alarms.
         backend: What scores.
-        map_range: Map values of the first and the last colour.
         identity: Digest of what makes its scores; those of another identity say nothing of this one's.
     """
 
@@ -43,7 +42,6 @@ class DetectorFacts:
     calibration: Calibration
     scoring: ScoringSettings
     backend: str
-    map_range: tuple[float, float]
     identity: str
 
 

@@ -20,10 +20,10 @@ import numpy as np
 
 from normalcy.explain.heatmap import overlay
 from normalcy.live.events.clip import at_rate
-from normalcy.live.frames.jpeg import decoded, encoded
 from normalcy.live.frames.memory import Picture
 from normalcy.run_folder import whole_file
 from normalcy.scoring.types import FloatArray
+from normalcy.video.jpeg import decoded, encoded
 from normalcy.video.writer import VideoWriter
 
 logger = logging.getLogger(__name__)

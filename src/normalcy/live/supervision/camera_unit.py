@@ -17,11 +17,11 @@ from normalcy.live.config.live import LiveConfig
 from normalcy.live.config.schedule import watches
 from normalcy.live.engine.scene import SceneState
 from normalcy.live.frames.counters import Drop
-from normalcy.live.frames.jpeg import decoded, encoded
 from normalcy.live.frames.memory import CameraMemory, Picture, UInt8Array, as_text
 from normalcy.live.status import CameraStatus
 from normalcy.live.supervision.stage import Stage
 from normalcy.methods.contract import ClipSpec
+from normalcy.video.jpeg import decoded, encoded
 from normalcy.video.urls import redact
 
 _WEDGED_MARGIN_SECONDS = 5.0

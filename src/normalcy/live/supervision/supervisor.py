@@ -237,7 +237,8 @@ class Supervisor:
             self._is_open, self._opened_with = True, self.config
             self.detectors.clear()
             self.detectors.update(message.detectors)
-            logger.info("detectors are open: %s", ", ".join(self.detectors))
+            opened = (f"{name} by {facts.backend}" for name, facts in self.detectors.items())
+            logger.info("detectors are open: %s", ", ".join(opened))
 
     def _tell_inference(self) -> None:
         """Which cameras there are, and what is in force, where it was not told so already."""

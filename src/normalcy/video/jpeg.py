@@ -1,4 +1,4 @@
-"""Pictures for people, as JPEG: what capture keeps in shared memory, and what events show.
+"""Pictures for people, as JPEG, in memory.
 
 Letters: H height, W width, C channels.
 """
