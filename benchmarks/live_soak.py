@@ -3,12 +3,14 @@
     python benchmarks/live_soak.py BUNDLE VIDEO --minutes 30 --out results/live.json
 
 Looped files as fast as they can be scored, events all the while, alerts to a webhook, and somebody who looks at the
-dashboard. Every frame must be scored, dropped for a cause that is counted, or wait: in a buffer, or in a window for
-its clip.
+dashboard. Every frame must be scored, dropped for a cause that is counted, or wait: in the hand of a capture that has
+no room for it, in a buffer, or in a window for its clip. Ends with 1 where one is not, or a process had to be started
+again, or no alert came.
 """
 
 import argparse
 import json
+import math
 import shutil
 import sys
 import tempfile
@@ -26,6 +28,9 @@ from normalcy.live.status import CameraStatus
 from normalcy.live.supervision.memory_use import open_files
 from normalcy.live.watch import Watching, watching
 from normalcy.run_folder import write_json
+from normalcy.scoring.backends.choice import open_backend
+from normalcy.scoring.bundle import Bundle
+from normalcy.video.reader import probe
 
 MIB = 2**20
 
@@ -110,7 +115,7 @@ def soak(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def account(cameras: list[CameraStatus]) -> dict[str, Any]:
-    """Where every frame is; `unexplained` is what was decoded, and neither buffered nor dropped before."""
+    """Where every frame is; `in_hand` is what was decoded, and neither buffered nor dropped before."""
     dropped = {cause: sum(each.dropped[cause] for each in cameras) for cause in cameras[0].dropped}
     count = {
         "in": sum(each.frames_in for each in cameras),
@@ -123,8 +128,34 @@ def account(cameras: list[CameraStatus]) -> dict[str, Any]:
     return count | {
         "in_windows": taken - count["scored"] - by_engine,
         "dropped": dropped,
-        "unexplained": count["in"] - count["buffered"] - dropped["rate_cap"] - dropped["stride"],
+        "in_hand": count["in"] - count["buffered"] - dropped["rate_cap"] - dropped["stride"],
     }
+
+
+def troubles(result: dict[str, Any], *, window_frames: int) -> list[str]:
+    """What is not as it should be.
+
+    Args:
+        result: Of the run.
+        window_frames: So many frames of a camera may wait for their clip.
+    """
+    cameras, frames = result["cameras"], result["frames"]
+    found = {
+        f"{frames['in_hand']} frames are neither buffered nor dropped": 0 <= frames["in_hand"] <= cameras,
+        f"{frames['in_windows']} frames are neither scored nor dropped": (
+            0 <= frames["in_windows"] <= cameras * window_frames
+        ),
+        f"started again: {', '.join(result['restarts'])}": not result["restarts"],
+        "no alert came": result["alerts"] > 0,
+        f"{result['times_real_time']} times real time": result["times_real_time"] > 1,
+    }
+    return [what for what, holds in found.items() if not holds]
+
+
+def frames_of_two_clips(bundle: Path, *, backend: str, fps: float) -> int:
+    """Frames of a source that two clips span: one is filled while the other is scored."""
+    clip = open_backend(Bundle.load(bundle), backend).model.spec
+    return 2 * math.ceil(clip.span_frames * max(1.0, clip.spacing_seconds * fps))
 
 
 def summary(args, samples, cameras, *, restarts, alerts) -> dict[str, Any]:
@@ -159,7 +190,7 @@ def summary(args, samples, cameras, *, restarts, alerts) -> dict[str, Any]:
     }
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("bundle", type=Path)
     parser.add_argument("video", type=Path)
@@ -174,7 +205,11 @@ def main() -> None:
     kept = json.loads(args.out.read_text()) if args.out.is_file() else {}
     write_json(args.out, kept | {"soak": result})
     print(json.dumps(result, indent=2))
+    fps = probe(args.video).fps
+    found = troubles(result, window_frames=frames_of_two_clips(args.bundle, backend=args.backend, fps=fps))
+    print(*found, sep="\n")
+    return 1 if found else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

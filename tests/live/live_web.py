@@ -126,7 +126,7 @@ class FakeEngine:
         return self.file.camera(camera)
 
     def save_camera(self, camera: str, settings: Mapping[str, Any] | None) -> None:
-        self.file.write_camera(camera, settings)
+        self.file.change_camera(camera, lambda _: settings)
 
     def change_camera(
         self, camera: str, change: Callable[[dict[str, Any]], Mapping[str, Any] | None]
@@ -134,7 +134,7 @@ class FakeEngine:
         self.file.change_camera(camera, change)
 
     def counters(self) -> EngineCounters:
-        return EngineCounters(lost=1, refusals=2, media_failures=3)
+        return EngineCounters(lost=1, refusals=2, media_failures=3, lesson_failures=4)
 
     def try_source(self, source: str, *, transport: str = "tcp") -> ProbeResult:
         self.tried.append(source)
@@ -144,24 +144,32 @@ class FakeEngine:
 
     def calibration(self, camera: str, region: str | None = None) -> CalibrationView:
         settings = self.config.cameras[camera]
-        if camera in self.uncalibrated:
-            raise ConfigError("was never calibrated", where=camera)
-        if region not in (None, *settings.alarming_regions):
-            raise ConfigError(f"there is no area {region!r}", where=camera)
         name = settings.alarming_regions[0] if region is None else region
+        threshold, learned = self._learned(camera, name)
         own = [each.false_alarms_per_day for each in settings.regions if each.name == name]
-        with self._store.reading() as session:
-            learned = len(false_alarms_by_region(session, camera, detector="").get(name, ()))
         rate = (own[0] if own else None) or settings.false_alarms_per_day or 1.0
         described = "Measured on 3 days of ordinary video."
-        threshold = BASE_THRESHOLD + 0.25 * learned + settings.alarming_regions.index(name)
         return CalibrationView(rate, threshold, described, 7.0, PREVIEW, learned, name)
+
+    def threshold(self, camera: str, region: str) -> float:
+        return self._learned(camera, region)[0]
+
+    def _learned(self, camera: str, region: str) -> tuple[float, int]:
+        """The threshold, and how many false alarms raised it."""
+        regions = self.config.cameras[camera].alarming_regions
+        if camera in self.uncalibrated:
+            raise ConfigError("was never calibrated", where=camera)
+        if region not in regions:
+            raise ConfigError(f"there is no area {region!r}", where=camera)
+        with self._store.reading() as session:
+            learned = len(false_alarms_by_region(session, camera, detector="").get(region, ()))
+        return BASE_THRESHOLD + 0.25 * learned + regions.index(region), learned
 
     def verdict_effect(self, event_id: str) -> VerdictEffect:
         with self._store.reading() as session:
             event = find_event(session, event_id)
         assert event is not None
-        before = self.calibration(event.camera, event.region).threshold
+        before, _ = self._learned(event.camera, event.region)
         return VerdictEffect(before, before + 0.25, ("0" * 32, "1" * 32), silenced_confirmed=("1" * 32,))
 
     def verdict_given(self, event_id: str) -> None:

@@ -6,10 +6,13 @@ from pathlib import Path
 from live_alerts import Loop, Outbox, an_event, live_config
 from live_receivers import wait_until, webhook_receiver
 
+from normalcy.live.alerts import sender
+
 pytest_plugins = ["live_databases"]
 
 
-def test_order_and_rate_limit_hold_in_every_database(database_url: str, tmp_path: Path) -> None:
+def test_order_and_rate_limit_hold_in_every_database(database_url: str, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(sender, "_NEWCOMER_SECONDS", -7200.0)  # a summary is dated to the end of its hour
     outbox = Outbox(tmp_path, now=time.time, url=database_url)
     with webhook_receiver() as hook:
         config = live_config(webhooks={"guard": {"url": hook.url}}, per_camera_per_hour=3)

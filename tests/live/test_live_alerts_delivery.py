@@ -7,6 +7,7 @@ import pytest
 from live_alerts import Loop, Outbox, an_event, live_config
 from live_receivers import Behaviour, WebhookReceiver, wait_until, webhook_receiver
 
+from normalcy.live.alerts import sender
 from normalcy.live.config.live import LiveConfig
 
 pytest_plugins = ["live_alerts"]
@@ -170,7 +171,8 @@ def test_what_arrived_is_written_down_once_a_locked_database_opens_and_not_sent_
     assert hook.keys == keys
 
 
-def test_a_new_configuration_takes_receivers_in_and_out(hook, outbox):
+def test_a_new_configuration_takes_receivers_in_and_out(hook, outbox, monkeypatch):
+    monkeypatch.setattr(sender, "_NEWCOMER_SECONDS", 0.0)
     config = config_of(hook)
     with webhook_receiver(secret="other") as second, Loop(outbox, config) as loop:
         first = outbox.burst(1, config)

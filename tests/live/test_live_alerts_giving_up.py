@@ -97,9 +97,12 @@ def test_what_is_old_is_given_up_once_nothing_arrived_for_long(
     ],
 )
 def test_it_takes_age_and_that_it_was_tried_for_long(trouble, age, attempts, failing, expected):
-    delivery = Delivery(id=1, key="k", payload={}, created_at=1e9 - age, attempts=attempts)
+    refusals = attempts if trouble is Trouble.REFUSED else 0
+    delivery = Delivery(
+        id=1, key="k", payload={}, created_at=1e9 - age, attempts=attempts + 9, refusals=refusals
+    )
     error = DeliveryError("no", trouble=trouble)
-    outcome = Outcome(delivery, 1e9, error, failing_seconds=failing)
+    outcome = Outcome(delivery, 1e9, error, trouble is Trouble.REFUSED, failing_seconds=failing)
     assert is_given_up(outcome, give_up_seconds=DAY) is expected
     assert not is_given_up(Outcome(delivery, 1e9), give_up_seconds=DAY)
 
@@ -126,6 +129,82 @@ def test_a_receiver_that_refused_more_events_than_are_looked_at_still_gets_the_o
     assert set(hook.keys) == {*refused, *ends, *new}
     places = {key: place for place, key in enumerate(hook.keys)}
     assert all(places[begun] < places[over] for begun, over in zip(refused, ends, strict=True))
+
+
+def test_a_refused_message_dies_by_its_refusals_and_not_by_how_often_its_receiver_was_down(
+    turn_until, outbox, config, clock, hook
+):
+    (key,) = outbox.burst(1, config)
+    with outbox.store.transaction() as session:
+        (message,) = due_messages(session, now=clock.now, limit=9)
+        for _ in range(5):
+            mark_failed(session, message.id, error="no answer", at=clock.now, due_at=0.0)
+    clock.now += 2 * DAY
+    hook.behaviour = Behaviour(status=422)
+    for refusals in (1, 2):
+        turn_until(lambda refusals=refusals: outbox.rows()[0].refusals == refusals)
+        assert outbox.states()[key] == "waiting"
+        clock.now += 301.0
+    turn_until(lambda: outbox.states()[key] == "dead")
+    assert (outbox.rows()[0].attempts, outbox.rows()[0].refusals) == (8, 3)
+
+
+def test_a_message_for_a_receiver_that_nobody_told_of_yet_waits_a_minute_for_it(
+    turn_until, outbox, config, clock, hook
+):
+    other = live_config(webhooks={"new": {"url": hook.url}})
+    (early,) = outbox.burst(1, other)
+    (first,) = outbox.burst(1, config)
+    turn_until(lambda: outbox.states()[first] == "sent")
+    assert outbox.states()[early] == "waiting"
+    clock.now += 61.0
+    turn_until(lambda: outbox.states()[early] == "dead")
+
+
+@pytest.fixture
+def attempt() -> Iterator[Callable[..., Outcome]]:
+    """Has a channel send one message after the other to a receiver that takes only what is called `good`."""
+
+    def refuse(delivery: Delivery) -> None:
+        if delivery.key != "good":
+            raise DeliveryError("no answer")
+
+    receiver = SimpleNamespace(send=refuse, close=lambda: None)
+    channel = Channel("mqtt", lambda _: receiver, retry=RetryRule(0.01, 0.01), ring=lambda: None)
+
+    def send(key: str, *, attempts: int = 8, recovered: bool = False) -> Outcome:
+        if recovered:
+            channel.recovered()
+        wait_until(lambda: channel.is_ready)
+        channel.submit(Delivery(id=1, key=key, payload={}, created_at=0.0, attempts=attempts))
+        wait_until(lambda: not channel._outcomes.empty())
+        outcome = channel.collect()
+        assert outcome is not None
+        return outcome
+
+    yield send
+    channel.close(wait_seconds=10.0)
+
+
+def told(outcome: Outcome) -> tuple[Trouble, bool]:
+    assert outcome.error is not None
+    return outcome.error.trouble, outcome.is_refusal
+
+
+def test_of_a_receiver_that_took_nothing_yet_no_message_is_called_refused(attempt):
+    """As after a start of the process, or once a connection is back."""
+    for recovered in (False, True, True):
+        assert told(attempt("bad", recovered=recovered)) == (Trouble.AWAY, False)
+
+
+def test_a_message_that_fails_while_others_arrive_is_called_refused_once_for_each_of_them(attempt):
+    attempt("good")
+    assert told(attempt("bad")) == (Trouble.REFUSED, True)
+    assert told(attempt("bad")) == (Trouble.REFUSED, False), "nothing arrived meanwhile"
+    attempt("good")
+    assert told(attempt("bad")) == (Trouble.REFUSED, True)
+    assert told(attempt("new", attempts=0)) == (Trouble.AWAY, False)
+    assert told(attempt("bad", recovered=True)) == (Trouble.AWAY, False)
 
 
 def test_a_connection_that_comes_back_but_takes_nothing_is_failing_all_the_while():

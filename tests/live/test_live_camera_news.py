@@ -11,10 +11,13 @@ from live_captures import until
 from normalcy.live.cameras.state import CameraState
 from normalcy.live.config.live import LiveConfig
 from normalcy.live.engine.recorder import Recorder
+from normalcy.live.store.cameras import state_history
 from normalcy.live.store.models import MessageRow
 from normalcy.live.store.outbox import open_outages
 from normalcy.live.supervision import camera_news
 from normalcy.live.supervision.camera_news import CameraNewsroom
+from normalcy.live.supervision.camera_unit import Seen
+from normalcy.live.supervision.fleet import Fleet
 
 pytest_plugins = ["live_databases"]
 
@@ -32,17 +35,6 @@ def config_of(*cameras: str) -> LiveConfig:
     )
 
 
-class Unit:
-    """A camera as the newsroom looks at it."""
-
-    def __init__(self, name: str, state: CameraState) -> None:
-        self.name, self.state, self.reason = name, state, "no answer"
-        self.config = SimpleNamespace(title="")
-        self.memory = SimpleNamespace(
-            engine=SimpleNamespace(alarmed=[0]), capture=SimpleNamespace(ended=[False])
-        )
-
-
 class Engine:
     """A newsroom with a store; another one begins where the main process is started again."""
 
@@ -55,8 +47,9 @@ class Engine:
         self.newsroom = CameraNewsroom(self.recorder, tell=self.told.append, outages=outages)
 
     def look(self, **states: CameraState) -> None:
-        units = [Unit(name, state) for name, state in states.items()]
-        self.newsroom.look(units, self.config)  # type: ignore[arg-type]
+        self.newsroom.look(
+            [Seen(name, name.title(), state, "no answer") for name, state in states.items()], self.config
+        )
 
     def stop(self) -> None:
         assert self.recorder.stop(20.0)
@@ -120,6 +113,22 @@ def test_an_outage_goes_on_where_the_engine_is_started_again(begin):
     with last.store.reading() as session:
         incidents = {row.incident for row in session.query(MessageRow)}
     assert len(incidents) == 1, incidents
+
+
+def test_a_camera_without_room_is_told_of_like_any_other_that_is_away(begin):
+    engine, fleet = begin(), Fleet(doorbell=threading.Semaphore(0), as_json=False)
+    fleet.refused = {"yard": "there is no shared memory left", "removed": "likewise"}
+    (yard,) = fleet.seen(engine.config)
+    assert (yard.name, yard.title, yard.reason) == ("yard", "yard", "there is no shared memory left")
+    engine.newsroom.look([yard], engine.config)
+    fleet.refused.clear()
+    engine.newsroom.look(fleet.seen(engine.config), engine.config)
+    engine.look(yard=ONLINE)
+    engine.stop()
+    assert engine.messages() == ["yard offline", "yard online"]
+    assert engine.told[0] == {"yard": {"state": "failed", "alarmed": False, "title": "yard"}}
+    with engine.store.reading() as session:
+        assert [row.state for row in state_history(session, "yard", 0)] == [CameraState.FAILED, ONLINE]
 
 
 def test_a_camera_that_left_the_configuration_is_forgotten(begin):

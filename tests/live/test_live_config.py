@@ -7,6 +7,7 @@ import yaml
 
 from normalcy.errors import ConfigError
 from normalcy.live.config.live import config_from, read_live_config
+from normalcy.live.config.references import missing_secrets
 from normalcy.live.config.schedule import WatchHours
 from normalcy.live.config.secrets import resolve
 from normalcy.live.config.web import WebConfig
@@ -182,6 +183,13 @@ def test_a_secret_that_is_not_there_is_named_and_the_rest_is_not_shown(reference
         {"alerts": {"webhooks": {"duty": {"url": "https://x", "secret": {"is": "hunter2"}}}}},
         {"alerts": {"apprise": {"phone": "tgram://hunter2/1"}}},
         {"store": "postgresql://normalcy:hunter2@localhost/x"},
+        {"store": "normalcy:hunter2@localhost/x"},
+        {"store": {"url": ["hunter2"]}, "alerts": "hooks.example/hunter2"},
+        {"alerts": {"webhooks": {"duty": {"url": "hooks.example/hunter2"}}}},
+        {"alerts": {"webhooks": {"duty": "hooks.example/hunter2"}}},
+        {"alerts": {"webhooks": "hooks.example/hunter2"}},
+        {"alerts": {"apprise": {"phone": "tgram//hunter2/1"}}},
+        {"alerts": {"apprise": {"phone": {"url": "x", "severity": "hunter2"}}}},
     ],
 )
 def test_no_secret_is_in_an_error(tmp_path, sections):
@@ -205,13 +213,33 @@ def test_any_other_address_needs_one(host):
         ({}, False),
         ({"web": {"login": True}}, True),
         ({"web": {"host": "0.0.0.0"}}, True),
-        ({"web": {"https": True}}, True),
+        ({"web": {"https": True}, "alerts": {"public_url": "https://localhost"}}, True),
         ({"alerts": {"public_url": "https://cameras.example.org"}}, True),
-        ({"alerts": {"public_url": "cameras.example.org"}}, True),
-        ({"alerts": {"public_url": "https://[broken"}}, True),
         ({"alerts": {"public_url": "http://127.0.0.1:8042"}}, False),
         ({"alerts": {"public_url": "http://localhost:8042/"}}, False),
     ],
 )
 def test_behind_a_proxy_a_login_is_needed_too(tmp_path, sections, is_required):
     assert configured(tmp_path, **sections).requires_login is is_required
+
+
+@pytest.mark.parametrize(
+    "public_url", ["cameras.example.org", "https://[broken", "https://", "ftp://cams.example", ""]
+)
+def test_where_people_reach_it_is_an_address(tmp_path, public_url):
+    assert "alerts.public_url" in refused(tmp_path, alerts={"public_url": public_url})
+
+
+def test_a_proxy_is_told_by_which_name_people_come(tmp_path):
+    assert "web.https is for a proxy: set alerts.public_url" in refused(tmp_path, web={"https": True})
+    assert (
+        configured(tmp_path, alerts={"public_url": "https://Cams.example:8443/x"}).public_host
+        == "cams.example"
+    )
+
+
+def test_a_camera_that_is_switched_off_needs_no_secret(tmp_path):
+    away = {"source": "rtsp://${NOWHERE_AT_ALL}@door/1", "substream": "rtsp://${NOWHERE_AT_ALL}@door/2"}
+    on, off = (configured(tmp_path, cameras={"d": {**away, "enabled": on}}) for on in (True, False))
+    assert len(missing_secrets(on)) == 2
+    assert missing_secrets(off) == []

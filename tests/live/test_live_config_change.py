@@ -56,6 +56,10 @@ def door(**settings):
         ({"store": {"retention": {"days": 1}}}, {"retention": True}),
         ({"store": {"url": "sqlite:///x"}}, {"restart": ("store.url",)}),
         ({"data": "x", "web": {"port": 1}}, {"restart": ("data", "web")}),
+        (
+            {"alerts": {"public_url": "https://cams.example"}},
+            {"alerts": True, "restart": ("alerts.public_url",)},
+        ),
     ],
 )
 def test_what_is_to_be_done(sections, expected):

@@ -55,8 +55,8 @@ def test_what_the_dashboard_changed_stays(name, tmp_path, monkeypatch):
     file = tmp_path / "data" / FILE
     file.write_text("# mine\n" + file.read_text())
     written = ConfigFile(file)
-    written.write_camera(camera, written.camera(camera) | {"title": "Yard", "false_alarms_per_day": 3})
-    written.write_camera("added", {"source": "rtsp://added/1"})
+    written.change_camera(camera, lambda said: said | {"title": "Yard", "false_alarms_per_day": 3})
+    written.change_camera("added", lambda _: {"source": "rtsp://added/1"})
     config = name("test-pattern")
     assert (config.cameras[camera].title, config.cameras[camera].false_alarms_per_day) == ("Yard", 3)
     assert config.cameras["added"].enabled
@@ -102,7 +102,7 @@ def test_where_the_dashboard_listened_is_not_remembered(name, tmp_path, monkeypa
     name("test-pattern")
     file = ConfigFile(tmp_path / "data" / FILE, web={"host": "0.0.0.0", "port": 9000})
     assert (file.config.web.host, file.config.web.port) == ("0.0.0.0", 9000)
-    saved = file.write_camera("added", {"source": "test-pattern"})
+    saved = file.change_camera("added", lambda _: {"source": "test-pattern"})
     assert (saved.web.host, saved.web.port) == ("0.0.0.0", 9000)
     file.path.write_text(file.path.read_text() + "\n")
     assert file.changed().web.port == 9000

@@ -97,6 +97,18 @@ def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path):
     assert told == []
 
 
+def longest_stop():
+    """What a gentle stop may take."""
+    from normalcy.live.supervision import fleet, housekeeping, supervisor
+
+    stages = (supervisor._INFERENCE_STOP_SECONDS, supervisor._ALERTS_STOP_SECONDS)
+    return sum(stages) + supervisor._RECORDER_STOP_SECONDS + fleet._STOP_SECONDS + housekeeping._STOP_SECONDS
+
+
+def test_the_unit_grants_a_gentle_stop_its_time(unit):
+    assert int(unit["Service"]["TimeoutStopSec"]) >= longest_stop()
+
+
 def test_the_container_starts_what_there_is():
     (entry,), (words,) = lines_of("ENTRYPOINT"), lines_of("CMD")
     assert json.loads(entry) == ["normalcy"]
@@ -132,4 +144,7 @@ def test_the_container_s_user_is_the_one_that_the_remarks_give_the_folder_to():
     (detached,) = [line for line in runs if " -d " in line]
     assert "--init" in detached
     assert "--shm-size" in detached
+    granted = int(re.search(r"--stop-timeout=(\d+)", detached).group(1))
+    assert lines_of("STOPSIGNAL") == ["SIGTERM"]
+    assert granted >= longest_stop()
     assert any("podman build --format docker" in line for line in remarks)

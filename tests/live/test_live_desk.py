@@ -146,6 +146,20 @@ def test_each_region_has_a_view_of_its_own(rig):
             rig.desk.calibration("calm", name)
 
 
+def test_the_threshold_alone_is_that_of_the_view(rig):
+    regions = [
+        {"name": "own", "polygon": HALF, "false_alarms_per_day": 50},
+        {"name": "fixed", "polygon": HALF, "threshold": 4.5},
+    ]
+    rig.configure(regions=regions)
+    rig.event("a", peak=rig.threshold(1) * 3, verdict="false_alarm", region="own")
+    for name in ("own", "fixed"):
+        assert rig.desk.threshold("calm", name) == rig.desk.calibration("calm", name).threshold
+    for camera, region in (("calm", "nowhere"), ("calm", ""), ("nobody", "")):
+        with pytest.raises(ConfigError):
+            rig.desk.threshold(camera, region)
+
+
 def test_what_is_not_there_is_said(rig):
     with pytest.raises(ConfigError, match="there is no such camera"):
         rig.desk.calibration("nobody")
@@ -332,7 +346,11 @@ def test_a_secret_that_is_not_there_concerns_its_camera_alone(rig, monkeypatch):
     assert "cameras.away.source: ${NOWHERE}: the environment variable NOWHERE is not set" in note(
         rig, "secrets"
     )
+    rig.desk.change_camera("away", lambda said: {**said, "enabled": False})
+    rig.supervisor._tell_of_troubles(time.monotonic())
+    assert note(rig, "secrets") is None
     monkeypatch.setenv("NOWHERE", "hunter2")
+    rig.desk.change_camera("away", lambda said: {**said, "enabled": True})
     rig.supervisor._tell_of_troubles(time.monotonic())
     assert note(rig, "secrets") is None
 
@@ -379,17 +397,3 @@ def test_what_dead_processes_counted_is_kept(rig):
     rig.supervisor._recorder.refusals = 7
     total = rig.desk.counters()
     assert (total.lost, total.gave_way, total.refusals, total.media_failures) == (3, 3, 12, 2)
-
-
-def test_what_a_person_should_look_at_is_noted_and_goes(rig):
-    counting, now = rig.supervisor.counting, 1000.0
-    counting.take(Counters(refused_since=time.time() - 60, media_failures=1))
-    counting.tell(now)
-    assert note(rig, "store").startswith("It has refused since ")
-    assert note(rig, "media")
-    counting.take(Counters(refused_since=time.time(), media_failures=1))  # a lock of a moment
-    counting.tell(now + 601)
-    assert (note(rig, "store"), note(rig, "media"), note(rig, "lost")) == (None, None, None)
-    counting.take(Counters(lost=1))
-    counting.tell(now + 602)
-    assert note(rig, "lost").startswith("1 changes")

@@ -3,11 +3,9 @@
 import time
 
 import pytest
-from live_captures import until
 from live_engine import Clock
 
-from normalcy.live.engine import heartbeat
-from normalcy.live.engine.heartbeat import BEAT_SECONDS, Heartbeat, beating_while_opening
+from normalcy.live.engine.heartbeat import BEAT_SECONDS, Heartbeat
 from normalcy.live.engine.orders import Counters
 from normalcy.live.processes import CONTEXT
 
@@ -44,14 +42,3 @@ def test_who_reads_nothing_or_is_gone_holds_up_nobody(pipe):
     ours.close()
     clock.now += BEAT_SECONDS
     beats.beat()
-
-
-def test_it_beats_while_detectors_open_and_no_more_afterwards(pipe, monkeypatch):
-    ours, theirs = pipe
-    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.01)
-    with beating_while_opening(theirs):
-        until(ours.poll)
-        assert ours.recv() == Counters(opening=True)
-    while ours.poll():
-        ours.recv()
-    assert not ours.poll(0.05)

@@ -7,6 +7,7 @@ import pytest
 from live_captures import until
 from live_databases import an_event
 
+from normalcy.live.engine import learning as learn
 from normalcy.live.engine.learning import Learned, Learning
 from normalcy.live.engine.recorder import Recorder
 from normalcy.live.store.events import insert_event, set_media
@@ -68,6 +69,19 @@ def test_scores_of_another_detector_say_nothing(recorder, tmp_path):
     learning.ask("yard")
     learned = read(learning, detector="another")
     assert (learned.false_alarms, learned.lessons) == ({}, ())
+
+
+def test_many_false_alarms_of_another_detector_do_not_hide_those_of_this_one(recorder, tmp_path, monkeypatch):
+    monkeypatch.setattr(learn, "_MOST_EVENTS", 3)
+    learning = Learning(recorder, tmp_path)
+    (tmp_path / "yard/1").mkdir(parents=True)
+    (tmp_path / "yard/1/clip.mp4").write_bytes(b"x")
+    store(recorder, replace(MARKED, clip_offset_seconds=1.0))
+    for number in range(2, 6):
+        newer = {"id": f"{number:032x}", "detector": "another", "started_at": MARKED.started_at + number}
+        store(recorder, replace(MARKED, **newer))
+    learning.ask("yard")
+    assert [each.event for each in read(learning).lessons] == [MARKED.id]
 
 
 def test_a_store_that_hangs_holds_up_nobody_and_much_that_was_asked_is_read_once(recorder, tmp_path):

@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 import pytest
 from live_captures import until
 from live_databases import an_event
+from sqlalchemy import event, text
 
 from normalcy.live.engine import recorder as recorders
 from normalcy.live.engine.recorder import Recorder
@@ -113,6 +114,65 @@ def test_a_locked_store_holds_up_nobody_who_records_and_no_stop(written, sqlite_
             written.record(insert(number))
         assert not written.stop(0.2)
     assert stored(sqlite_store) in ([], list(range(20))), "all of a transaction, or nothing"
+
+
+def test_what_is_not_taken_before_the_end_is_counted_and_told(written, sqlite_store, caplog):
+    with locked(sqlite_store):
+        written.start()
+        for number in range(120):
+            written.record(insert(number))
+        until(lambda: written._jobs.qsize() == 70)
+        assert not written.stop(0.1)
+        assert written.lost == 120
+    assert "the last 120 changes" in caplog.text
+    written._thread.join(60)
+    assert len(stored(sqlite_store)) in (0, 50), "what was in hand may have been taken; the rest is left"
+
+
+def test_a_store_that_takes_nothing_before_somebody_mends_it_is_waited_for(written, sqlite_store, tmp_path):
+    written.start()
+    written.record(insert(1))
+    until(lambda: stored(sqlite_store) == [1])
+    sqlite_store.close()
+    elsewhere = tmp_path.rename(tmp_path.with_name("elsewhere"))
+    written.record(insert(2))
+    until(lambda: written.refusals > 1)
+    elsewhere.rename(tmp_path)
+    assert written.stop(60)
+    assert (stored(sqlite_store), written.lost) == ([1, 2], 0)
+
+
+def test_a_connection_that_was_read_only_is_opened_anew(written, sqlite_store):
+    """As after a disk was mounted read-only: what was opened then cannot be written for ever."""
+
+    @event.listens_for(sqlite_store.engine, "begin")
+    def read_only(connection):
+        is_bad = id(connection.connection.dbapi_connection) in bad
+        connection.exec_driver_sql(f"PRAGMA query_only={int(is_bad)}")
+
+    bad, good = set(), threading.Event()
+
+    @event.listens_for(sqlite_store.engine, "connect")
+    def spoil(connection, _):
+        if not good.is_set():
+            bad.add(id(connection))
+
+    sqlite_store.close()
+    written.start()
+    written.record(insert(1))
+    until(lambda: written.refusals > 0)
+    good.set()
+    until(lambda: written.refused_since is None)
+    assert written.stop(60)
+    assert (stored(sqlite_store), written.lost) == ([1], 0)
+
+
+@pytest.mark.parametrize("statement", ["INSERT INTO nowhere VALUES (1)", "SELEC", "DROP TABLE nowhere"])
+def test_a_statement_that_is_wrong_is_not_waited_for(written, statement):
+    written.record(lambda session: session.execute(text(statement)) and None)
+    written.start()
+    assert written.stop(30)
+    assert (written.lost, written.refusals) == (1, 0)
 
 
 def test_what_is_locked_for_a_moment_is_written_afterwards(written, sqlite_store):

@@ -164,6 +164,30 @@ def test_a_view_that_was_changing_when_the_engine_died_is_learned(detector):
         assert seen.memory.engine.scene[0] == SETTLED
 
 
+@pytest.mark.parametrize("resumed", [None, "dark"])
+def test_a_view_that_came_while_no_engine_lived_is_an_event(detector, resumed):
+    memory = memory_for(detector.model)
+    memory.engine.scene[0] = CHANGING
+    event = resumed and an_event(1, kind=resumed, state="open", started_at=5.0, ended_at=8.0)
+    with watched(detector, scene_change=True, memory=memory, resumed_scene=event) as seen:
+        seen.see(bright([100] * 200, size_px=SIZE_PX))
+        steps = told(seen.view())
+    assert steps[-2:] == [(Change.OPENED, "scene_change", "open"), (Change.CLOSED, "scene_change", "closed")]
+    assert steps[:-2] == ([(Change.CLOSED, "dark", "closed")] if resumed else [])
+
+
+@pytest.mark.parametrize(("state", "is_told"), [(CHANGING, True), (LEARNING, True), (LEARNING, False)])
+def test_a_view_that_is_told_of_already_is_told_of_once(detector, state, is_told):
+    memory = memory_for(detector.model)
+    memory.engine.scene[0] = state
+    event = an_event(1, kind="scene_change", state="open", started_at=5.0)
+    resumed = event if is_told else None
+    with watched(detector, scene_change=True, memory=memory, resumed_scene=resumed) as seen:
+        seen.see(bright([100] * 200, size_px=SIZE_PX))
+        steps = seen.view()
+    assert [(step.change, step.event.id) for step in steps] == [(Change.CLOSED, event.id)] * is_told
+
+
 def test_scores_of_two_views_are_not_taken_together():
     shift = LevelShift()
     for score, learning in [*[(1.0, False)] * 500, *[(100.0, True)] * 150]:

@@ -16,6 +16,7 @@ from live_proof.audit import audit
 from live_proof.configuration import RECEIVER
 from live_proof.deaths import Deaths
 from live_proof.faults import FAULTS
+from live_proof.faults.inference_killed import goes_on
 from live_proof.ledger import Ledger, Sighting, went_back
 from live_proof.results import is_done, is_good, read_results, render_table
 from live_proof.waiting import NotRecovered, wait_until
@@ -221,3 +222,17 @@ def test_what_was_done_is_not_tried_again(tmp_path, monkeypatch, capsys):
     assert live_faults.main() == 1
     assert "garbage: event a was lost" in capsys.readouterr().err
     assert len(signals) == 4, "whoever stops it leaves no engine behind"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"state": "open", "ended_at": 103.0}, False),
+        ({"state": "open", "ended_at": 103.5}, True),
+        ({"ended_at": 103.0}, False),
+        ({"ended_at": 103.5}, True),
+        ({"ended_at": 103.5, "interrupted": 1}, False),
+    ],
+)
+def test_an_event_goes_on_only_where_somebody_went_on_with_it(changes, expected):
+    assert goes_on(EVENT, EVENT | changes) is expected

@@ -74,6 +74,25 @@ def test_what_is_old_goes_once_the_clock_is_trusted(keeping, sqlite_store, monke
     assert count(sqlite_store) == 0
 
 
+def test_lessons_that_went_for_room_are_noted(keeping, sqlite_store, media):
+    house, notes = keeping
+    for number, verdict in enumerate(["confirmed", "false_alarm"]):
+        (media / str(number)).mkdir()
+        (media / str(number) / "clip.mp4").write_bytes(bytes(1000))
+        with sqlite_store.transaction() as session:
+            insert_event(session, an_event(number, verdict=verdict, media=str(number), media_bytes=1000))
+    small = RetentionConfig(media_gigabytes=1e-6, free_gigabytes=0)
+    house.tick(time.monotonic(), small)
+    house.stop()
+    assert notes.all() == []
+    house.tick(time.monotonic() + 301, small.model_copy(update={"media_gigabytes": 1e-9}))
+    house.stop()
+    assert [note.topic for note in notes.all()] == ["memory"]
+    house.tick(time.monotonic() + 602, small)
+    house.stop()
+    assert [note.topic for note in notes.all()] == ["memory"], "they do not come back"
+
+
 def test_room_that_cannot_be_made_is_noted_until_there_is_some(keeping, monkeypatch):
     house, notes = keeping
     free = {"bytes": 10**8}

@@ -157,9 +157,10 @@ def test_events_that_overlap_a_time(any_store):
         insert_event(session, an_event(4, camera="gate", started_at=an_event(2).started_at))
     inside = an_event(2).started_at + 5
     with any_store.reading() as session:
-        assert numbers(events_overlapping(session, "yard", inside, inside + 1)) == [0, 2]
-        assert numbers(events_overlapping(session, "yard", inside, inside + 100)) == [0, 2, 3]
-        assert numbers(events_overlapping(session, "yard", 0.0, 1.0)) == []
+        assert numbers(events_overlapping(session, "yard", inside, inside + 1, limit=9)) == [2, 0]
+        assert numbers(events_overlapping(session, "yard", inside, inside + 100, limit=9)) == [3, 2, 0]
+        assert numbers(events_overlapping(session, "yard", inside, inside + 100, limit=2)) == [3, 2]
+        assert numbers(events_overlapping(session, "yard", 0.0, 1.0, limit=9)) == []
 
 
 def test_verdicts_are_given_changed_and_taken_back(any_store):

@@ -87,6 +87,15 @@ def test_due_messages_come_in_order_for_who_is_asked(any_store):
     assert keys(now=8.0, limit=9) == ["2", "3", "1", "0"]
 
 
+def test_an_alert_is_given_out_before_any_number_of_notices(any_store):
+    with any_store.transaction() as session:
+        for number in range(9):
+            enqueue(session, replace(a_message(str(number)), severity="notice"), at=1.0)
+        enqueue(session, a_message("alert"), at=2.0)
+    with any_store.reading() as session:
+        assert [each.key for each in due_messages(session, now=2.0, limit=3)] == ["alert", "0", "1"]
+
+
 def test_messages_of_one_time_keep_their_order(any_store):
     with any_store.transaction() as session:
         for number in range(12):

@@ -105,6 +105,22 @@ def test_media_over_their_limit_go_the_oldest_first_reviewed_ones_last(any_store
     assert limited_to(1000) == [1]
 
 
+def test_false_alarms_lose_their_media_last_and_that_is_told(any_store, media):
+    """A memory learns from their clips."""
+    for number, verdict in enumerate(["confirmed", "false_alarm", None, "confirmed", "false_alarm"]):
+        store_event(any_store, media, number, days_old=9 - number, verdict=verdict)
+    store_event(any_store, media, 9, days_old=999, verdict="false_alarm")
+
+    def limited_to(size_bytes: int) -> tuple[list[int], int]:
+        config = KEEP_ALL.model_copy(update={"media_gigabytes": size_bytes / 1e9})
+        forgotten = apply(any_store, media, config).forgotten
+        return left(any_store, media, with_media=True), forgotten
+
+    assert limited_to(4000) == ([4, 3, 1, 0], 0)
+    assert limited_to(2000) == ([4, 1], 0)
+    assert limited_to(1000) == ([4], 1)
+
+
 def test_for_room_only_media_go_and_events_and_verdicts_stay(any_store, media):
     for number, verdict in enumerate([None, "false_alarm"]):
         store_event(any_store, media, number, days_old=number + 1, verdict=verdict)

@@ -8,7 +8,11 @@ import pytest
 from live_captures import until
 
 from normalcy.errors import ConfigError, OutputError
+from normalcy.live.config.live import LiveConfig
+from normalcy.live.engine import inference
+from normalcy.live.engine.orders import InferenceJob
 from normalcy.live.processes import Heart
+from normalcy.live.store.store import Store, sqlite_url
 from normalcy.live.supervision.restarts import Restarts
 from normalcy.live.supervision.stage import CONTEXT, TRANSITIONS, Stage
 
@@ -45,6 +49,24 @@ def failing(job, *, stop, control, bell):
 def broken(job, *, stop, control, bell):
     """A defect."""
     raise ZeroDivisionError("rtsp://guard:hunter2@door")
+
+
+def hanging(job, *, stop, control, bell):
+    """The engine, with a detector that never opens."""
+
+    def open_never(*_):
+        control.send("opening")
+        time.sleep(600)
+
+    inference.open_detector = open_never
+    inference.run_inference(job, doorbell=bell, alerts_bell=bell, stop=stop, control=control)
+
+
+def clumsy(job, *, stop, control, bell):
+    """Cannot do what it has to at its end."""
+    bell.release()
+    stop.wait()
+    raise OutputError("the disk is full")
 
 
 def beating(job, *, stop, control, bell):
@@ -198,6 +220,30 @@ def test_one_that_hangs_is_killed_and_comes_back(rig):
     made.until_up()
     assert made.stage.pid != pid
     assert made.stage.hung_at >= made.stage.since - 60
+
+
+def test_a_detector_that_never_opens_is_noticed(rig, tmp_path):
+    config = LiveConfig.model_validate({"bundles": {"main": {"path": tmp_path}}, "cameras": {}})
+    Store(sqlite_url(tmp_path), migrate=True).close()
+    job = InferenceJob(config, sqlite_url(tmp_path), tmp_path)
+    made = rig(hanging, job, patience_seconds=lambda: 3.0 if made.said else 60.0)
+    made.stage.start()
+    made.until(lambda: made.said)
+    made.until(lambda: made.stage.hung_at is not None)
+    assert made.said == ["opening"]
+
+
+def test_what_went_wrong_at_its_end_is_told(rig):
+    made = rig(clumsy)
+    made.begin()
+    made.stage.ask_to_stop()
+    assert not made.stage.join(30)
+    made.stage.start()
+    made.until(lambda: made.stage.pid is not None)
+    made.stage.kill()
+    made.until(lambda: made.stage.state == "restarting")
+    made.stage.ask_to_stop()
+    assert made.stage.join(30), "the words of one before say nothing"
 
 
 def test_silence_says_nothing_where_nobody_listened(rig):

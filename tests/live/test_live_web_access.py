@@ -24,6 +24,7 @@ ASKED = {
     "/sensitivity/front-door/preview": "?exponent=0",
 }
 LOGIN = {"web": {"login": True}}
+PROXY = {"web": {"https": True}, "alerts": {"public_url": "https://Cams.example/"}}
 REVIEWING = {("POST", f"/review/{1:032x}/verdict"), ("PUT", f"/api/v1/events/{1:032x}/verdict")}
 OWN_ACCOUNT = {("POST", "/logout"), ("POST", "/account/password")}
 
@@ -67,6 +68,23 @@ def test_a_page_without_a_login_leads_to_the_form_and_back(guarded):
     )
     assert entered.headers["location"] == "/review?camera=yard"
     assert guarded.get("/review?camera=yard").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "next_page"),
+    [
+        ({"referer": f"{ORIGIN}/sensitivity?camera=yard"}, "/sensitivity%3Fcamera%3Dyard"),
+        ({"referer": ORIGIN}, "/"),
+        ({"referer": "http://[broken"}, "/"),
+        ({}, "/"),
+    ],
+)
+def test_who_was_logged_out_while_sending_something_comes_back_to_a_page(guarded, headers, next_page):
+    asks = {"accept": "text/html", **headers}
+    answer = guarded.post("/sensitivity/yard", data={"exponent": "0"}, headers=asks)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/login?next={next_page}")
+    part = guarded.get("/review/list?before=1-a", headers={**asks, "hx-request": "true"})
+    assert (part.status_code, part.headers["hx-redirect"]) == (401, f"/login?next={next_page}")
 
 
 @pytest.mark.parametrize(
@@ -164,7 +182,7 @@ def test_a_login_is_always_a_new_one_and_ends_in_the_store(site, guarded):
 @pytest.mark.parametrize("https", [False, True])
 def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(site, https):
     write_user(site.store, "anna")
-    answer = site.client(web={"login": True, "https": https}).post(
+    answer = site.client(**(PROXY if https else LOGIN)).post(
         "/login", data={"name": "anna", "password": PASSWORD}
     )
     cookie = answer.headers["set-cookie"].lower()
@@ -308,60 +326,6 @@ def unremembered(client: TestClient) -> TestClient:
     """The same browser, of whose login the dashboard asks the store again."""
     client.app.state.dashboard.identities.forget()
     return client
-
-
-@pytest.mark.parametrize("header", ["forwarded", "x-forwarded-for", "x-forwarded-proto", "x-real-ip", "via"])
-def test_a_proxy_in_front_makes_nobody_an_admin(site, header):
-    assert site.client().get("/api/v1/cameras").status_code == 200
-    answer = site.client().get("/api/v1/cameras", headers={header: "192.0.2.9"})
-    assert answer.status_code == 403
-    assert "web.https" in answer.text
-    for sections in ({"web": {"https": True}}, {"alerts": {"public_url": "https://cams.example/"}}):
-        client = site.client(**sections)
-        assert client.get("/api/v1/cameras", headers={header: "192.0.2.9"}).status_code == 401
-
-
-def test_what_guards_the_dashboard_follows_the_address_it_listens_on_and_not_the_file(site):
-    engine = site.engine()
-    client = site.client(engine)
-    web = engine.config.web.model_copy(update={"host": "0.0.0.0", "https": True})
-    engine.file.config = engine.config.model_copy(update={"web": web})
-    assert client.get("/", headers={"host": "evil.example"}).status_code == 421
-    assert client.get("/api/v1/cameras").status_code == 200
-
-
-def test_encryption_is_asked_for_where_there_is_some_and_missed_where_there_is_none(site):
-    encrypted = site.client(web={"https": True}).get("/login")
-    assert encrypted.headers["strict-transport-security"] == "max-age=31536000"
-    assert "not encrypted" not in encrypted.text
-    open_to_all = site.client(web={"host": "0.0.0.0"}).get("/login")
-    assert "strict-transport-security" not in open_to_all.headers
-    assert "not encrypted" in open_to_all.text
-    assert "not encrypted" not in site.client(**LOGIN).get("/login").text
-
-
-@pytest.mark.parametrize(
-    ("host", "status"),
-    [
-        ("127.0.0.1:8042", 200),
-        ("localhost", 200),
-        ("[::1]:8042", 200),
-        ("cams.example", 200),
-        ("evil.example", 421),
-        ("127.0.0.1.evil.example", 421),
-        ("", 421),
-        ("[", 421),
-    ],
-)
-def test_another_name_for_this_machine_is_not_answered(site, host, status):
-    client = site.client(alerts={"public_url": "https://cams.example/"})
-    assert client.get("/healthz", headers={"host": host}).status_code == status
-
-
-def test_beyond_loopback_any_name_is_answered_but_nobody_without_a_login(site):
-    client = site.client(web={"host": "0.0.0.0"})
-    assert client.get("/healthz", headers={"host": "box.lan"}).status_code == 200
-    assert client.get("/api/v1/cameras", headers={"host": "box.lan"}).status_code == 401
 
 
 def test_the_login_page_tells_how_to_begin(site):

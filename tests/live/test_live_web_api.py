@@ -373,6 +373,7 @@ def test_metrics_are_what_prometheus_reads(site):
     assert value("normalcy_alert_last_sent_seconds", receiver="mqtt") == 7.0
     assert value("normalcy_refusals", "normalcy_refusals_total") == 2
     assert value("normalcy_media_failures", "normalcy_media_failures_total") == 3
+    assert value("normalcy_lesson_failures", "normalcy_lesson_failures_total") == 4
     assert value("normalcy_stream_dropped", "normalcy_stream_dropped_total") == 0
     assert value("process_resident_memory_bytes") > 1e6
     assert value("process_open_fds") > 3

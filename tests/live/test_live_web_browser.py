@@ -1,30 +1,21 @@
 """The dashboard in a real browser: what people do with mouse, finger and keyboard."""
 
-import json
 import re
-import shutil
 import time
-from collections.abc import Callable, Iterator
 from datetime import datetime
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
-from live_web import PASSWORD, FakeEngine, Site, event, write_event, write_past, write_user
+from live_browser import PATIENCE_MS, Page, expect, needs_browser, sync_api, until
+from live_web import PASSWORD, Site, event, write_event, write_past, write_user
 
 from normalcy.live.cameras.state import CameraState
 from normalcy.live.status import Note
 from normalcy.live.store.events import find_event
 from normalcy.live.web.pages.review import PAGE_EVENTS
-from normalcy.live.web.server import WebServer
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-Browser, Page, expect = sync_api.Browser, sync_api.Page, sync_api.expect
+pytest_plugins = ["live_web", "live_browser"]
 
-pytest_plugins = ["live_web"]
-
-CHROMIUM = shutil.which("chromium")
-PATIENCE_MS = 30_000
 PHONE = {"width": 360, "height": 740}
 VIEWS = [
     "/",
@@ -46,68 +37,7 @@ PIXELS = """image => {
     return pen.getImageData(0, 0, 64, 36).data.join();
 }"""
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_api.sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield opened
-        opened.close()
-
-
-class Visit:
-    """A page of a dashboard of its own, and what went wrong on it."""
-
-    def __init__(self, site: Site, browser: Browser, engine: FakeEngine, **options: object) -> None:
-        self.site, self.engine = site, engine
-        self.problems: list[str] = []
-        self._server = WebServer(engine, site.store, site.media)
-        self._server.start()
-        self._host = urlsplit(self._server.url).netloc
-        self._context = browser.new_context(base_url=self._server.url, **options)
-        self._context.set_default_timeout(PATIENCE_MS)
-        self.page = self._context.new_page()
-        self.page.on(
-            "console", lambda message: message.type == "error" and self.problems.append(message.text)
-        )
-        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
-        self.page.on("request", self._note)
-
-    def _note(self, request: sync_api.Request) -> None:
-        if urlsplit(request.url).netloc != self._host and not request.url.startswith(("blob:", "data:")):
-            self.problems.append(f"asked {request.url}")
-
-    def close(self) -> None:
-        self._context.close()
-        self._server.stop()
-        assert self.problems == []
-
-
-def until(page: Page, holds: Callable[[], bool]) -> None:
-    """Waits for what a page comes to; Playwright's own way evaluates text, which these pages forbid."""
-    deadline = time.monotonic() + PATIENCE_MS / 1000
-    while not holds():
-        assert time.monotonic() < deadline
-        page.wait_for_timeout(50)
-
-
-@pytest.fixture
-def visit(site: Site, browser: Browser) -> Iterator[Callable[..., Visit]]:
-    """Opens a dashboard; at the end no page may have had an error, or have asked another host."""
-    opened: list[Visit] = []
-
-    def start(engine: FakeEngine | None = None, **options: object) -> Visit:
-        opened.append(
-            Visit(site, browser, engine or site.engine(web={"port": 0, "picture_fps": 20}), **options)
-        )
-        return opened[-1]
-
-    yield start
-    for each in opened:
-        each.close()
+pytestmark = needs_browser
 
 
 def test_somebody_logs_in_and_out(site, visit):
@@ -227,6 +157,9 @@ def test_a_wall_that_is_left_open_says_what_is_wrong(visit):
     page: Page = at.page
     page.goto("/")
     expect(page.locator("[data-wall-summary]")).to_have_text("3 of 3 live", timeout=PATIENCE_MS)
+    at.engine.changes["hall"] = {"scored_age_seconds": 6e4, "scene": "dark"}
+    expect(page.locator("[data-camera=hall] [data-note]")).to_contain_text("Dark", timeout=PATIENCE_MS)
+    expect(page.locator("[data-camera=hall] [data-score]")).to_have_attribute("aria-label", "No score now")
     at.engine.changes["yard"] = {"scored_age_seconds": 99.0}
     at.engine.noted.append(Note("store", "The store refuses <b>everything</b>.", time.time()))
     expect(page.locator("[data-wall-summary]")).to_have_text("2 of 3 live", timeout=PATIENCE_MS)
@@ -262,53 +195,6 @@ def verdict(site: Site, number: int) -> str | None:
         found = find_event(session, f"{number:032x}")
     assert found is not None
     return found.verdict
-
-
-def test_an_area_is_drawn_moved_and_saved(visit):
-    at = visit()
-    page: Page = at.page
-    page.goto("/cameras/yard/regions")
-    expect(page.locator("[data-picture]")).to_be_visible(timeout=PATIENCE_MS)
-    page.get_by_role("button", name="Draw an area").click()
-    canvas = page.locator("[data-canvas]")
-    box = canvas.bounding_box()
-    for x, y in ((0.2, 0.2), (0.6, 0.2), (0.6, 0.8), (0.2, 0.2)):
-        page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
-    expect(page.get_by_label("Name")).to_have_value("Area 1")
-    page.get_by_label("Name").fill("Gate")
-    page.get_by_label("There").select_option("ignore")
-
-    corner = page.get_by_role("button", name="Corner 3 of Gate")
-    corner.hover()
-    page.mouse.down()
-    page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.9 * box["height"], steps=4)
-    page.mouse.up()
-    corner.focus()
-    page.keyboard.press("Shift+ArrowRight")
-    page.keyboard.press("ArrowUp")
-    page.get_by_text("3 corners, as numbers").click()
-    page.get_by_label("Corner 1, % from the left").fill("25")
-    page.keyboard.press("Tab")
-    page.get_by_role("button", name="Save areas").click()
-    expect(page).to_have_url(re.compile("/cameras/yard$"), timeout=PATIENCE_MS)
-    region = at.engine.config.cameras["yard"].regions[0]
-    assert (region.name, region.mode) == ("Gate", "ignore")
-    wanted = [(0.25, 0.2), (0.6, 0.2), (0.75, 0.89)]
-    assert [pytest.approx(corner, abs=0.01) for corner in region.polygon] == wanted
-
-
-def test_an_area_is_made_and_removed_without_a_mouse(visit):
-    at = visit()
-    page: Page = at.page
-    page.goto("/cameras/yard/regions")
-    page.get_by_role("button", name="Add a box").press("Enter")
-    expect(page.get_by_role("button", name="Corner 1 of Area 1")).to_be_focused()
-    page.keyboard.press("Delete")
-    field = page.locator("input[name=regions]")
-    assert len(json.loads(field.input_value())[0]["polygon"]) == 3
-    page.get_by_role("button", name="Remove Area 1").press("Enter")
-    assert field.input_value() == "[]"
-    expect(page.get_by_text("No area yet")).to_be_visible()
 
 
 def test_the_slider_shows_what_would_have_been_and_saves(visit):
@@ -379,6 +265,22 @@ def test_colours_follow_the_system_until_somebody_chooses(visit):
     assert light != dark
     page.goto("/health")
     assert page.evaluate(ground) == light
+
+
+def test_an_event_is_seen_after_going_back_on_a_phone(site, visit):
+    for number in (1, 2):
+        write_event(site.store, site.media, event(number))
+    page: Page = visit(viewport=PHONE, has_touch=True).page
+    page.goto("/review")
+    page.locator("[data-event]").first.tap()
+    expect(page).to_have_url(re.compile("event="), timeout=PATIENCE_MS)
+    expect(page.locator(f"[data-detail='{2:032x}']")).to_be_visible()
+    page.go_back()
+    expect(page.locator("[data-event]").last).to_be_visible(timeout=PATIENCE_MS)
+    page.locator("[data-event]").last.tap()
+    expect(page.locator(f"[data-detail='{1:032x}']")).to_be_visible(timeout=PATIENCE_MS)
+    page.get_by_role("link", name="All events").tap()
+    expect(page.locator("[data-event]").last).to_be_visible()
 
 
 def test_nothing_is_wider_than_a_phone_and_the_menu_opens(site, visit):

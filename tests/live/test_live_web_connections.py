@@ -19,6 +19,7 @@ from normalcy.live.web.server import WebServer
 pytest_plugins = ["live_web"]
 
 PATIENCE_SECONDS = 15.0
+PUBLIC = {"public_url": "https://cams.example"}
 WHOLE = b"GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n"
 
 
@@ -122,7 +123,8 @@ def test_there_is_a_limit_in_all(server, monkeypatch):
 
 def test_a_trusted_proxy_stands_for_many(site, monkeypatch):
     monkeypatch.setattr(connections, "MOST_BY_ADDRESS", 1)
-    with WebServer(site.engine(web={"port": 0, "https": True}), site.store, site.media) as server:
+    engine = site.engine(web={"port": 0, "https": True}, alerts=PUBLIC)
+    with WebServer(engine, site.store, site.media) as server:
         held = [connected(server) for _ in range(4)]
         assert answered(server)
         for each in held:
@@ -132,7 +134,8 @@ def test_a_trusted_proxy_stands_for_many(site, monkeypatch):
 @pytest.mark.parametrize(("proxies", "status"), [(["127.0.0.0/8"], 403), (["192.0.2.1"], 429)])
 def test_only_a_trusted_proxy_is_believed_who_asks(site, proxies, status):
     web = {"port": 0, "https": True, "trusted_proxies": proxies}
-    with WebServer(site.engine(web=web), site.store, site.media) as server, httpx2.Client() as client:
+    engine = site.engine(web=web, alerts=PUBLIC)
+    with WebServer(engine, site.store, site.media) as server, httpx2.Client() as client:
         for number in range(AttemptLimit().per_user + 1):
             answer = client.post(
                 f"{server.url}/login",
@@ -147,8 +150,14 @@ def test_only_a_trusted_proxy_is_believed_who_asks(site, proxies, status):
     ("web", "warns"), [({"host": "0.0.0.0"}, True), ({"https": True}, False), ({}, False)]
 )
 def test_the_log_warns_where_passwords_travel_unencrypted(site, web, warns, caplog):
-    with WebServer(site.engine(web={"port": 0, **web}), site.store, site.media):
+    with WebServer(site.engine(web={"port": 0, **web}, alerts=PUBLIC), site.store, site.media):
         assert ("passwords travel unencrypted" in caplog.text) is warns
+
+
+def test_no_other_protocol_gets_past_what_guards_requests(site):
+    """Were there a library for it, web sockets would be answered without."""
+    server = WebServer(site.engine(web={"port": 0}), site.store, site.media)
+    assert server._server.config.ws == "none"
 
 
 def test_what_is_no_address_is_no_proxy(site):

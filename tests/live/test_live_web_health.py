@@ -9,12 +9,14 @@ from live_web import send, words_of
 
 from normalcy.live.cameras.state import CameraState
 from normalcy.live.config.live import config_from
+from normalcy.live.engine.scene import SceneState
 from normalcy.live.frames.layout import Layout
 from normalcy.live.frames.memory import CameraMemory
 from normalcy.live.status import Note
 from normalcy.live.store.outbox import due_messages, enqueue, mark_dead, mark_failed, mark_sent
 from normalcy.live.store.records import NewMessage
 from normalcy.live.supervision.camera_unit import CameraUnit
+from normalcy.live.web.words import SCENE_WORDS
 from normalcy.methods.contract import ClipSpec
 
 pytest_plugins = ["live_web"]
@@ -109,12 +111,20 @@ def test_health_never_says_that_everything_runs_while_something_does_not(site):
         ({"scored_age_seconds": 60.0, "state_since": math.inf}, "Live"),
         ({"scored_age_seconds": 60.0, "state": CameraState.OFFLINE}, "Offline"),
         ({"scored_age_seconds": 60.0, "frame_age_seconds": None}, "Live"),
+        ({"scored_age_seconds": 6e4, "scene": "dark"}, "Live"),
+        ({"scored_age_seconds": 6e4, "scene": "changing"}, "Live"),
+        ({"scored_age_seconds": 6e4, "scene": "learning"}, "Live"),
+        ({"scored_age_seconds": 60.0, "scene": "unknown"}, "Not scored"),
     ],
 )
 def test_a_camera_whose_pictures_nobody_judges_is_not_called_live(site, changes, shown):
     engine = site.engine(cameras={"yard": {"source": "test-pattern"}})
     engine.changes["yard"] = changes
     assert f"data-state>{shown}<" in site.client(engine).get("/").text
+
+
+def test_every_view_has_words():
+    assert set(SCENE_WORDS) == {state.name.lower() for state in SceneState}
 
 
 def test_a_camera_says_how_old_its_last_verdict_is(tmp_path):

@@ -265,7 +265,7 @@ def test_pages_take_the_colours_that_were_chosen(site):
 def test_a_part_of_a_page_without_a_login_sends_the_whole_page_to_the_form(site):
     client = site.client(web={"login": True})
     answer = client.get("/health/facts", headers={"hx-request": "true"})
-    assert (answer.status_code, answer.headers["hx-redirect"]) == (401, "/login")
+    assert (answer.status_code, answer.headers["hx-redirect"]) == (401, "/login?next=/")
 
 
 def test_a_refused_part_of_a_page_says_why_in_place(site):

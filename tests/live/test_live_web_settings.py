@@ -61,6 +61,35 @@ def test_each_area_has_a_sensitivity_and_one_with_a_rate_of_its_own_keeps_it(sit
     assert engine.raw_camera("yard") == raw
 
 
+def test_an_area_with_a_fixed_threshold_has_no_slider_and_moves_no_other(site):
+    fixed = {**AREAS[0], "name": "door", "threshold": 3.5, "false_alarms_per_day": 2}
+    engine = site.engine(cameras={"yard": {"source": "test-pattern", "regions": [*AREAS, fixed]}})
+    client = site.client(engine)
+    page = client.get("/sensitivity?camera=yard&region=door").text
+    assert "fixed at 3.5 in its settings" in words_of(page)
+    assert 'type="range"' not in page
+    assert 'type="range"' in client.get("/sensitivity?camera=yard&region=gate").text
+    before = engine.raw_camera("yard")
+    refused = send(client, "/sensitivity/yard", exponent="1", region="door", part=True)
+    assert (refused.status_code, "fixed at 3.5" in refused.text) == (422, True)
+    headers = {"x-csrf-token": csrf_of(client)}
+    path = "/api/v1/cameras/yard/calibration?region=door"
+    assert client.put(path, json={"false_alarms_per_day": 9}, headers=headers).status_code == 422
+    assert engine.raw_camera("yard") == before
+
+
+@pytest.mark.parametrize("shared", [[], AREAS])
+def test_areas_that_are_taken_out_do_not_come_back(site, shared):
+    own = {"source": "test-pattern", "regions": AREAS[:1]}
+    engine = site.engine(cameras={"yard": own, "hall": own}, defaults={"regions": shared})
+    client = site.client(engine)
+    send(client, "/cameras/yard/regions", regions="[]")
+    client.put("/api/v1/cameras/hall/regions", json=[], headers={"x-csrf-token": csrf_of(client)})
+    for name in ("yard", "hall"):
+        assert engine.config.cameras[name].regions == ()
+        assert engine.raw_camera(name).get("regions", None) == ([] if shared else None)
+
+
 def test_a_verdict_moves_the_alarm_level_of_the_area_of_its_event(site):
     engine = site.engine(cameras={"yard": {"source": "test-pattern", "regions": AREAS}})
     write_event(site.store, site.media, event(1, camera="yard", region="the fence"))
@@ -68,6 +97,21 @@ def test_a_verdict_moves_the_alarm_level_of_the_area_of_its_event(site):
     send(client, f"/review/{1:032x}/verdict", verdict="false_alarm", part=True)
     undone = send(client, f"/review/{1:032x}/verdict", verdict="none", part=True)
     assert "went from 2.25 to 2." in words_of(undone.text)
+
+
+def test_a_verdict_looks_through_no_past(site, monkeypatch):
+    engine = site.engine()
+    monkeypatch.setattr(engine, "calibration", None)
+    asked = []
+    threshold = engine.threshold
+    monkeypatch.setattr(engine, "threshold", lambda *of: asked.append(of) or threshold(*of))
+    write_event(site.store, site.media, event(1, camera="yard"))
+    client = site.client(engine)
+    for verdict, times in (("confirmed", 0), ("none", 0), ("false_alarm", 0), ("none", 2)):
+        asked.clear()
+        answer = send(client, f"/review/{1:032x}/verdict", verdict=verdict, part=True)
+        assert (answer.status_code, len(asked)) == (200, times), verdict
+    assert asked == [("yard", "")] * 2
 
 
 def test_two_who_save_at_once_lose_nothing_of_each_other(site):

@@ -4,13 +4,16 @@ from live_proof.fault import Fault
 from live_proof.faults import (
     alerts_killed,
     clock_jump,
+    configuration_edited,
     full_disk,
     garbage,
     half_open,
     inference_killed,
     kill_anything,
+    killed_in_outage,
     locked_database,
     receiver_down,
+    receiver_refuses,
     resolution_change,
     stream_cut,
     stream_stalled,
@@ -30,8 +33,11 @@ FAULTS: dict[str, Fault] = {
         inference_killed.FAULT,
         alerts_killed.FAULT,
         receiver_down.FAULT,
+        receiver_refuses.FAULT,
         full_disk.FAULT,
         locked_database.FAULT,
+        configuration_edited.FAULT,
+        killed_in_outage.FAULT,
         kill_anything.FAULT,
     )
 }

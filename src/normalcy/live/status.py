@@ -32,7 +32,7 @@ class CameraStatus:
         rate_per_day: How often normal video reaches the score.
         alarmed: Whether the alarm is on.
         event: Id of the open event.
-        scene: `settled`, `changing`, `dark` or `unknown`.
+        scene: `settled`, `changing`, `learning` (a new view), `dark` or `unknown`.
         watching: Whether its schedule lets it alarm now.
         latency_counts: Capture to score, by `frames.counters.LATENCY_BOUNDS_SECONDS`.
         latency_sum_seconds: All of them together.
@@ -243,6 +243,10 @@ class Engine(Protocol):
         Raises:
             ConfigError: There is no such camera or region, or its detector is not open yet.
         """
+        ...
+
+    def threshold(self, camera: str, region: str) -> float:
+        """The threshold alone of a region of a camera; raises as `calibration`."""
         ...
 
     def verdict_effect(self, event_id: str) -> VerdictEffect:

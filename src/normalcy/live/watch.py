@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from normalcy.errors import OutputError
 from normalcy.live.config.live import LiveConfig
 from normalcy.live.supervision.config_file import ConfigFile
 from normalcy.live.supervision.desk import FrontDesk
@@ -32,10 +33,21 @@ class Watching:
 
 @contextlib.contextmanager
 def watching(
-    config: LiveConfig, *, file: ConfigFile | None = None, log_json: bool = False
+    config: LiveConfig,
+    *,
+    file: ConfigFile | None = None,
+    log_json: bool = False,
+    told_to_stop: threading.Event | None = None,
 ) -> Iterator[Watching]:
-    """Runs the engine and its dashboard while the block does; events are closed and stored on the way out."""
-    supervisor = Supervisor(config, file=file, log_json=log_json)
+    """Runs the engine and its dashboard while the block does; events are closed and stored on the way out.
+
+    Args:
+        config: What to do.
+        file: Where that is written and may change.
+        log_json: Logs are JSON lines.
+        told_to_stop: Once it is set, an engine that holds the database is not waited for.
+    """
+    supervisor = Supervisor(config, file=file, log_json=log_json, told_to_stop=told_to_stop)
     desk = FrontDesk(supervisor)
     with contextlib.ExitStack() as stack:
         stack.callback(supervisor.stop)
@@ -63,9 +75,12 @@ def watch(
 
     Raises:
         EngineFailed: A stage was given up; everything else was stopped gently before.
+        RunFolderBusy: Another engine uses the data folder or the database.
+        OutputError: Something was not stored before the end.
     """
     stopping = threading.Event()
-    with _told_to_stop(stopping), watching(config, file=file, log_json=log_json) as running:
+    running_engine = watching(config, file=file, log_json=log_json, told_to_stop=stopping)
+    with _told_to_stop(stopping), running_engine as running:
         on_start(running)
         while not stopping.wait(_LOOK_SECONDS):
             if running.supervisor.failure is not None:
@@ -73,6 +88,10 @@ def watch(
         failure = running.supervisor.failure
     if failure is not None:
         raise failure
+    if not running.supervisor.is_stored:
+        raise OutputError(
+            "not everything was stored before the end", hint="The log says what was lost, and why"
+        )
 
 
 @contextlib.contextmanager

@@ -35,6 +35,7 @@ class Outcome:
         delivery: Which.
         at: When, in seconds since 1970.
         error: Why it did not arrive; none where it did.
+        is_refusal: Whether it did not because of the message itself.
         wait_seconds: Before it, or where the receiver is away all of its messages, may be tried again.
         failing_seconds: For how long nothing has arrived, by a clock that nobody sets; 0 where others arrive.
     """
@@ -42,6 +43,7 @@ class Outcome:
     delivery: Delivery
     at: float
     error: DeliveryError | None = None
+    is_refusal: bool = False
     wait_seconds: float = 0.0
     failing_seconds: float = 0.0
 
@@ -76,6 +78,8 @@ class Channel:
         self._not_before = 0.0
         # Ended by a message that arrives, not by a connection that is back.
         self._failing_since: float | None = None
+        # Likewise: what a connection that is back takes, nobody knows.
+        self._others_arrive = self._one_arrived = False
         self._thread = threading.Thread(target=self._work, name=f"alerts {name}", daemon=True)
         self._thread.start()
 
@@ -93,11 +97,6 @@ class Channel:
     def is_ready(self) -> bool:
         """Whether it may be given a message."""
         return self._under_way is None and self.wait_seconds <= 0.0
-
-    @property
-    def is_failing(self) -> bool:
-        """Whether the last attempt failed."""
-        return self._failures > 0
 
     @property
     def failing_seconds(self) -> float:
@@ -146,21 +145,27 @@ class Channel:
         except Exception as error:  # of a library: its text may hold secrets, and it must not end the thread
             return self._failed(delivery, DeliveryError(f"it failed ({type(error).__name__})"))
         self._failures, self._failing_since = 0, None
+        self._others_arrive = self._one_arrived = True
         return Outcome(delivery, self._clock())
 
     def _failed(self, delivery: Delivery, error: DeliveryError) -> Outcome:
-        if delivery.attempts >= STUBBORN_ATTEMPTS and not self.is_failing:
-            # Others arrive, so it is this message.
+        is_refusal = error.trouble is Trouble.REFUSED
+        if not is_refusal and delivery.attempts >= STUBBORN_ATTEMPTS and self._others_arrive:
+            # So it is this message; of many in a row only the first counts: the receiver may be down since.
             error = DeliveryError(str(error), trouble=Trouble.REFUSED)
-        if error.trouble is Trouble.REFUSED:
-            wait_seconds = self._retry.most_seconds
-        else:
-            if self._failing_since is None:
-                self._failing_since = time.monotonic()
-            self._failures += 1
-            wait_seconds = self._retry.wait_seconds(error, failures=self._failures, random=random.random)
-            self._not_before = time.monotonic() + wait_seconds
-        return Outcome(delivery, self._clock(), error, wait_seconds, self.failing_seconds)
+            is_refusal, self._one_arrived = self._one_arrived, False
+        is_refused = error.trouble is Trouble.REFUSED
+        wait_seconds = self._retry.most_seconds if is_refused else self._leave_alone(error)
+        return Outcome(delivery, self._clock(), error, is_refusal, wait_seconds, self.failing_seconds)
+
+    def _leave_alone(self, error: DeliveryError) -> float:
+        self._others_arrive = False
+        if self._failing_since is None:
+            self._failing_since = time.monotonic()
+        self._failures += 1
+        wait_seconds = self._retry.wait_seconds(error, failures=self._failures, random=random.random)
+        self._not_before = time.monotonic() + wait_seconds
+        return wait_seconds
 
     def _connected(self) -> Receiver:
         """The receiver; made anew where it could not be made before, because a secret may be there by now."""

@@ -22,6 +22,7 @@ class Delivery:
         payload: What is sent.
         created_at: When it was put into the outbox, in seconds since 1970.
         attempts: That failed.
+        refusals: Those of them that failed because of the message itself.
         snapshot: Picture of the event; none where there is none.
     """
 
@@ -30,6 +31,7 @@ class Delivery:
     payload: Mapping[str, Any]
     created_at: float
     attempts: int = 0
+    refusals: int = 0
     snapshot: Path | None = None
 
 

@@ -57,9 +57,13 @@ def held_count(session: Session, camera: str, receiver: str, *, since: float, un
     return session.scalar(query) or 0
 
 
-def orphaned(session: Session, receivers: Collection[str]) -> list[int]:
-    """Messages to receivers that are not configured any more."""
-    query = select(MessageRow.id).where(MessageRow.state == "waiting", MessageRow.receiver.not_in(receivers))
+def orphaned(session: Session, receivers: Collection[str], *, created_before: float) -> list[int]:
+    """Messages to receivers that are not configured any more; younger ones may be to one that is new."""
+    query = select(MessageRow.id).where(
+        MessageRow.state == "waiting",
+        MessageRow.receiver.not_in(receivers),
+        MessageRow.created_at < created_before,
+    )
     return list(session.scalars(query))
 
 

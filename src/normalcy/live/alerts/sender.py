@@ -41,6 +41,8 @@ _LOOK_SECONDS = 1.0
 """The outbox is looked at so often without being asked to: for what is due again."""
 _LOOKED_AT = 200
 """Messages of a receiver from which the next one is chosen."""
+_NEWCOMER_SECONDS = 60.0
+"""A message may be written before this process is told of the receiver that it is for."""
 _RETIRE_SECONDS = 2.0
 """A receiver of before has so long to say farewell: after that, its last word could come after a new one's first."""
 
@@ -145,7 +147,9 @@ class Sender:
         ready = [channel for channel in self._channels.values() if channel.is_ready]
         plans: list[tuple[str, Plan]] = []
         with self._store.reading() as session:
-            orphans = orphaned(session, self._channels.keys())
+            orphans = orphaned(
+                session, self._channels.keys(), created_before=self._clock() - _NEWCOMER_SECONDS
+            )
             for channel in ready:
                 made = self._plan(session, channel)
                 plans.append((channel.name, made))
@@ -196,6 +200,7 @@ class Sender:
             payload=_payload(session, message),
             created_at=message.created_at,
             attempts=message.attempts,
+            refusals=message.refusals,
             snapshot=self._media / folder / "snapshot.jpg" if folder else None,
         )
 

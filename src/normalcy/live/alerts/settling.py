@@ -34,7 +34,14 @@ def mark_outcome(session: Session, outcome: Outcome, *, give_up_seconds: float) 
         return
     is_refused = error.trouble is Trouble.REFUSED
     due_at = outcome.at + outcome.wait_seconds if is_refused else AT_ONCE
-    mark_failed(session, delivery.id, error=str(error), at=outcome.at, due_at=due_at)
+    mark_failed(
+        session,
+        delivery.id,
+        error=str(error),
+        at=outcome.at,
+        due_at=due_at,
+        is_refusal=outcome.is_refusal,
+    )
     if is_given_up(outcome, give_up_seconds=give_up_seconds):
         mark_dead(session, delivery.id, error=str(error))
 
@@ -44,7 +51,7 @@ def is_given_up(outcome: Outcome, *, give_up_seconds: float) -> bool:
     if outcome.error is None or outcome.delivery.created_at >= outcome.at - give_up_seconds:
         return False
     if outcome.error.trouble is Trouble.REFUSED:
-        return outcome.delivery.attempts + 1 >= _LEAST_REFUSALS
+        return outcome.delivery.refusals + int(outcome.is_refusal) >= _LEAST_REFUSALS
     return has_failed_long(outcome.failing_seconds, give_up_seconds=give_up_seconds)
 
 

@@ -1,6 +1,7 @@
 """Who is told."""
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, field_validator
 
@@ -85,7 +86,7 @@ class AlertsConfig(StrictConfig):
         per_camera_per_hour: More alerts than this of one camera are kept back, and counted.
         retry_first_seconds, retry_most_seconds: Waits between attempts, doubled each time.
         give_up_hours: Then an alert is dead, where it was tried in vain for long.
-        public_url: Where people reach the dashboard, for links; none without.
+        public_url: Where people reach the dashboard: alerts link to it, and a proxy needs it. None without.
     """
 
     webhooks: dict[ReceiverName, WebhookConfig] = Field(default_factory=dict)
@@ -96,6 +97,13 @@ class AlertsConfig(StrictConfig):
     retry_most_seconds: float = Field(300.0, gt=0)
     give_up_hours: float = Field(24.0, gt=0)
     public_url: str | None = None
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_address(cls, url: str | None) -> str | None:
+        if url is not None and not (url.startswith(("http://", "https://")) and urlsplit(url).hostname):
+            raise ValueError("it must be what people type, such as https://cameras.example.org")
+        return url
 
     @property
     def receivers(self) -> dict[str, ReceiverConfig]:

@@ -20,6 +20,8 @@ from normalcy.live.config.web import WebConfig, is_loopback
 from normalcy.video.urls import redact
 
 _SECRET_KEYS = frozenset({"password", "secret", "username"})
+_SECRET_SECTIONS = frozenset({"alerts", "store"})
+_SECRET_BELOW = ("alerts.webhooks", "alerts.apprise", "store.url")
 CAMERA_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
@@ -83,7 +85,8 @@ class LiveConfig(StrictConfig):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if wrong := [*self._wrong_names(), *self._wrong_bundles(), *self._wrong_receivers()]:
+        wrong = [*self._wrong_names(), *self._wrong_bundles(), *self._wrong_receivers(), *self._wrong_proxy()]
+        if wrong:
             raise ValueError(safe_text("; ".join(wrong)))
         return self
 
@@ -106,6 +109,16 @@ class LiveConfig(StrictConfig):
                 meant = f"; did you mean {near[0]!r}?" if near else ""
                 yield f"{receiver} names the camera {unknown!r}, which is not there{meant}"
 
+    def _wrong_proxy(self) -> Iterator[str]:
+        """Proxies pass on names and origins that are not this machine's: without that name all of it is refused."""
+        if self.web.https and not self.alerts.public_url:
+            yield "web.https is for a proxy: set alerts.public_url to the address that people use there"
+
+    @property
+    def public_host(self) -> str:
+        """What people call this machine in `alerts.public_url`, in small letters; empty without."""
+        return urlsplit(self.alerts.public_url or "").hostname or ""
+
     @property
     def requires_login(self) -> bool:
         """Whether nobody gets into the dashboard without a login.
@@ -113,8 +126,8 @@ class LiveConfig(StrictConfig):
         Behind a proxy everybody comes from this machine: so where one is told of, by `web.https` or by a `public_url`
         that others can reach, an address of this machine alone is no reason to let people in.
         """
-        public = self.alerts.public_url
-        return self.web.requires_login or self.web.https or not (public is None or is_loopback(_host(public)))
+        is_reached = bool(self.public_host) and not is_loopback(self.public_host)
+        return self.web.requires_login or self.web.https or is_reached
 
     def bundle_of(self, camera: CameraConfig, *, name: str = "") -> str:
         """Name of the detector of a camera."""
@@ -163,17 +176,11 @@ def shown(key: str, value: object) -> str:
     if isinstance(value, dict | list | tuple):
         return "a section" if isinstance(value, dict) else "a list"
     is_secret_url = "://" in str(value) and key.startswith(("alerts.", "store."))
-    if key.rpartition(".")[2] in _SECRET_KEYS or is_secret_url:
+    # A URL without its scheme is still one.
+    is_receiver = isinstance(value, str) and (key in _SECRET_SECTIONS or key.startswith(_SECRET_BELOW))
+    if key.rpartition(".")[2] in _SECRET_KEYS or is_secret_url or is_receiver:
         return "hidden"
     return repr(redact(value)) if isinstance(value, str) else repr(value)
-
-
-def _host(url: str) -> str:
-    """Of a URL; empty where it names none."""
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""
 
 
 def _is_valid(shared: Any) -> bool:

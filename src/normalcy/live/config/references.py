@@ -29,7 +29,7 @@ def require_references(config: LiveConfig, *, where: object, camera: str | None 
     Args:
         config: That names them.
         where: It comes from.
-        camera: One whose secrets have to be there as well, since it is being written.
+        camera: One whose secrets have to be there as well, since it is being written, unless it is switched off.
 
     Raises:
         ConfigError: Something is not there; the line says all that is not.
@@ -57,8 +57,8 @@ def _absent(texts: Iterable[tuple[str, str]]) -> Iterator[str]:
 
 
 def _of_cameras(config: LiveConfig, *names: str) -> Iterator[tuple[str, str]]:
-    """What may hold secrets, and where it stands."""
-    for name in names:
+    """What may hold secrets, and where it stands; a camera that is switched off opens nothing."""
+    for name in (each for each in names if config.cameras[each].enabled):
         yield f"cameras.{name}.source", config.cameras[name].source
         yield f"cameras.{name}.substream", config.cameras[name].substream or ""
 

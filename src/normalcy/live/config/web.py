@@ -18,7 +18,7 @@ class WebConfig(StrictConfig):
             (`LiveConfig.requires_login`).
         session_hours: A login lasts so long without use.
         session_days: A login lasts no longer, however much it is used.
-        https: Cookies are sent over https alone; for a proxy that encrypts.
+        https: Cookies are sent over https alone; for a proxy that encrypts. Needs `alerts.public_url`.
         trusted_proxies: Addresses or networks of such proxies, which are believed who asks; only with `https`.
         picture_fps: Pictures per second of the wall.
     """

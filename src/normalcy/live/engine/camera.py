@@ -89,6 +89,7 @@ class LiveCamera:
         self._display.scene(self._scene.state)
         self._level, self._times = self._display.level(), CaptureTimes()
         self._scene_events = SceneEvents(name, resumed=resumed_scene)
+        self._is_view_untold = self._display.is_untold
         self._waiting_steps: list[Step] = []
         self._generation, self._next_number = -1, 0
         self._held: Stamped | None = None
@@ -208,8 +209,9 @@ class LiveCamera:
             return
         self._scene_events.seen_at = frame.captured_at
         before, state = self._scene.state, self._scene.update(frame.image_HWC, frame.pts_seconds)
-        if state is before:
+        if state is before and not self._is_view_untold:
             return
+        self._is_view_untold = False
         logger.info("camera %s: the view is %s", self.name, state.name.lower())
         self._display.scene(state)
         self._waiting_steps.extend(self._scene_events.update(state, pts_seconds=frame.pts_seconds))

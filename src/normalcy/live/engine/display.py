@@ -25,11 +25,14 @@ class Display:
 
     Attributes:
         was_changing: Whether the view was changing, or being learned, when that engine died.
+        is_untold: Whether it was changing, so that no event tells of the view that came.
     """
 
     def __init__(self, memory: CameraMemory, *, map_range: tuple[float, float], detector: str) -> None:
         self._memory, self._map_range, self._detector = memory, map_range, detector
-        self.was_changing = int(memory.engine.scene[0]) in (SceneState.CHANGING, SceneState.LEARNING)
+        before = int(memory.engine.scene[0])
+        self.is_untold = before == SceneState.CHANGING
+        self.was_changing = self.is_untold or before == SceneState.LEARNING
         self._count_lost()
         self.scene(SceneState.UNKNOWN)
         self.alarm(alarmed=False, event="")

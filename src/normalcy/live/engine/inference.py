@@ -18,11 +18,12 @@ from contextlib import suppress
 from dataclasses import replace
 from multiprocessing.connection import Connection
 
+from normalcy.errors import OutputError
 from normalcy.live.bells import Bell, wait
 from normalcy.live.engine.batches import Rounds
 from normalcy.live.engine.camera import Judged, LiveCamera
 from normalcy.live.engine.detectors import Detector, open_detector
-from normalcy.live.engine.heartbeat import Heartbeat, beating_while_opening
+from normalcy.live.engine.heartbeat import Heartbeat
 from normalcy.live.engine.learning import Learning
 from normalcy.live.engine.orders import (
     Configure,
@@ -236,10 +237,13 @@ class Inference:
 def run_inference(
     job: InferenceJob, *, doorbell: Bell, alerts_bell: Bell, stop: Stop, control: Connection
 ) -> None:
-    """The process: works until it is told to stop."""
+    """The process: works until it is told to stop. It gives no sign of life before its detectors are open.
+
+    Raises:
+        OutputError: Something is not written that it knows of at its end.
+    """
     store = Store(job.store_url)
-    with beating_while_opening(control):
-        inference = Inference(job, store=store, alerts_bell=alerts_bell)
+    inference = Inference(job, store=store, alerts_bell=alerts_bell)
     control.send(inference.facts)
     orders = Orders(inference, control)
     heartbeat = Heartbeat(control, counters=lambda: inference.counters)
@@ -248,8 +252,11 @@ def run_inference(
         orders.look(time.monotonic())
         if not inference.work():
             wait(doorbell, _IDLE_SECONDS)
-    inference.stop()
+    is_written = inference.stop()
+    heartbeat.say()
     store.close()
+    if not is_written:
+        raise OutputError("the store or the disk did not take everything in time", where=store.name)
 
 
 class Orders:

@@ -68,11 +68,13 @@ class Learning:
         return [self._read.get() for _ in range(self._read.qsize())]
 
     def _job(self, camera: str, detector: str) -> Job:
-        wanted = EventFilter(cameras=(camera,), verdict="false_alarm", kind="anomaly", state="closed")
+        wanted = EventFilter(
+            cameras=(camera,), verdict="false_alarm", kind="anomaly", state="closed", detector=detector
+        )
 
         def job(session: Session) -> None:
             events = find_events(session, wanted, limit=_MOST_EVENTS)
-            lessons = lessons_of([each for each in events if each.detector == detector], self._media)
+            lessons = lessons_of(events, self._media)
             false_alarms = false_alarms_by_region(session, camera, detector=detector)
             self._read.put(Learned(camera, detector, false_alarms, lessons))
 

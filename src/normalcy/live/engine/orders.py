@@ -56,10 +56,7 @@ class Ready:
 class Counters:
     """The process lives, and what it counted since it began; sent by the scoring loop itself every second or two.
 
-    While its detectors open, which may take minutes, a thread says so in the loop's place.
-
     Attributes:
-        opening: Its detectors are being opened.
         lost: Changes of events that the store never took.
         gave_way: Parts of timelines, and news of events, that were left out because too much waited.
         refusals: How often the store refused for a while.
@@ -69,7 +66,6 @@ class Counters:
         lesson_failures: False alarms that could not be taught.
     """
 
-    opening: bool = False
     lost: int = 0
     gave_way: int = 0
     refusals: int = 0

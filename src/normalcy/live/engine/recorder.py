@@ -1,9 +1,10 @@
 """Writes to the store from a thread of its own, so that a slow or locked database never holds up scoring.
 
-Jobs are written in order, several in one transaction; one that the store refuses is tried again until it is taken. So
-what is on its way is bounded. Score timelines, and what grown events are by now, give way first: another part comes, or
-the event's end says it. For another change of an event the engine waits a while before it is lost; for those after it
-no more until there is room again, so that scoring goes on. All are counted.
+Jobs are written in order, several in one transaction; one that the store refuses is tried again until it is taken,
+unless the job itself is at fault, or the store is damaged: then it is lost, and others may still be taken. So what is
+on its way is bounded. Score timelines, and what grown events are by now, give way first: another part comes, or the
+event's end says it. For another change of an event the engine waits a while before it is lost; for those after it no
+more until there is room again, so that scoring goes on. All are counted.
 """
 
 import logging
@@ -85,13 +86,24 @@ class Recorder:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(timeout_seconds)
+        is_written = not self._thread.is_alive()
+        if not is_written:
+            self._abandon()
+        return is_written
+
+    def _abandon(self) -> None:
+        """Counts what waits and what is in hand; of that the store may take the last transaction still."""
+        left = self._jobs.unfinished_tasks
         self._is_abandoned.set()
-        return not self._thread.is_alive()
+        self.lost += left
+        logger.error("the store did not take the last %d changes in time: they are lost", left)
 
     def _run(self) -> None:
-        while not (self._stopping.is_set() and self._jobs.empty()):
+        while not (self._is_abandoned.is_set() or (self._stopping.is_set() and self._jobs.empty())):
             if batch := self._next_batch():
                 self._write(batch)
+                for _ in batch:
+                    self._jobs.task_done()
 
     def _next_batch(self) -> list[Job]:
         batch: list[Job] = []
@@ -119,7 +131,7 @@ class Recorder:
         logger.error("the store did not take a change: %s", why)
 
     def _insist(self, batch: Sequence[Job]) -> None:
-        """Writes jobs in one transaction, again and again while the store is locked, full or gone."""
+        """Writes jobs in one transaction, again and again while the store is locked, full, read-only or gone."""
         wait_seconds = _FIRST_WAIT_SECONDS
         while not self._is_abandoned.is_set():
             try:
@@ -127,8 +139,10 @@ class Recorder:
                     for job in batch:
                         job(session)
             except StoreError as error:
-                if not error.transient:
+                if not error.may_pass:
                     raise
+                if not error.transient:
+                    self._store.close()  # what was opened while it was read-only would stay so
                 self.refusals += 1
                 self.refused_since = self.refused_since or time.time()
                 logger.warning("the store refused, trying again: %s", error)

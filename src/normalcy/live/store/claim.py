@@ -1,6 +1,7 @@
 """One engine a database: two would close each other's events and give up each other's messages."""
 
 import logging
+import threading
 import time
 
 from sqlalchemy import Connection, text
@@ -38,7 +39,9 @@ class DatabaseClaim:
             self._connection.close()
 
 
-def claim_database(store: Store, *, wait_seconds: float = _PATIENCE_SECONDS) -> DatabaseClaim:
+def claim_database(
+    store: Store, *, wait_seconds: float = _PATIENCE_SECONDS, told_to_stop: threading.Event | None = None
+) -> DatabaseClaim:
     """Claims a database for the engine of this process.
 
     PostgreSQL holds it by the connection: a server that restarts forgets it. SQLite lies in the data folder, which an
@@ -47,6 +50,7 @@ def claim_database(store: Store, *, wait_seconds: float = _PATIENCE_SECONDS) -> 
     Args:
         store: Of the database.
         wait_seconds: For a machine that lost its power to be given up by the server.
+        told_to_stop: Ends the wait.
 
     Raises:
         RunFolderBusy: Another engine uses it.
@@ -56,7 +60,7 @@ def claim_database(store: Store, *, wait_seconds: float = _PATIENCE_SECONDS) -> 
         return DatabaseClaim(None)
     try:
         connection = store.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        is_mine = _is_taken(connection, wait_seconds)
+        is_mine = _is_taken(connection, wait_seconds, told_to_stop or threading.Event())
     except SQLAlchemyError as error:
         raise refusal(error, where=store.name) from error
     claim = DatabaseClaim(connection)
@@ -68,14 +72,14 @@ def claim_database(store: Store, *, wait_seconds: float = _PATIENCE_SECONDS) -> 
     return claim
 
 
-def _is_taken(connection: Connection, wait_seconds: float) -> bool:
+def _is_taken(connection: Connection, wait_seconds: float, told_to_stop: threading.Event) -> bool:
     for setting, value in _KEEPALIVES.items():
         connection.execute(text(f"SET {setting} = {value}"))
     deadline = time.monotonic() + wait_seconds
     while not (is_mine := bool(connection.scalar(_TAKE_IT, {"number": _LOCK_NUMBER}))):
         left_seconds = deadline - time.monotonic()
-        if left_seconds <= 0.0:
+        if left_seconds <= 0.0 or told_to_stop.is_set():
             break
         logger.warning("another engine uses the database; waiting %.0f s for it to end", left_seconds)
-        time.sleep(min(_LOOK_SECONDS, left_seconds))
+        told_to_stop.wait(min(_LOOK_SECONDS, left_seconds))
     return is_mine

@@ -89,11 +89,14 @@ def opened_events(session: Session) -> dict[str, int]:
     return {name.removeprefix(_OPENED): count for name, count in rows}
 
 
-def events_overlapping(session: Session, camera: str, since: float, until: float) -> list[EventRecord]:
-    """Events of a camera that go on at some time from `since` to `until`, oldest first."""
+def events_overlapping(
+    session: Session, camera: str, since: float, until: float, *, limit: int
+) -> list[EventRecord]:
+    """Events of a camera that go on at some time from `since` to `until`, newest first, and no more than so many."""
     goes_on = or_(EventRow.state == "open", EventRow.ended_at >= since)
     query = select(EventRow).where(EventRow.camera == camera, EventRow.started_at <= until, goes_on)
-    return [as_event(row) for row in session.scalars(query.order_by(EventRow.started_at, EventRow.id))]
+    newest_first = query.order_by(EventRow.started_at.desc(), EventRow.id.desc())
+    return [as_event(row) for row in session.scalars(newest_first.limit(limit))]
 
 
 def as_event(row: EventRow) -> EventRecord:

@@ -94,6 +94,8 @@ class MessageRow(Base):
         payload: What is sent.
         state: `waiting`, `sent`, `dead` (given up) or `held` (the camera's rate limit).
         due_at: Not tried before.
+        attempts: That failed, or arrived.
+        refusals: Attempts that failed because of the message itself.
     """
 
     __tablename__ = "outbox"
@@ -111,11 +113,12 @@ class MessageRow(Base):
     created_at: Mapped[float]
     due_at: Mapped[float]
     attempts: Mapped[int] = mapped_column(default=0)
+    refusals: Mapped[int] = mapped_column(default=0)
     sent_at: Mapped[float | None] = mapped_column(default=None)
     error: Mapped[str] = mapped_column(Text, default="")
 
     __table_args__ = (
-        Index("outbox_by_receiver", "state", "receiver", "due_at"),
+        Index("outbox_by_receiver", "state", "receiver", "severity", "due_at"),
         Index("outbox_by_incident", "receiver", "incident"),
         Index("outbox_by_camera", "camera", "created_at"),
     )

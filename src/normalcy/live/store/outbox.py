@@ -55,7 +55,7 @@ def enqueue(session: Session, message: NewMessage, *, at: float, due_at: float =
 def due_messages(
     session: Session, *, now: float, limit: int, receivers: Sequence[str] | None = None
 ) -> list[Message]:
-    """Messages to be sent now, the longest due first; to some receivers only where they are given.
+    """Messages to be sent now, alerts first, then the longest due; to some receivers only where they are given.
 
     Of an incident a receiver is given only the first that waits. Those after it are left out here and not by whoever
     sends: if many beginnings are not due yet, their ends would fill every page.
@@ -63,7 +63,9 @@ def due_messages(
     query = select(MessageRow).where(MessageRow.state == "waiting", MessageRow.due_at <= now, ~_has_to_wait())
     if receivers is not None:
         query = query.where(MessageRow.receiver.in_(receivers))
-    rows = session.scalars(query.order_by(MessageRow.due_at, MessageRow.id).limit(limit))
+    # By the alphabet `alert` comes before `notice`, and an index may help.
+    in_order = query.order_by(MessageRow.severity, MessageRow.due_at, MessageRow.id)
+    rows = session.scalars(in_order.limit(limit))
     return [_as_message(row) for row in rows]
 
 
@@ -73,9 +75,16 @@ def mark_sent(session: Session, message_id: int, *, at: float) -> None:
     _mark(session, message_id, values, counter="sent", last_sent_at=at)
 
 
-def mark_failed(session: Session, message_id: int, *, error: str, at: float, due_at: float) -> None:
-    """An attempt failed; the next one is not before `due_at`."""
-    values = {"error": error, "due_at": due_at, "attempts": MessageRow.attempts + 1}
+def mark_failed(
+    session: Session, message_id: int, *, error: str, at: float, due_at: float, is_refusal: bool = False
+) -> None:
+    """An attempt failed, perhaps because of the message itself; the next one is not before `due_at`."""
+    values = {
+        "error": error,
+        "due_at": due_at,
+        "attempts": MessageRow.attempts + 1,
+        "refusals": MessageRow.refusals + int(is_refusal),
+    }
     _mark(session, message_id, values, counter="failed_attempts", last_error=error, last_error_at=at)
 
 
@@ -143,5 +152,6 @@ def _as_message(row: MessageRow) -> Message:
         payload=row.payload,
         created_at=row.created_at,
         attempts=row.attempts,
+        refusals=row.refusals,
         event_id=row.event_id,
     )

@@ -75,6 +75,7 @@ class Message:
     created_at: float
     attempts: int
     event_id: str | None = None
+    refusals: int = 0
 
 
 @dataclass(frozen=True)

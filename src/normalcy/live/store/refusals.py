@@ -2,7 +2,15 @@
 
 import sqlite3
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError, TimeoutError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    NotSupportedError,
+    ProgrammingError,
+    SQLAlchemyError,
+    TimeoutError,
+)
 
 from normalcy.errors import OutputError
 
@@ -13,15 +21,26 @@ class StoreError(OutputError):
     Attributes:
         transient: The same may succeed later, without anybody mending the store itself: another process holds a lock,
             the disk is full, the server is out of reach.
+        may_pass: The same may succeed once somebody mended the store, as where it is read-only, or without that.
     """
 
-    def __init__(self, what: str, *, where: object = "", hint: str = "", transient: bool = False) -> None:
-        self.transient = transient
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: object = "",
+        hint: str = "",
+        transient: bool = False,
+        may_pass: bool = False,
+    ) -> None:
+        self.transient, self.may_pass = transient, transient or may_pass
         super().__init__(what, where=where, hint=hint)
 
 
 _MAKE_ROOM = "Make room on the disk; what was committed is whole"
 _LOCKED = "is locked: another process has been writing for too long"
+_FOR_GOOD = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_AT_FAULT = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 # What was said, what to do, whether trying again may help.
 _Refusal = tuple[str, str, bool]
 _SQLITE: dict[int, _Refusal] = {
@@ -52,7 +71,20 @@ _SERVER_GOES = ("08", "57P")
 def refusal(error: SQLAlchemyError, *, where: str) -> StoreError:
     """What a database's error means; neither a password nor a value of the statement is shown."""
     what, hint, transient = _meaning(error)
-    return StoreError(what, where=where, hint=hint, transient=transient)
+    may_pass = not (_is_at_fault(error) or _is_for_good(error))
+    return StoreError(what, where=where, hint=hint, transient=transient, may_pass=may_pass)
+
+
+def _is_at_fault(error: SQLAlchemyError) -> bool:
+    """Whether it is the statement that was wrong, or its values."""
+    is_from_database = isinstance(error, DBAPIError)
+    return not is_from_database or isinstance(error, _AT_FAULT)
+
+
+def _is_for_good(error: SQLAlchemyError) -> bool:
+    """Whether SQLite says so, for which a table that is not there is an error like any other."""
+    code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in _FOR_GOOD
 
 
 def _meaning(error: SQLAlchemyError) -> _Refusal:

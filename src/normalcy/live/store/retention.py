@@ -1,8 +1,9 @@
 """What is deleted, and when: events by their age, media also by the room that they take or that the disk lacks.
 
-The oldest go first, events that people reviewed last, open ones never. For room only pictures and clips go: what
-happened, and what people said of it, is small and stays until it is old. Media are deleted before the row says so:
-after a crash in between the row still names them, and is mended the next time.
+The oldest go first, events that people reviewed last, and of those false alarms, from whose clips a memory learns for
+as long as they are there; open ones never. For room only pictures and clips go: what happened, and what people said of
+it, is small and stays until it is old. Media are deleted before the row says so: after a crash in between the row still
+names them, and is mended the next time.
 """
 
 import math
@@ -37,6 +38,7 @@ class RetentionReport:
         freed_bytes: What all these media took.
         missing_bytes: Room that the disk lacks still.
         stuck: Ids of events whose media cannot be deleted; they stay.
+        forgotten: False alarms that lost their media for room: no memory learns from them any more.
         score_minutes, camera_states, messages, logins: Rows that were too old.
     """
 
@@ -46,6 +48,7 @@ class RetentionReport:
     freed_bytes: int
     missing_bytes: int
     stuck: tuple[str, ...]
+    forgotten: int = 0
     score_minutes: int = 0
     camera_states: int = 0
     messages: int = 0
@@ -69,6 +72,7 @@ def apply_retention(
     """
     sweep = _Sweep(store, media)
     expired = 0 if now is None else sweep.delete_events(_is_expired(config, now))
+    expired_alarms = sweep.false_alarms
     over_limit = sweep.delete_media(_media_bytes(store) - round(config.media_gigabytes * _GIGABYTE))
     # Measured once: what is deleted may be free only later, and another program may fill the disk meanwhile.
     space_bytes = round(config.free_gigabytes * _GIGABYTE) - free_bytes()
@@ -83,6 +87,7 @@ def apply_retention(
         freed_bytes=sweep.freed_bytes,
         missing_bytes=max(0, space_bytes - (sweep.freed_bytes - freed_before)),
         stuck=tuple(sorted(sweep.stuck)),
+        forgotten=sweep.false_alarms - expired_alarms,
         **({} if now is None else _delete_old_rows(store, config, now)),
     )
 
@@ -106,6 +111,7 @@ class _Sweep:
     store: Store
     media: Path
     freed_bytes: int = 0
+    false_alarms: int = 0
     stuck: set[str] = field(default_factory=set)
 
     def delete_events(self, condition: ColumnElement[bool]) -> int:
@@ -138,17 +144,19 @@ class _Sweep:
             deleted = [event for event in batch if self._delete_media(event)]
             ids, taken_bytes = [event.id for event in deleted], sum(event.media_bytes for event in deleted)
             settle(session, ids)
+            false_alarms = sum(event.verdict == "false_alarm" for event in deleted)
         self.freed_bytes += taken_bytes
+        self.false_alarms += false_alarms
         return ids if batch else None
 
     def _next_batch(
         self, session: Session, condition: ColumnElement[bool], most_bytes: float
     ) -> list[EventRow]:
-        is_reviewed = case((_IS_REVIEWED, 1), else_=0)
+        worth = case((EventRow.verdict == "false_alarm", 2), (_IS_REVIEWED, 1), else_=0)
         query = (
             select(EventRow)
             .where(condition, EventRow.id.not_in(self.stuck))
-            .order_by(is_reviewed, EventRow.started_at)
+            .order_by(worth, EventRow.started_at)
             .limit(_MOST_AT_ONCE)
             .with_for_update(skip_locked=True)
         )

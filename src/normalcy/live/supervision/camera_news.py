@@ -14,7 +14,7 @@ from normalcy.live.config.live import LiveConfig
 from normalcy.live.engine.recorder import Recorder
 from normalcy.live.store.cameras import record_state
 from normalcy.live.store.outbox import enqueue
-from normalcy.live.supervision.camera_unit import CameraUnit
+from normalcy.live.supervision.camera_unit import Seen
 
 logger = logging.getLogger(__name__)
 
@@ -52,14 +52,14 @@ class CameraNewsroom:
         self._known = {name: _Known(away_since=since, is_told=True) for name, since in outages.items()}
         self._all_are_news = True
 
-    def look(self, units: Iterable[CameraUnit], config: LiveConfig) -> None:
+    def look(self, cameras: Iterable[Seen], config: LiveConfig) -> None:
         """Takes note of what changed since the last look."""
-        units = list(units)
-        # A camera that is edited has no unit for a moment, but is the same camera.
-        names = config.cameras.keys() | {unit.name for unit in units}
+        cameras = list(cameras)
+        # A camera that is edited is not seen for a moment, but is the same camera.
+        names = config.cameras.keys() | {camera.name for camera in cameras}
         self._known = {name: self._known.get(name, _Known()) for name in names}
-        changed = {unit.name: self._changed(unit, config) for unit in units}
-        news = {unit.name: _news(unit) for unit in units if changed[unit.name] or self._all_are_news}
+        changed = {camera.name: self._changed(camera, config) for camera in cameras}
+        news = {each.name: _news(each) for each in cameras if changed[each.name] or self._all_are_news}
         self._all_are_news = False
         if news:
             self._tell(news)
@@ -68,27 +68,25 @@ class CameraNewsroom:
         """The alerts process starts anew: it is told of every camera at the next look."""
         self._all_are_news = True
 
-    def _changed(self, unit: CameraUnit, config: LiveConfig) -> bool:
-        known, state, alarmed = self._known[unit.name], unit.state, bool(unit.memory.engine.alarmed[0])
-        is_new = state is not known.state
+    def _changed(self, camera: Seen, config: LiveConfig) -> bool:
+        known = self._known[camera.name]
+        is_new = camera.state is not known.state
         if is_new:
-            self._record(unit, state)
-        self._follow_absence(unit, known, state, config)
-        changed = is_new or alarmed != known.alarmed
-        known.state, known.alarmed = state, alarmed
+            self._record(camera)
+        self._follow_absence(camera, known, config)
+        changed = is_new or camera.alarmed != known.alarmed
+        known.state, known.alarmed = camera.state, camera.alarmed
         return changed
 
-    def _record(self, unit: CameraUnit, state: CameraState) -> None:
-        name, reason, at = unit.name, unit.reason, time.time()
+    def _record(self, camera: Seen) -> None:
+        name, state, reason, at = camera.name, camera.state, camera.reason, time.time()
         logger.info("camera %s is %s%s", name, state.name.lower(), f": {reason}" if reason else "")
         self._recorder.record(lambda session: record_state(session, name, state, reason, at))
 
-    def _follow_absence(
-        self, unit: CameraUnit, known: _Known, state: CameraState, config: LiveConfig
-    ) -> None:
-        if state in _NOT_AWAY or unit.memory.capture.ended[0]:
-            if known.is_told and known.away_since is not None and state is CameraState.ONLINE:
-                self._message(unit, "camera.online", known.away_since, config)
+    def _follow_absence(self, camera: Seen, known: _Known, config: LiveConfig) -> None:
+        if camera.state in _NOT_AWAY or camera.has_ended:
+            if known.is_told and known.away_since is not None and camera.state is CameraState.ONLINE:
+                self._message(camera, "camera.online", known.away_since, config)
             known.away_since, known.is_told = None, False
             return
         if known.away_since is None:
@@ -97,12 +95,12 @@ class CameraNewsroom:
         patience = config.events.offline_alert_seconds
         if not known.is_told and time.monotonic() - known.away_clock >= patience:
             known.is_told = True
-            self._message(unit, "camera.offline", known.away_since, config)
+            self._message(camera, "camera.offline", known.away_since, config)
 
-    def _message(self, unit: CameraUnit, kind: CameraKind, offline_at: float, config: LiveConfig) -> None:
+    def _message(self, camera: Seen, kind: CameraKind, offline_at: float, config: LiveConfig) -> None:
         at = time.time()
         messages = camera_messages(
-            unit.name, kind, config=config, offline_at=offline_at, at=at, reason=unit.reason
+            camera.name, kind, config=config, offline_at=offline_at, at=at, reason=camera.reason
         )
 
         def job(session: Session) -> None:
@@ -112,9 +110,5 @@ class CameraNewsroom:
         self._recorder.record(job)
 
 
-def _news(unit: CameraUnit) -> CameraNews:
-    return {
-        "state": unit.state.name.lower(),
-        "alarmed": bool(unit.memory.engine.alarmed[0]),
-        "title": unit.config.title or unit.name,
-    }
+def _news(camera: Seen) -> CameraNews:
+    return {"state": camera.state.name.lower(), "alarmed": camera.alarmed, "title": camera.title}

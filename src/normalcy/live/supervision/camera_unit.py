@@ -2,6 +2,7 @@
 
 import math
 import time
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -27,6 +28,27 @@ from normalcy.video.urls import redact
 _WEDGED_MARGIN_SECONDS = 5.0
 _START_SECONDS = 30.0
 """A process may take so long before its first sign of life."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A camera as news are made of it.
+
+    Attributes:
+        name: Of the camera.
+        title: What people call it.
+        state: Where it stands.
+        reason: Why; without credentials.
+        alarmed: Whether its alarm is on.
+        has_ended: Whether it is a file that was played to its end.
+    """
+
+    name: str
+    title: str
+    state: CameraState
+    reason: str = ""
+    alarmed: bool = False
+    has_ended: bool = False
 
 
 class CameraUnit:
@@ -65,6 +87,18 @@ class CameraUnit:
         if self._is_between_processes:
             return CameraState.OFFLINE
         return CameraState(int(self.memory.capture.state[0]))
+
+    @property
+    def seen(self) -> Seen:
+        """As it is now."""
+        return Seen(
+            self.name,
+            self.config.title or self.name,
+            self.state,
+            self.reason,
+            bool(self.memory.engine.alarmed[0]),
+            bool(self.memory.capture.ended[0]),
+        )
 
     @property
     def _is_between_processes(self) -> bool:

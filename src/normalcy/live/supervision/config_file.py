@@ -63,17 +63,17 @@ class ConfigFile:
         cameras = read_yaml(self.path).get("cameras") or {}
         return dict(cameras.get(name) or {})
 
-    def write_camera(self, name: str, settings: Settings | None) -> LiveConfig:
-        """Writes what a camera's section says, or takes it out with None; comments elsewhere stay.
+    def change_camera(self, name: str, change: CameraChange) -> LiveConfig:
+        """Changes what a camera's section says, or takes it out; comments elsewhere stay.
+
+        Args:
+            name: Of the camera.
+            change: Given what the file says of it; nobody else writes in between.
 
         Raises:
             ConfigError: The configuration would be wrong; the file is as it was.
             OutputError: The file cannot be written; it is as it was.
         """
-        return self.change_camera(name, lambda _: settings)
-
-    def change_camera(self, name: str, change: CameraChange) -> LiveConfig:
-        """The same from what the file says of the camera; nobody else writes in between. Raises as `write_camera`."""
         with self._lock:
             text = as_text(_with_camera(self.path, name, change(self.camera(name))))
             config = self._checked(config_from(yaml.safe_load(text), where=self.path), saved=name)

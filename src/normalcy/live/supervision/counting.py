@@ -1,5 +1,6 @@
 """What the engine could not keep, counted over all its processes, and told of."""
 
+import math
 import time
 from dataclasses import fields
 
@@ -10,7 +11,8 @@ from normalcy.live.supervision.notes import Notes
 
 _REFUSED_SECONDS = 5.0
 """A store that is locked for a moment is nothing to tell of."""
-_MEDIA_SECONDS = 600.0
+_RECENT_SECONDS = 600.0
+"""What failed by itself, and may go well by now, is told of for so long."""
 
 
 class Counting:
@@ -24,7 +26,7 @@ class Counting:
     def __init__(self, recorder: Recorder, notes: Notes) -> None:
         self._recorder, self._notes = recorder, notes
         self._before, self._now = EngineCounters(), Counters()
-        self._media_failures, self._media_failed = 0, 0.0
+        self._grown: dict[str, tuple[int, float]] = {}
 
     @property
     def total(self) -> EngineCounters:
@@ -43,15 +45,25 @@ class Counting:
     def tell(self, now: float) -> None:
         """Notes what a person should look at; monotonic clock."""
         total = self.total
-        if total.media_failures > self._media_failures:
-            self._media_failures, self._media_failed = total.media_failures, now
-        has_failed = total.media_failures and now - self._media_failed < _MEDIA_SECONDS
+        has_failed = self._grew("media", total.media_failures, now)
         self._notes.put(
             "media", "Pictures or clips cannot be written: the log says why" if has_failed else ""
+        )
+        has_failed = self._grew("lessons", total.lesson_failures, now)
+        self._notes.put(
+            "lessons", "Some false alarms could not be taught: the log says why" if has_failed else ""
         )
         self._notes.put("store", _refusal(self._now.refused_since, self._recorder.refused_since))
         lost = f"{total.lost} changes were never stored: the log says why" if total.lost else ""
         self._notes.put("lost", lost)
+
+    def _grew(self, topic: str, count: int, now: float) -> bool:
+        """Whether it was counted up not long ago."""
+        known, at = self._grown.get(topic, (0, -math.inf))
+        if count > known:
+            at = now
+        self._grown[topic] = count, at
+        return now - at < _RECENT_SECONDS
 
 
 def _refusal(*refused_since: float | None) -> str:

@@ -103,6 +103,10 @@ class FrontDesk:
         """The threshold of a camera's region, and what others would have meant."""
         return self._thresholds.view(camera, self.config, region)
 
+    def threshold(self, camera: str, region: str) -> float:
+        """The threshold alone of a camera's region."""
+        return self._thresholds.threshold(camera, self.config, region)
+
     def verdict_effect(self, event_id: str) -> VerdictEffect:
         """What it would do to mark an event as a false alarm."""
         return self._thresholds.effect(event_id, self.config)

@@ -18,7 +18,7 @@ from normalcy.live.config.live import LiveConfig
 from normalcy.live.engine.inference import DetectorFacts
 from normalcy.live.frames.memory import CameraMemory, MemoryName
 from normalcy.live.status import CameraStatus
-from normalcy.live.supervision.camera_unit import CameraUnit, refused_status, waiting_status
+from normalcy.live.supervision.camera_unit import CameraUnit, Seen, refused_status, waiting_status
 from normalcy.live.supervision.layouts import layout_of, picture_fps
 from normalcy.live.supervision.stage import Stage
 
@@ -61,6 +61,15 @@ class Fleet:
     def watched(self) -> dict[str, MemoryName]:
         """Cameras that the engine has to read."""
         return {name: unit.memory.name for name, unit in self.units.items() if unit.capture}
+
+    def seen(self, config: LiveConfig) -> list[Seen]:
+        """All that there is news of: those that are watched, and those that this machine has no room for."""
+        refused = [
+            Seen(name, config.cameras[name].title or name, CameraState.FAILED, why)
+            for name, why in self.refused.items()
+            if name in config.cameras
+        ]
+        return [*(unit.seen for unit in self.units.values()), *refused]
 
     def status(self, config: LiveConfig) -> list[CameraStatus]:
         """Of all cameras of the configuration, in its order."""

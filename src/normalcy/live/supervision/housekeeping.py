@@ -20,6 +20,10 @@ _STOP_SECONDS = 10.0
 _JUMP_SECONDS = 3600.0
 _FIRST_TRUST_SECONDS = 900.0
 _LATER_TRUST_SECONDS = 86_400.0
+_FORGOTTEN = (
+    "Clips of false alarms were deleted to make room: what a memory learned from them may alarm again. "
+    "Give store.retention more gigabytes"
+)
 
 
 class ClockTrust:
@@ -53,6 +57,7 @@ class Housekeeping:
     def __init__(self, store: Store, media: Path, *, notes: Notes) -> None:
         self._store, self._media, self._notes = store, media, notes
         self._begun, self._thread = -math.inf, threading.Thread()
+        self._has_forgotten = False
         self._clock = ClockTrust(time.monotonic(), time.time())
 
     def tick(self, now: float, retention: RetentionConfig) -> None:
@@ -85,6 +90,8 @@ class Housekeeping:
         if report.freed_bytes or report.stuck:
             logger.info("deleted: %s", report)
         self._notes.put("disk", _lack(report, retention))
+        self._has_forgotten |= report.forgotten > 0
+        self._notes.put("memory", _FORGOTTEN if self._has_forgotten else "")
 
 
 def _lack(report: RetentionReport, retention: RetentionConfig) -> str:

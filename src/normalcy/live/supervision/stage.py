@@ -144,7 +144,11 @@ class Stage:
         self._stop.set()
 
     def join(self, seconds: float) -> bool:
-        """Waits for its end; kills it where that takes longer. False where it had to be killed."""
+        """Waits for its end; kills it where that takes longer.
+
+        Returns:
+            False where it had to be killed, or where its last words tell of something that went wrong.
+        """
         end = time.monotonic() + seconds
         while not self.has_ended() and time.monotonic() < end:
             time.sleep(_LOOK_SECONDS)
@@ -155,7 +159,7 @@ class Stage:
             if self._process:
                 self._process.join(_KILLED_SECONDS)
         self._release()
-        return in_time
+        return in_time and self._last_words is None
 
     def has_ended(self) -> bool:
         """Whether there is no process; reads what it sends meanwhile, so that nothing holds it up."""
@@ -229,6 +233,7 @@ class Stage:
     def _died(self, now: float) -> None:
         assert self._process is not None
         words, code = self._last_words, self._process.exitcode
+        self._last_words = None
         self._release()
         self._fell(words.why if words else self._killed_because or _why(code), now, words)
 

@@ -81,17 +81,26 @@ class Supervisor:
         config: What to do.
         file: Where that is written and may change; none where nobody changes it.
         log_json: Logs are JSON lines.
+        told_to_stop: Once it is set, an engine that holds the database is not waited for.
 
     Attributes:
         config: In force.
         failure: Why everything was stopped; none as long as it was not.
+        is_stored: Whether everything was written by the time that it was stopped.
 
     Raises:
         RunFolderBusy: Another engine uses the data folder.
         OutputError: The data folder or the store cannot be used.
     """
 
-    def __init__(self, config: LiveConfig, *, file: ConfigFile | None = None, log_json: bool = False) -> None:
+    def __init__(
+        self,
+        config: LiveConfig,
+        *,
+        file: ConfigFile | None = None,
+        log_json: bool = False,
+        told_to_stop: threading.Event | None = None,
+    ) -> None:
         self.config, self.file = config, file
         self.media, self.lock, self.notes = config.data / "media", threading.RLock(), Notes()
         self._started_with, self._opened_with = config, config
@@ -99,7 +108,7 @@ class Supervisor:
             undone.callback(claimed(config.data).release)
             self.store = Store(store_url(config), migrate=True)
             undone.callback(self.store.close)
-            undone.callback(claim_database(self.store).release)
+            undone.callback(claim_database(self.store, told_to_stop=told_to_stop).release)
             self._undone = undone.pop_all()
         self._doorbell, self._alerts_bell = CONTEXT.Semaphore(0), CONTEXT.Semaphore(0)
         self._recorder = Recorder(self.store, bell=self._alerts_bell)
@@ -135,6 +144,7 @@ class Supervisor:
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
         self._looked_at_file = -math.inf
         self.failure: EngineFailed | None = None
+        self.is_stored = True
 
     # -- life
 
@@ -146,7 +156,11 @@ class Supervisor:
         self._thread.start()
 
     def stop(self) -> bool:
-        """Stops everything: events are closed and stored, alerts are sent. False where something had to be killed."""
+        """Stops everything: events are closed and stored, alerts are sent.
+
+        Returns:
+            False where something had to be killed, or could not be written.
+        """
         self._stopping.set()
         in_time = self._thread.ident is None or self._stop_started()
         self._undone.close()
@@ -157,9 +171,10 @@ class Supervisor:
         self._thread.join()
         with self.lock:
             in_time = self.fleet.stop()
-            in_time &= _ended(self.inference, self._doorbell, _INFERENCE_STOP_SECONDS)
+            is_scored = _ended(self.inference, self._doorbell, _INFERENCE_STOP_SECONDS)
             self.fleet.close()
-            in_time &= self._recorder.stop(_RECORDER_STOP_SECONDS)
+            self.is_stored = self._recorder.stop(_RECORDER_STOP_SECONDS) and is_scored
+            in_time &= self.is_stored
             in_time &= _ended(self.alerts, self._alerts_bell, _ALERTS_STOP_SECONDS)
         self._housekeeping.stop()
         return in_time
@@ -195,7 +210,7 @@ class Supervisor:
                 return
         self.fleet.tick(now, self.config, self.detectors)
         self._tell_inference()
-        self._newsroom.look(self.fleet.units.values(), self.config)
+        self._newsroom.look(self.fleet.seen(self.config), self.config)
         if now - self._looked_at_file >= _CONFIG_SECONDS:
             self._looked_at_file = now
             self._read_file()
@@ -323,7 +338,7 @@ def _hang(stage: Stage, now: float) -> str:
 
 
 def _ended(stage: Stage, bell: Bell, seconds: float) -> bool:
-    """Ends a stage; False where it had to be killed."""
+    """Ends a stage; False where it had to be killed, or could not do all that it had to."""
     stage.ask_to_stop()
     ring(bell)
     return stage.join(seconds)

@@ -75,8 +75,6 @@ class Thresholds:
         Raises:
             ConfigError: There is no such camera or region, or its detector is not open yet.
         """
-        if camera not in config.cameras:
-            raise ConfigError("there is no such camera", where=camera)
         known = self._known(camera, config, _watched(camera, config, region))
         now = time.time()
         with self._store.reading() as session:
@@ -94,6 +92,13 @@ class Thresholds:
             len(learned),
             known.region,
         )
+
+    def threshold(self, camera: str, config: LiveConfig, region: str) -> float:
+        """The threshold alone, without the past that a view looks through; raises as `view`."""
+        known = self._known(camera, config, _watched(camera, config, region))
+        with self._store.reading() as session:
+            learned = false_alarms_by_region(session, camera, detector=known.detector)
+        return known.threshold(learned.get(known.region, []))
 
     def effect(self, event_id: str, config: LiveConfig) -> VerdictEffect:
         """What marking an event as a false alarm does to its camera and region.
@@ -168,6 +173,8 @@ def _within_hours(seconds_N: Float64Array, camera: CameraConfig, config: LiveCon
 
 def _watched(camera: str, config: LiveConfig, name: str | None) -> WatchedRegion:
     """The region of a name; without one the first that the camera's own rate holds for, else the first of all."""
+    if camera not in config.cameras:
+        raise ConfigError("there is no such camera", where=camera)
     regions = [each for each in config.cameras[camera].regions if each.mode == "watch"]
     if not regions and not name:
         return WatchedRegion("")

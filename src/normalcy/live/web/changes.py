@@ -1,6 +1,6 @@
 """Changes to the configuration of a camera; nobody writes between reading what stands there and writing it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from normalcy.errors import ConfigError
@@ -21,14 +21,27 @@ def save_key(engine: Engine, camera: str, key: str, value: Any | None) -> None:
     engine.change_camera(camera, change)
 
 
+def save_regions(engine: Engine, camera: str, regions: Sequence[Any]) -> None:
+    """Writes the areas of a camera; none at all also where all cameras share some.
+
+    Raises:
+        ConfigError: The configuration would be wrong; nothing was changed.
+    """
+    shared = engine.config.defaults.regions
+    save_key(engine, camera, "regions", list(regions) if regions or shared else None)
+
+
 def save_rate(engine: Engine, camera: str, region: str, rate: float | None) -> None:
     """Writes how often a camera may alarm without a cause: into a region with a rate of its own, into the camera else.
 
     Raises:
-        ConfigError: The configuration would be wrong, or the region is gone; nothing was changed.
+        ConfigError: The configuration would be wrong, or the region is gone or has a fixed threshold; nothing was
+            changed.
     """
     if region and region not in engine.config.cameras[camera].alarming_regions:
         raise ConfigError(f"there is no watched area {region!r}", where=camera)
+    if (threshold := fixed_threshold(engine, camera, region)) is not None:
+        raise ConfigError(f"the area {region!r} is fixed at {threshold:g} in its settings", where=camera)
     if not has_own_rate(engine, camera, region):
         save_key(engine, camera, "false_alarms_per_day", rate)
         return
@@ -49,3 +62,9 @@ def has_own_rate(engine: Engine, camera: str, region: str) -> bool:
     """Whether a region is set apart from its camera."""
     regions = engine.config.cameras[camera].regions
     return any(each.name == region and each.false_alarms_per_day is not None for each in regions)
+
+
+def fixed_threshold(engine: Engine, camera: str, region: str) -> float | None:
+    """What a region has in place of a rate; None where a rate decides."""
+    regions = engine.config.cameras[camera].regions
+    return next((each.threshold for each in regions if each.name == region), None)

@@ -47,6 +47,7 @@ _ENGINE_COUNTERS: Final = {
     "refusals": "How often the store refused for a while.",
     "media_failures": "Pictures and clips that could not be written.",
     "thinned_pictures": "Pictures that clips had no room for.",
+    "lesson_failures": "False alarms that could not be taught.",
 }
 
 

@@ -1,6 +1,6 @@
 """Errors as answers: JSON for programs, a page for people; never a traceback, never a credential."""
 
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -48,10 +48,23 @@ def _answer(request: Request, status: int, detail: str, headers: dict[str, str] 
 
 
 def _to_login(request: Request) -> Response:
+    login = f"/login?next={quote(_page_of(request))}"
     if is_part(request):
-        return Response(status_code=401, headers={"HX-Redirect": "/login"})
-    query = f"?{request.url.query}" if request.url.query else ""
-    return RedirectResponse(f"/login?next={quote(request.url.path + query)}", 303)
+        return Response(status_code=401, headers={"HX-Redirect": login})
+    return RedirectResponse(login, 303)
+
+
+def _page_of(request: Request) -> str:
+    """The page that somebody is at; a form or a part of a page is none, but tells which page it is of.
+
+    Another site's page does no harm: of its address only the path is taken, and its forms were refused before.
+    """
+    is_page = request.method == "GET" and not is_part(request)
+    try:
+        at = request.url if is_page else urlsplit(request.headers.get("referer", ""))
+    except ValueError:
+        return "/"
+    return f"{at.path or '/'}?{at.query}" if at.query else at.path or "/"
 
 
 def _is_program(request: Request) -> bool:

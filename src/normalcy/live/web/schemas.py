@@ -159,7 +159,11 @@ class CalibrationOut(BaseModel):
 
 
 class CalibrationIn(BaseModel):
-    """At which rate a camera may alarm on normal video; null is that of its detector."""
+    """At which rate an area or a camera may alarm on normal video.
+
+    Null is the one that holds without it: for an area that of its camera, for a camera that which all cameras share, or
+    else that of its detector.
+    """
 
     false_alarms_per_day: float | None = Field(gt=0, le=1e6)
 

@@ -44,6 +44,8 @@ class WebServer:
             uvicorn.Config(
                 self._app,
                 http=BoundedProtocol,
+                # What guards the dashboard looks at plain requests; another protocol would get past it.
+                ws="none",
                 log_config=None,
                 access_log=False,
                 server_header=False,

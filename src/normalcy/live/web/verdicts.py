@@ -34,16 +34,16 @@ def judge(
         How the threshold moved; None where it did not, or the camera has none.
     """
     teaches = event.kind == "anomaly" and verdict == "false_alarm"
+    untaught = event.verdict == "false_alarm" and not teaches
     effect = effect_of(board.engine, event) if teaches else None
-    before = _threshold(board.engine, event)
+    before = _threshold(board.engine, event) if untaught else None
     with board.store.transaction() as session:
         give_verdict(session, event.id, verdict, by=by, at=time.time())
     board.engine.verdict_given(event.id)
-    if effect:
-        change = _moved(effect.threshold_before, effect.threshold_after)
+    if effect and effect.threshold_before != effect.threshold_after:
         silenced = effect.silenced, effect.silenced_confirmed
-        return ThresholdChange(change.before, change.after, *silenced) if change else None
-    return _moved(before, _threshold(board.engine, event))
+        return ThresholdChange(effect.threshold_before, effect.threshold_after, *silenced)
+    return _moved(before, _threshold(board.engine, event)) if untaught else None
 
 
 def effect_of(engine: Engine, event: EventRecord) -> VerdictEffect | None:
@@ -57,7 +57,7 @@ def effect_of(engine: Engine, event: EventRecord) -> VerdictEffect | None:
 def _threshold(engine: Engine, event: EventRecord) -> float | None:
     """Of the area that the event was in."""
     try:
-        return engine.calibration(event.camera, event.region).threshold
+        return engine.threshold(event.camera, event.region)
     except NormalcyError:
         return None
 

@@ -32,6 +32,8 @@ SHOWN_STATES: Final[Mapping[str, tuple[str, str]]] = {
 """Words and tone of what a camera is shown as."""
 UNSCORED_SECONDS: Final = 20.0
 """A scorer that died is back by then."""
+_NOTHING_TO_SCORE: Final = frozenset({"dark", "changing", "learning"})
+"""Views that are not scored, which is as it should be."""
 DROP_WORDS: Final[Mapping[str, str]] = {
     "buffer_full": "Scoring was behind, the newest frame was kept",
     "rate_cap": "Beyond the frame rate you set",
@@ -43,7 +45,8 @@ DROP_WORDS: Final[Mapping[str, str]] = {
 SCENE_WORDS: Final[Mapping[str, str]] = {
     "settled": "As usual",
     "changing": "The view is changing",
-    "dark": "Suddenly dark",
+    "learning": "A new view: getting used to it",
+    "dark": "Dark",
     "unknown": "Not known yet",
 }
 KIND_WORDS: Final[Mapping[str, str]] = {
@@ -87,8 +90,9 @@ _PERIODS: Final = (
 
 
 def shown_state(camera: CameraStatus) -> str:
-    """What a camera is shown as: its state, but `not_scored` where frames come and nobody judges them."""
-    if camera.state is CameraState.ONLINE and camera.frame_age_seconds is not None and is_unscored(camera):
+    """What a camera is shown as: its state, but `not_scored` where frames come that somebody should judge."""
+    has_frames = camera.state is CameraState.ONLINE and camera.frame_age_seconds is not None
+    if has_frames and camera.scene not in _NOTHING_TO_SCORE and is_unscored(camera):
         return NOT_SCORED
     return camera.state.name.lower()
 

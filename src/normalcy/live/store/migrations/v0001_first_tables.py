@@ -79,10 +79,11 @@ def _outbox() -> None:
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.Column("due_at", sa.Double(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("refusals", sa.Integer(), nullable=False),
         sa.Column("sent_at", sa.Double()),
         sa.Column("error", sa.Text(), nullable=False),
     )
-    op.create_index("outbox_by_receiver", "outbox", ["state", "receiver", "due_at"])
+    op.create_index("outbox_by_receiver", "outbox", ["state", "receiver", "severity", "due_at"])
     op.create_index("outbox_by_incident", "outbox", ["receiver", "incident"])
     op.create_index("outbox_by_camera", "outbox", ["camera", "created_at"])
 

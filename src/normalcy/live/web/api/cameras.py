@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from normalcy.live.config.regions import RegionConfig
 from normalcy.live.store.scores import downsample_max, read_scores
-from normalcy.live.web.changes import save_key, save_rate
+from normalcy.live.web.changes import save_rate, save_regions
 from normalcy.live.web.dashboard import Board
 from normalcy.live.web.guard.access import AdminOnly
 from normalcy.live.web.schemas import CalibrationIn, CalibrationOut, CameraOut, ScoresOut
@@ -93,5 +93,5 @@ def put_regions(board: Board, name: str, regions: list[RegionConfig]) -> list[Re
     """Replaces all areas."""
     board.camera(name)
     plain = [region.model_dump(mode="json", exclude_defaults=True) for region in regions]
-    save_key(board.engine, name, "regions", plain or None)
+    save_regions(board.engine, name, plain)
     return list(board.engine.config.cameras[name].regions)

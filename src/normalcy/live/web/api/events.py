@@ -59,7 +59,7 @@ def list_overlapping(
     """Events of one camera that went on at some time of a span, newest first; a `next` means that more are there."""
     board.camera(camera)
     with board.store.reading() as session:
-        found = events_overlapping(session, camera, since, until)[::-1]
+        found = events_overlapping(session, camera, since, until, limit=limit + 1)
     shown = found[:limit]
     return EventPage(
         events=[EventOut.of(event, media=media_names(board.media, event)) for event in shown],

@@ -6,17 +6,21 @@ session (CSRF) and must come from a page of this dashboard; what configures depe
 
 import secrets
 from typing import Annotated, Final
-from urllib.parse import urlsplit
 
 from fastapi import Depends, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 
 from normalcy.live.web.dashboard import Dashboard, dashboard_of
-from normalcy.live.web.guard.identity import Identity
+from normalcy.live.web.guard.hosts import netloc_of
+from normalcy.live.web.guard.identity import Identity, bearer_token
 
 OPEN_PATHS: Final = frozenset({"/login", "/healthz", "/readyz"})
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
+_ANOTHER_SITE: Final = (
+    "This request comes from another site. Behind a proxy set alerts.public_url to the address that people use, "
+    "then restart."
+)
 _NOBODY: Final = Identity("", "viewer")
 
 
@@ -24,9 +28,9 @@ async def require_access(request: Request) -> Identity:
     """Who asks, once that may be done; for every route of the dashboard."""
     board = dashboard_of(request)
     changes = request.method not in _SAFE_METHODS
-    by_program = "authorization" in request.headers
+    by_program = bearer_token(request) is not None
     if changes and not by_program and not _is_own_page(request, board):
-        raise HTTPException(403, "This request comes from another site.")
+        raise HTTPException(403, _ANOTHER_SITE)
     if request.url.path in OPEN_PATHS:
         return _NOBODY
     identity = await run_in_threadpool(board.identities.of, request)
@@ -57,8 +61,8 @@ def _is_own_page(request: Request, board: Dashboard) -> bool:
     origin = request.headers.get("origin")
     if origin is None:
         return request.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
-    public = urlsplit(board.config.alerts.public_url or "").netloc
-    return bool(netloc := urlsplit(origin).netloc) and netloc in (request.headers.get("host"), public)
+    own = request.headers.get("host", "").lower(), netloc_of(board.config.alerts.public_url or "")
+    return bool(netloc := netloc_of(origin)) and netloc in own
 
 
 async def _repeats(request: Request, csrf: str) -> bool:

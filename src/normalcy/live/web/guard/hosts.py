@@ -17,8 +17,14 @@ from normalcy.live.config.web import is_loopback
 
 LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _BY_PROXY: Final = (
-    "This came through a proxy, and no login is required: set web.https or web.login, then restart."
+    "This came through a proxy, and no login is required: set alerts.public_url to the address that people use, "
+    "and web.https where the proxy encrypts, then restart."
 )
+_ANOTHER_NAME: Final = (
+    "This dashboard does not go by that name. Behind a proxy set alerts.public_url to the address that people use, "
+    "then restart."
+)
+_PORTS: Final = {"http": 80, "https": 443}
 
 
 class KnownHosts:
@@ -41,7 +47,7 @@ class KnownHosts:
 
     def _refusal(self, headers: Headers) -> PlainTextResponse | None:
         if self._known and host_of(headers) not in self._known:
-            return PlainTextResponse("This dashboard does not go by that name.", 421)
+            return PlainTextResponse(_ANOTHER_NAME, 421)
         if self._lets_anybody_in and is_forwarded(headers):
             return PlainTextResponse(_BY_PROXY, 403)
         return None
@@ -51,8 +57,7 @@ def known_hosts(config: LiveConfig) -> frozenset[str]:
     """Names that are answered; empty where all are: beyond loopback a login is required."""
     if not is_loopback(config.web.host):
         return frozenset()
-    public = urlsplit(config.alerts.public_url or "").hostname
-    return LOOPBACK_NAMES | {config.web.host} | ({public} if public else set())
+    return LOOPBACK_NAMES | {config.web.host} | ({config.public_host} - {""})
 
 
 def is_forwarded(headers: Headers) -> bool:
@@ -60,6 +65,21 @@ def is_forwarded(headers: Headers) -> bool:
     return any(
         name in ("forwarded", "x-real-ip", "via") or name.startswith("x-forwarded-") for name in headers
     )
+
+
+def netloc_of(url: str) -> str:
+    """Name and port of a URL as browsers write them in `Origin` and `Host`; empty where it names none.
+
+    >>> netloc_of("https://Cams.example:443/x"), netloc_of("http://[::1]:8042"), netloc_of("null")
+    ('cams.example', '[::1]:8042', '')
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return ""
+    host = f"[{host}]" if ":" in host else host
+    return host if port in (None, _PORTS.get(parts.scheme)) else f"{host}:{port}"
 
 
 def host_of(headers: Headers) -> str:

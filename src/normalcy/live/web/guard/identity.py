@@ -74,9 +74,8 @@ class Identities:
 
     def of(self, request: Request) -> Identity | None:
         """Who asks; None for nobody who is known."""
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme:
-            return self._known("token", token.strip()) if scheme.lower() == "bearer" else None
+        if (token := bearer_token(request)) is not None:
+            return self._known("token", token)
         if not self.requires_login:
             return self._local
         kind: _Kind = "used session" if is_use(request) else "session"
@@ -122,6 +121,12 @@ class Identities:
         with self._store.reading() as session:
             found = find_token(session, token)
         return Identity(f"token {found.name}", found.role) if found else None
+
+
+def bearer_token(request: Request) -> str | None:
+    """What a program shows; None where none asks. A proxy's own password, which browsers send along, says nothing."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def is_use(request: Request) -> bool:

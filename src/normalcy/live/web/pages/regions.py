@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from normalcy.errors import ConfigError
 from normalcy.live.config.secrets import safe_text
-from normalcy.live.web.changes import save_key
+from normalcy.live.web.changes import save_regions
 from normalcy.live.web.dashboard import Board, Dashboard
 from normalcy.live.web.guard.access import AdminOnly
 from normalcy.live.web.templating import render
@@ -32,7 +32,7 @@ def save(request: Request, board: Board, name: str, regions: Annotated[str, Form
     wanted: Any = None
     try:
         wanted = _parsed(regions)
-        save_key(board.engine, name, "regions", wanted or None)
+        save_regions(board.engine, name, wanted)
     except ConfigError as error:
         return _page(request, board, name, wanted or [], problem=safe_text(str(error)))
     return RedirectResponse(f"/cameras/{name}", 303)

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from normalcy.errors import NormalcyError
 from normalcy.live.config.secrets import safe_text
 from normalcy.live.status import CalibrationView, Engine
-from normalcy.live.web.changes import has_own_rate, save_rate
+from normalcy.live.web.changes import fixed_threshold, has_own_rate, save_rate
 from normalcy.live.web.dashboard import Board
 from normalcy.live.web.guard.access import AdminOnly
 from normalcy.live.web.rate_graph import RateGraph
@@ -95,6 +95,7 @@ def _view(engine: Engine, name: str, region: str | None) -> dict[str, Any]:
         **context,
         "region": view.region,
         "has_own_rate": has_own_rate(engine, name, view.region),
+        "fixed": fixed_threshold(engine, name, view.region),
         "view": view,
         "chosen": rate,
         "graph": RateGraph(view, rate),

@@ -2,10 +2,32 @@
 
 const NOTHING = "No area yet: the whole picture is watched. Draw one around what matters, or around what should be left out.";
 
+// What was open stays open, and the keyboard stays where it was.
 export function listRegions(editor) {
-  const items = editor.regions.map((region, place) => item(editor, region, place));
+  const opened = new Set(editor.items?.filter((each) => each.box.querySelector("details").open).map((each) => each.region));
+  const focused = placeOfFocus(editor);
+  editor.items = editor.regions.map((region, place) => ({ region, box: item(editor, region, place) }));
+  editor.items.forEach(({ region, box }) => { box.querySelector("details").open = opened.has(region); });
   const nothing = made("p", { className: "muted", textContent: NOTHING });
-  editor.list.replaceChildren(...(items.length ? items : [nothing]));
+  editor.list.replaceChildren(...(editor.items.length ? editor.items.map((each) => each.box) : [nothing]));
+  if (focused) refocus(editor, focused);
+}
+
+function placeOfFocus(editor) {
+  const { activeElement } = document;
+  const place = editor.items?.findIndex(({ box }) => box.contains(activeElement)) ?? -1;
+  if (place < 0) return null;
+  const rows = [...editor.items[place].box.querySelectorAll(".corner")];
+  return { place, row: rows.findIndex((row) => row.contains(activeElement)), act: activeElement.dataset.act };
+}
+
+// At the same button, or at what took its place: the last corner, the next area, or where areas are added.
+function refocus(editor, { place, row, act }) {
+  const box = editor.items[Math.min(place, editor.items.length - 1)]?.box;
+  if (!box) return editor.drawButton.focus();
+  const rows = [...box.querySelectorAll(".corner")];
+  const within = row < 0 ? box : rows[Math.min(row, rows.length - 1)];
+  (within.querySelector(`[data-act="${act}"]:enabled`) ?? within.querySelector("button")).focus();
 }
 
 // Numbers follow a corner that is dragged.
@@ -40,6 +62,7 @@ function item(editor, region, place) {
   rateLabel.hidden = region.mode === "ignore";
   const remove = button("Remove", `Remove ${region.name}`, () => editor.remove(region));
   remove.classList.add("danger");
+  remove.dataset.act = "remove";
   box.addEventListener("focusin", () => editor.chosen !== place && editor.choose(place));
   box.append(legend, labelled("Name", name), labelled("There", mode), rateLabel, corners(editor, region), remove);
   return box;
@@ -63,6 +86,8 @@ function corners(editor, region) {
     row.follow = () => fields.forEach((field, axis) => { field.value = percent(region.polygon[index][axis]); });
     const add = button("+", `Add a corner after corner ${index + 1}`, () => editor.addCorner(region, index));
     const drop = button("−", `Remove corner ${index + 1}`, () => editor.removeCorner(region, index));
+    add.dataset.act = "add";
+    drop.dataset.act = "drop";
     drop.disabled = region.polygon.length <= 3;
     row.append(made("span", { textContent: `${index + 1}` }), ...fields, made("span", { textContent: "%" }), add, drop);
     details.append(row);

@@ -60,21 +60,23 @@ function showCamera(camera) {
 function showScore(bar, camera) {
   if (!bar) return;
   const hasLimit = camera.threshold !== null && camera.threshold > 0;
-  const share = camera.score === null || !hasLimit || camera.shown !== "online" ? 0 : camera.score / camera.threshold;
+  const isScored = camera.score !== null && camera.shown === "online" && camera.scene !== "dark";
+  const share = isScored && hasLimit ? camera.score / camera.threshold : 0;
   bar.querySelector("[data-level]").setAttribute("width", Math.max(0, Math.min(100, share * LEVEL_AT_LIMIT)));
   bar.querySelector("[data-limit]").style.visibility = hasLimit ? "visible" : "hidden";
-  const words = camera.score === null ? "No score yet" : `Unusual by ${Math.round(share * 100)} % of the alarm level`;
+  const words = !isScored ? "No score now" : `Unusual by ${Math.round(share * 100)} % of the alarm level`;
   bar.setAttribute("aria-label", hasLimit ? words : "It has no alarm level");
 }
 
 function noteOf(camera) {
   if (camera.state === "disabled") return "";
   if (camera.state !== "online") return [camera.reason, ageWords(camera.frame_age_seconds)].filter(Boolean).join("; ");
-  if (camera.shown === "not_scored") return camera.scene === "changing" ? "The view is changing" : "Pictures come, but nothing looks for what is unusual";
+  if (camera.scene === "dark") return "Dark: there is nothing to see, and nothing alarms";
+  if (camera.shown === "not_scored") return "Pictures come, but nothing looks for what is unusual";
   if (camera.event) return "Something unusual is going on";
   if (!camera.watching) return "Not watching at this hour";
   if (camera.scene === "changing") return "The view is changing";
-  if (camera.scene === "dark") return "Suddenly dark";
+  if (camera.scene === "learning") return "A new view: getting used to it, nothing alarms";
   return ageWords(camera.frame_age_seconds) || "No picture yet";
 }
 
