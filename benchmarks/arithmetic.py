@@ -89,13 +89,15 @@ def _integers() -> Callable[[], object]:
     import openvino
     from openvino import opset13 as ops
 
+    from normalcy.layers.openvino_import import openvino_core
+
     x = ops.parameter([SIDE, SIDE], np.float32)
     ends = [ops.constant(np.float32(value)) for value in (0.0, 1.0, 0.0, 1.0)]
     rounded = ops.fake_quantize(x, *ends, 256)
     weight = ops.constant(np.random.default_rng(0).integers(-127, 128, (SIDE, SIDE)).astype(np.float32) / 127)
     near = [ops.constant(np.float32(value)) for value in (-1.0, 1.0, -1.0, 1.0)]
     made = ops.matmul(rounded, ops.fake_quantize(weight, *near, 255), False, True)
-    compiled = openvino.Core().compile_model(openvino.Model([made], [x]), "CPU")
+    compiled = openvino_core().compile_model(openvino.Model([made], [x]), "CPU")
     request, given = (
         compiled.create_infer_request(),
         np.random.default_rng(1).random((SIDE, SIDE), np.float32),

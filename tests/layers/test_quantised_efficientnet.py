@@ -7,6 +7,7 @@ from torch import nn
 
 from normalcy.layers.efficientnet_lite import EfficientNetLite0Features
 from normalcy.layers.folding import folded
+from normalcy.layers.openvino_import import openvino_core
 from normalcy.layers.quantised_efficientnet import FLOAT_BLOCKS, calibrate, quantised
 
 
@@ -118,7 +119,7 @@ def test_openvino_runs_its_convolutions_in_integers():
     (image,) = pictures(1)
     traced = torch.jit.trace(rounded, image, check_trace=False)
     model = openvino.convert_model(traced, example_input=image, input=list(image.shape))
-    compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled = openvino_core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     (found,) = compiled(image.numpy()).values()
     assert relative(torch.from_numpy(found), rounded(image)) < 0.1
     told = [node.get_rt_info() for node in compiled.get_runtime_model().get_ops()]

@@ -1,11 +1,18 @@
-"""OpenVINO without its telemetry: what watches a camera tells nobody else of it.
+"""OpenVINO, without what it does to a process that watches cameras.
 
-Importing OpenVINO sends an event to its makers and writes into the home folder, unless that was refused before; where
-its telemetry package is absent it does neither. So it is made to seem absent, before the first import.
+It tells nobody: importing OpenVINO sends an event to its makers and writes into the home folder, unless that was
+refused before; where its telemetry package is absent it does neither. So it is made to seem absent, before the first
+import.
+
+It leaves signals alone: on Linux each `Core` gives the thread that first uses it another stack for signals, and takes
+it away when it goes. Two that go in the order in which they came leave a stack behind that is no memory any more, and
+the next SIGTERM or Ctrl-C ends Python with a segmentation fault, whatever its handler. So there is one, for as long as
+the process lives.
 """
 
 import importlib.util
 import sys
+from functools import cache
 from typing import Any
 
 
@@ -29,3 +36,13 @@ def import_openvino() -> Any:
     import openvino
 
     return openvino
+
+
+@cache
+def openvino_core() -> Any:
+    """What compiles models: the only one of this process. Opening models with it is safe from any thread.
+
+    Raises:
+        ModuleNotFoundError: OpenVINO is not installed.
+    """
+    return import_openvino().Core()

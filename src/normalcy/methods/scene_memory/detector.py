@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from normalcy.errors import BundleError, ConfigError
-from normalcy.layers.openvino_import import import_openvino, openvino_installed
+from normalcy.layers.openvino_import import openvino_core, openvino_installed
 from normalcy.methods.scene_memory.arrays import Arrays
 from normalcy.methods.scene_memory.settings import ObjectSettings
 
@@ -126,8 +126,7 @@ def _opened(file_U: UInt8Array) -> tuple[Callable[[FloatArray], FloatArray], tup
     """
     if not openvino_installed():
         raise BundleError("nothing is installed that runs a detector", hint="pip install 'normalcy[runtime]'")
-    openvino = import_openvino()
-    core = openvino.Core()
+    core = openvino_core()
     try:
         model = core.read_model(model=file_U.tobytes())
         (given,), (made,) = model.inputs, model.outputs

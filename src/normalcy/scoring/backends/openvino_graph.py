@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from normalcy.errors import BundleError, MissingPackage
-from normalcy.layers.openvino_import import import_openvino, openvino_installed
+from normalcy.layers.openvino_import import openvino_core, openvino_installed
 from normalcy.methods.runtime import Arrays
 from normalcy.scoring.backends.record import MADE_BY, Precision, Target
 
@@ -45,10 +45,9 @@ class OpenVinoGraph:
     ) -> None:
         if not openvino_installed():
             raise MissingPackage("OpenVINO is not installed", hint=INSTALL)
-        openvino = import_openvino()
         self._inputs, self._outputs = tuple(inputs), tuple(outputs)
         self._lock = threading.Lock()
-        core = openvino.Core()
+        core = openvino_core()
         try:
             found = core.read_model(model) if isinstance(model, (str, Path)) else model
             found.reshape({port: [1, *port.partial_shape[1:]] for port in found.inputs})
@@ -105,7 +104,7 @@ def computed_in(precision: Precision) -> str:
 
 @cache
 def _capabilities() -> tuple[str, ...]:
-    return tuple(import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+    return tuple(openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
 
 
 def _first_line(error: Exception) -> str:
