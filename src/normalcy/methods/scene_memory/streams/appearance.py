@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from normalcy.layers.blas_threads import one_blas_thread
 from normalcy.methods.scene_memory.arrays import Arrays
 from normalcy.methods.scene_memory.examples import Candidates, Examples, Origin
 from normalcy.methods.scene_memory.settings import TRUNK_WIDTH, SceneMemoryConfig
@@ -147,8 +148,9 @@ class Appearance(Arrays):
         """Distance of the look of each cell of the foreground to the nearest example, (R, C)."""
         distance_RC = np.zeros(self.config.grid_RC, np.float32)
         if view.look_RCF is not None and view.foreground_RC.any():
-            whitened_QF = self.examples.whiten(view.look_RCF[view.foreground_RC])
-            distance_RC[view.foreground_RC] = self.examples.distance(whitened_QF)
+            with one_blas_thread():
+                whitened_QF = self.examples.whiten(view.look_RCF[view.foreground_RC])
+                distance_RC[view.foreground_RC] = self.examples.distance(whitened_QF)
         return distance_RC
 
 
