@@ -344,7 +344,14 @@ def csrf_of(client: TestClient) -> str:
 def send(client: TestClient, path: str, *, part: bool = False, **fields: Any) -> Any:
     """Sends a form as a page of the dashboard does: for a whole page, or a `part` of one."""
     headers = {"accept": "text/html", **({"hx-request": "true"} if part else {})}
-    return client.post(path, data={**fields, "csrf": csrf_of(client)}, headers=headers)
+    hidden = {"version": version_of(client, path)} if path.endswith(("/edit", "/regions")) else {}
+    return client.post(path, data={**hidden, **fields, "csrf": csrf_of(client)}, headers=headers)
+
+
+def version_of(client: TestClient, path: str) -> str:
+    """What the form of a camera's settings sends along, of the settings that it shows."""
+    found = re.search(r'name="version" value="(\w+)"', client.get(path).text)
+    return found[1] if found else ""
 
 
 def log_in(client: TestClient, name: str) -> None:

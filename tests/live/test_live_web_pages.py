@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from zoneinfo import ZoneInfo
 
 import pytest
-from live_web import csrf_of, event, send, words_of, write_event, write_user
+from live_web import csrf_of, event, send, version_of, words_of, write_event, write_user
 
 from normalcy.live.store.events import insert_event
 
@@ -117,6 +117,21 @@ def test_a_camera_is_added_edited_switched_and_removed(site):
     }
     send(client, "/cameras/gate/remove")
     assert "gate" not in engine.config.cameras
+
+
+def test_of_two_who_change_a_camera_the_later_one_is_told(site):
+    engine = site.engine()
+    client = site.client(engine)
+    paths = ("/cameras/yard/edit", "/cameras/yard/regions")
+    form, areas = (version_of(client, path) for path in paths)
+    send(client, paths[0], source="test-pattern", title="First", version=form)
+    for path, version in zip(paths, (form, areas), strict=True):
+        late = send(client, path, source="test-pattern", title="Second", regions="[]", version=version)
+        assert late.status_code == 422
+        assert "changed since this page was loaded" in words_of(late.text)
+    assert engine.raw_camera("yard")["title"] == "First"
+    assert send(client, paths[0], source="test-pattern", title="Second").status_code == 303
+    assert engine.raw_camera("yard")["title"] == "Second"
 
 
 def test_what_the_form_does_not_show_stays(site):

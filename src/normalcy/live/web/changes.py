@@ -1,34 +1,54 @@
 """Changes to the configuration of a camera; nobody writes between reading what stands there and writing it."""
 
+import json
+import secrets
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from typing import Any
 
 from normalcy.errors import ConfigError
 from normalcy.live.status import Engine
 
+_KEY = secrets.token_bytes(16)
+"""Settings may hold a password: without this nobody can try some against a version."""
 
-def save_key(engine: Engine, camera: str, key: str, value: Any | None) -> None:
+
+def version_of(settings: Mapping[str, Any]) -> str:
+    """What a form keeps of the settings that it shows, to be told when they are others by the time it is sent."""
+    text = json.dumps(settings, sort_keys=True, default=str)
+    return blake2b(text.encode(), key=_KEY, digest_size=16).hexdigest()
+
+
+def require_version(settings: Mapping[str, Any], version: str, *, camera: str) -> None:
+    """Of two people who change the same camera, the later one is told.
+
+    Raises:
+        ConfigError: The settings are not those that the form showed.
+    """
+    if not secrets.compare_digest(version_of(settings).encode(), version.encode()):
+        raise ConfigError("was changed since this page was loaded; load it again", where=camera)
+
+
+def save_key(engine: Engine, camera: str, key: str, value: Any | None, *, version: str | None = None) -> None:
     """Writes one key of a camera, or takes it out where the value is None; all others stay as they are written.
 
     Raises:
-        ConfigError: The configuration would be wrong; nothing was changed.
+        ConfigError: The configuration would be wrong, or is of another version than the one given; nothing was changed.
     """
 
     def change(settings: dict[str, Any]) -> Mapping[str, Any]:
+        if version is not None:
+            require_version(settings, version, camera=camera)
         kept = {name: each for name, each in settings.items() if name != key}
         return kept if value is None else {**settings, key: value}
 
     engine.change_camera(camera, change)
 
 
-def save_regions(engine: Engine, camera: str, regions: Sequence[Any]) -> None:
-    """Writes the areas of a camera; none at all also where all cameras share some.
-
-    Raises:
-        ConfigError: The configuration would be wrong; nothing was changed.
-    """
+def save_regions(engine: Engine, camera: str, regions: Sequence[Any], *, version: str | None = None) -> None:
+    """Writes the areas of a camera; none at all also where all cameras share some. Raises as `save_key`."""
     shared = engine.config.defaults.regions
-    save_key(engine, camera, "regions", list(regions) if regions or shared else None)
+    save_key(engine, camera, "regions", list(regions) if regions or shared else None, version=version)
 
 
 def save_rate(engine: Engine, camera: str, region: str, rate: float | None) -> None:

@@ -20,6 +20,7 @@ from normalcy.live.web.camera_settings import (
     entered_settings,
     shown_values,
 )
+from normalcy.live.web.changes import require_version, version_of
 from normalcy.live.web.dashboard import Board, Dashboard
 from normalcy.live.web.guard.access import AdminOnly, Someone
 from normalcy.live.web.sources import entered_source, known_secrets, shown_source
@@ -76,9 +77,9 @@ def try_source(request: Request, board: Board, identity: Someone, fields: Fields
 def edit(request: Request, board: Board, name: str) -> HTMLResponse:
     """The form with what the configuration says."""
     board.camera(name)
-    config = board.engine.config
-    shown = shown_values(board.engine.raw_camera(name), config.defaults, config.cameras[name].schedule)
-    return _form(request, board, name, shown)
+    config, said = board.engine.config, board.engine.raw_camera(name)
+    shown = shown_values(said, config.defaults, config.cameras[name].schedule)
+    return _form(request, board, name, shown, version=version_of(said))
 
 
 @router.post("/cameras/{name}/edit")
@@ -106,6 +107,8 @@ def _save(request: Request, board: Dashboard, name: str, fields: FormData, *, is
     def change(before: dict[str, Any]) -> Mapping[str, Any]:
         if is_new and before:
             raise ConfigError(f"there is a camera {name!r} already", where="Name")
+        if not is_new:
+            require_version(before, str(fields.get("version", "")), camera=name)
         return entered_settings(fields, before=before, defaults=defaults, known=known)
 
     try:
@@ -119,11 +122,18 @@ def _wrong(
     request: Request, board: Dashboard, name: str | None, fields: FormData, problem: str
 ) -> HTMLResponse:
     """The form again, as it was filled in."""
-    return _form(request, board, name, FormValues.of_form(fields), problem=problem)
+    version = str(fields.get("version", ""))
+    return _form(request, board, name, FormValues.of_form(fields), version=version, problem=problem)
 
 
 def _form(
-    request: Request, board: Dashboard, name: str | None, values: FormValues, *, problem: str = ""
+    request: Request,
+    board: Dashboard,
+    name: str | None,
+    values: FormValues,
+    *,
+    version: str = "",
+    problem: str = "",
 ) -> HTMLResponse:
     return render(
         request,
@@ -132,6 +142,7 @@ def _form(
         status_code=422 if problem else 200,
         name=name,
         values=values,
+        version=version,
         problem=problem,
         groups=FIELD_GROUPS,
         switches=SWITCHES,

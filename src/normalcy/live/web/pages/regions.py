@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from normalcy.errors import ConfigError
 from normalcy.live.config.secrets import safe_text
-from normalcy.live.web.changes import save_regions
+from normalcy.live.web.changes import save_regions, version_of
 from normalcy.live.web.dashboard import Board, Dashboard
 from normalcy.live.web.guard.access import AdminOnly
 from normalcy.live.web.templating import render
@@ -22,19 +22,26 @@ def edit(request: Request, board: Board, name: str) -> HTMLResponse:
     board.camera(name)
     regions = board.engine.config.cameras[name].regions
     plain = [region.model_dump(mode="json", exclude_none=True) for region in regions]
-    return _page(request, board, name, plain)
+    return _page(request, board, name, plain, version=version_of(board.engine.raw_camera(name)))
 
 
 @router.post("/{name}/regions")
-def save(request: Request, board: Board, name: str, regions: Annotated[str, Form()]) -> Response:
+def save(
+    request: Request,
+    board: Board,
+    name: str,
+    regions: Annotated[str, Form()],
+    version: Annotated[str, Form()] = "",
+) -> Response:
     """Replaces all areas of a camera."""
     board.camera(name)
     wanted: Any = None
     try:
         wanted = _parsed(regions)
-        save_regions(board.engine, name, wanted)
+        save_regions(board.engine, name, wanted, version=version)
     except ConfigError as error:
-        return _page(request, board, name, wanted or [], problem=safe_text(str(error)))
+        problem = safe_text(str(error))
+        return _page(request, board, name, wanted or [], version=version, problem=problem)
     return RedirectResponse(f"/cameras/{name}", 303)
 
 
@@ -49,7 +56,7 @@ def _parsed(text: str) -> list[Any]:
 
 
 def _page(
-    request: Request, board: Dashboard, name: str, regions: list[Any], *, problem: str = ""
+    request: Request, board: Dashboard, name: str, regions: list[Any], *, version: str, problem: str = ""
 ) -> HTMLResponse:
     status = board.camera(name)
     return render(
@@ -59,5 +66,6 @@ def _page(
         status_code=422 if problem else 200,
         camera=status,
         regions=json.dumps(regions),
+        version=version,
         problem=problem,
     )
