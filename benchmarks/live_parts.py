@@ -150,12 +150,15 @@ def cpu_seconds(pid: int) -> float:
     return 0.0
 
 
-def proportional_bytes(pid: int | str) -> int | None:
-    """Memory of a process; what it shares with others counts by its part (PSS)."""
+def held_bytes(pid: int | str) -> int | None:
+    """Memory that a process holds; what it shares with others counts by its part.
+
+    Pages of files are left out: what is in memory of them is the kernel's to decide, and differs by what else runs.
+    """
     with suppress(OSError):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        kinds = ("Pss_Anon:", "Pss_Shmem:")
+        return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(kinds))
     return None
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from live_parts import command, proportional_bytes, receiver
+from live_parts import command, held_bytes, receiver
 
 from normalcy.environment import hardware, versions
 from normalcy.live.config.live import LiveConfig, config_from
@@ -65,7 +65,7 @@ def sample(running: Watching, began: float) -> dict[str, Any]:
         running.desk.picture(each.name, heat=True)
     return {
         "seconds": time.monotonic() - began,
-        "bytes": {name: proportional_bytes(pid) for name, pid in pids.items()},
+        "bytes": {name: held_bytes(pid) for name, pid in pids.items()},
         "files": {name: open_files(pid) for name, pid in pids.items()},
         "frames_in": sum(each.frames_in for each in cameras),
     }
