@@ -24,6 +24,7 @@ from live_parts import command, held_bytes, receiver
 
 from normalcy.environment import hardware, versions
 from normalcy.live.config.live import LiveConfig, config_from
+from normalcy.live.processes import keep_imported
 from normalcy.live.status import CameraStatus
 from normalcy.live.supervision.memory_use import open_files
 from normalcy.live.watch import Watching, watching
@@ -101,6 +102,7 @@ def soak(args: argparse.Namespace) -> dict[str, Any]:
     log.touch()
     try:
         with receiver(log) as hook, watching(config_of(args, folder, hook=hook)) as running:
+            keep_imported()  # as `normalcy watch` does
             began, samples = time.monotonic(), []
             while time.monotonic() - began < args.minutes * 60:
                 time.sleep(args.every)

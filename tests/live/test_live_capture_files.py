@@ -1,8 +1,10 @@
 """Files, folders and patterns as cameras: nothing of them is lost, they keep time, and their end is an end."""
 
+import gc
 import itertools
 import time
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -75,6 +77,22 @@ def test_a_looped_file_goes_on_in_time(video):
     np.testing.assert_allclose(gaps, 1 / FPS, atol=1e-9)
     assert [rig.frames[n * FRAMES].generation for n in range(3)] == [1, 2, 3]
     np.testing.assert_array_equal(rig.frames[0].image_HWC, rig.frames[FRAMES].image_HWC)
+
+
+def test_nothing_is_held_of_what_was_opened_before(video):
+    gc.collect()
+    gc.disable()
+    try:
+        before = pictures_held()
+        with Rig(video, natural_speed=False, loop=True) as rig:
+            rig.until_frames(10 * FRAMES + 5)
+        assert pictures_held() - before <= 2
+    finally:
+        gc.enable()
+
+
+def pictures_held():
+    return sum(isinstance(each, av.VideoFrame) for each in gc.get_objects())
 
 
 def test_a_folder_of_pictures(tmp_path):

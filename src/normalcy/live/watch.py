@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from normalcy.errors import OutputError
 from normalcy.live.config.live import LiveConfig
+from normalcy.live.processes import keep_imported
 from normalcy.live.supervision.config_file import ConfigFile
 from normalcy.live.supervision.desk import FrontDesk
 from normalcy.live.supervision.supervisor import Supervisor
@@ -82,6 +83,7 @@ def watch(
     running_engine = watching(config, file=file, log_json=log_json, told_to_stop=stopping)
     with _told_to_stop(stopping), running_engine as running:
         on_start(running)
+        keep_imported()
         while not stopping.wait(_LOOK_SECONDS):
             if running.supervisor.failure is not None:
                 break

@@ -3,6 +3,7 @@
 The state of the camera changes as `state.TRANSITIONS` draws it.
 """
 
+import gc
 import logging
 import time
 from collections.abc import Iterator
@@ -144,6 +145,8 @@ class Connections:
         ending, reason = Ending.AGAIN, ""
         while ending is Ending.AGAIN:
             ending, reason = self._read()
+            # PyAV's pictures with side data refer to themselves: until they are collected, decoders' buffers are held.
+            gc.collect()
         return ending, reason
 
     def _read(self) -> tuple[Ending, str]:
