@@ -92,7 +92,7 @@ def test_nothing_is_held_of_what_was_opened_before(video):
 
 
 def pictures_held():
-    return sum(isinstance(each, av.VideoFrame) for each in gc.get_objects())
+    return sum(type(each) is av.VideoFrame for each in gc.get_objects())
 
 
 def test_a_folder_of_pictures(tmp_path):
