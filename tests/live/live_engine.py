@@ -129,7 +129,11 @@ def watched(
 ) -> Iterator[Watched]:
     """A camera; `settings` are of its configuration, or of `LiveCamera`; its memory is let go of at the end."""
     clock = Clock()
-    words = {key: settings.pop(key) for key in ("resumed", "resumed_scene", "timezone") if key in settings}
+    words = {
+        key: settings.pop(key)
+        for key in ("resumed", "resumed_scene", "known_view", "timezone")
+        if key in settings
+    }
     memory = settings.pop("memory", None) or memory_for(detector.model, slots=slots)
     config = CameraConfig(source="test-pattern", **{"scene_change": False, **settings})
     camera = LiveCamera(

@@ -1,5 +1,6 @@
 """Receivers of alerts on loopback: a webhook that can misbehave, and a real MQTT broker."""
 
+import getpass
 import json
 import shutil
 import socket
@@ -19,6 +20,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from normalcy.live.alerts.signature import verify_signature
 
+OPENSSL = shutil.which("openssl")
 MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
 
 
@@ -184,12 +186,22 @@ def webhook_receiver(**settings: Any) -> Iterator[WebhookReceiver]:
 
 
 class Broker:
-    """A mosquitto on a free port of loopback, which keeps nothing when it is stopped."""
+    """A mosquitto on a free port of loopback, which keeps nothing when it is stopped.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: Of its configuration.
+        certificate: It encrypts with this one, whose key lies beside it; not at all without.
+    """
+
+    def __init__(self, folder: Path, *, certificate: Path | None = None) -> None:
         self.port = free_port()
         self._config = folder / "mosquitto.conf"
-        self._config.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\n")
+        lines = [f"listener {self.port} 127.0.0.1", "allow_anonymous true", "persistence false"]
+        if certificate:
+            # As another user, which it becomes where it may, it could not read them.
+            lines += [f"user {getpass.getuser()}"]
+            lines += [f"certfile {certificate}", f"keyfile {certificate.with_suffix('.key')}"]
+        self._config.write_text("\n".join(lines) + "\n")
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
@@ -210,10 +222,20 @@ class Broker:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
 
+def make_certificate(path: Path, *, name: str = "localhost") -> Path:
+    """A certificate that vouches for itself, and its key beside it."""
+    assert OPENSSL is not None
+    kind = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
+    whom = ["-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}"]
+    files = ["-out", str(path), "-keyout", str(path.with_suffix(".key"))]
+    subprocess.run([OPENSSL, *kind, *whom, *files], check=True, capture_output=True)
+    return path
+
+
 class Subscriber:
     """Hears everything on a broker; comes back with it."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, ca_file: Path | None = None) -> None:
         self.messages: list[tuple[str, str, bool]] = []
         self._is_up = threading.Event()
         self._client = paho.Client(CallbackAPIVersion.VERSION2)
@@ -221,7 +243,9 @@ class Subscriber:
         self._client.on_subscribe = lambda *_: self._is_up.set()
         self._client.on_message = self._on_message
         self._client.reconnect_delay_set(1, 1)
-        self._client.connect("127.0.0.1", port)
+        if ca_file:
+            self._client.tls_set(str(ca_file))
+        self._client.connect("localhost" if ca_file else "127.0.0.1", port)
         self._client.loop_start()
         assert self._is_up.wait(20)
 

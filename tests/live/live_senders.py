@@ -1,10 +1,12 @@
 """How a faulty stream sends its pictures: motion JPEG, MPEG transport stream, or H.264 in RTP over RTSP."""
 
+import hashlib
 import io
 import re
 import socket
 import struct
 from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
 
@@ -122,17 +124,49 @@ SDP = (
 )
 
 
+@dataclass(frozen=True)
+class Login:
+    """A user whom a camera asks for by digest, as RFC 7616 describes it with MD5."""
+
+    user: str
+    password: str
+    realm: str = "camera"
+    nonce: str = "0123456789abcdef"
+
+    @property
+    def challenge(self) -> str:
+        return f'WWW-Authenticate: Digest realm="{self.realm}", nonce="{self.nonce}"\r\n'
+
+    def lets_in(self, method: str, authorization: str) -> bool:
+        said = dict(re.findall(r'(\w+)="([^"]*)"', authorization))
+        whoever = _md5(f"{self.user}:{self.realm}:{self.password}")
+        wanted = _md5(f"{method}:{said.get('uri', '')}")
+        return said.get("response") == _md5(f"{whoever}:{self.nonce}:{wanted}")
+
+
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
 def rtsp_handshake(
-    connection: socket.socket, read_line: Callable[[], bytes], *, outlet: socket.socket
+    connection: socket.socket,
+    read_line: Callable[[], bytes],
+    *,
+    outlet: socket.socket,
+    login: Login | None = None,
 ) -> Send | None:
     """Answers an RTSP client up to PLAY; returns how RTP packets are sent, or None where the client went away.
 
-    `outlet` is where UDP packets leave.
+    `outlet` is where UDP packets leave; without `login` anybody is let in.
     """
     send: Send | None = None
     while request := read_line().decode():
         method, url, _ = request.split()
         headers = dict(line.split(": ", 1) for line in iter(lambda: read_line().decode().strip(), ""))
+        if login and method != "OPTIONS" and not login.lets_in(method, headers.get("Authorization", "")):
+            refusal = f"RTSP/1.0 401 Unauthorized\r\nCSeq: {headers['CSeq']}\r\n{login.challenge}\r\n"
+            connection.sendall(refusal.encode())
+            continue
         extra, body = "", ""
         if method == "DESCRIBE":
             extra, body = f"Content-Base: {url}/\r\nContent-Type: application/sdp\r\n", SDP

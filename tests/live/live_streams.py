@@ -14,7 +14,7 @@ import time
 from contextlib import suppress
 from typing import Literal, Self
 
-from live_senders import MjpegSender, RtpSender, Sender, TransportStreamSender, rtsp_handshake
+from live_senders import Login, MjpegSender, RtpSender, Sender, TransportStreamSender, rtsp_handshake
 
 Kind = Literal["mjpeg", "ts", "rtsp"]
 
@@ -26,6 +26,7 @@ class FaultyStream:
         kind: `mjpeg` and `ts` over HTTP, or `rtsp`, over TCP or UDP as the client asks.
         fps: Frames per second.
         size_px: (height, width), both even.
+        login: Whom an `rtsp` stream lets in; everybody without.
 
     Attributes:
         connections: How often somebody connected.
@@ -33,9 +34,14 @@ class FaultyStream:
     """
 
     def __init__(
-        self, kind: Kind = "mjpeg", *, fps: float = 60, size_px: tuple[int, int] = (120, 160)
+        self,
+        kind: Kind = "mjpeg",
+        *,
+        fps: float = 60,
+        size_px: tuple[int, int] = (120, 160),
+        login: Login | None = None,
     ) -> None:
-        self._kind, self._fps, self._size_px = kind, fps, size_px
+        self._kind, self._fps, self._size_px, self._login = kind, fps, size_px, login
         self._sockets: set[socket.socket] = set()
         self._flowing, self._closing, self._lock = threading.Event(), threading.Event(), threading.Lock()
         self._flowing.set()
@@ -67,7 +73,7 @@ class FaultyStream:
         return f"{'rtsp' if self._kind == 'rtsp' else 'http'}://127.0.0.1:{port}/live"
 
     def url_for(self, user: str, password: str) -> str:
-        """With credentials, which it does not look at."""
+        """With credentials, which only one with a login looks at."""
         return self.url.replace("://", f"://{user}:{password}@")
 
     # -- faults
@@ -129,7 +135,8 @@ class FaultyStream:
     def _greet(self, handler: socketserver.StreamRequestHandler) -> Sender | None:
         connection = handler.connection
         if self._kind == "rtsp":
-            send = rtsp_handshake(connection, handler.rfile.readline, outlet=self._outlet)
+            read_line = handler.rfile.readline
+            send = rtsp_handshake(connection, read_line, outlet=self._outlet, login=self._login)
             return None if send is None else RtpSender(send, self._fps)
         while handler.rfile.readline().strip():
             pass  # headers

@@ -199,7 +199,7 @@ def test_kinds_of_sources(text, kind, monkeypatch):
         ("rtsp://door/1", "mjpeg", True, Manners(False, False, Timing.STREAM)),
         ("http://door/1", "mjpeg", True, Manners(False, False, Timing.ARRIVAL)),
         ("http://door/1.ts", "h264", True, Manners(False, False, Timing.STREAM)),
-        ("https://door/1.m3u8?a=b", "h264", True, Manners(False, True, Timing.STREAM)),
+        ("https://door/1.m3u8?a=b", "h264", True, Manners(False, True, Timing.STREAM, repeats=True)),
         ("http://door/1.mp4", "h264", False, Manners(True, True, Timing.CONTINUOUS)),
         ("walk.mp4", "h264", False, Manners(True, True, Timing.CONTINUOUS)),
         ("/dev/video0", "mjpeg", True, Manners(False, False, Timing.STREAM)),

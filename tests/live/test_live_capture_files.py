@@ -8,9 +8,10 @@ import av
 import cv2
 import numpy as np
 import pytest
-from live_captures import Rig, make_memory, until
+from live_captures import PATIENCE_SECONDS, Rig, make_memory, until
 from live_senders import picture
 
+from normalcy.live.cameras import capture
 from normalcy.live.cameras.state import CameraState
 from normalcy.live.frames.counters import Drop
 from normalcy.methods.contract import ClipSpec
@@ -31,8 +32,9 @@ def video(tmp_path_factory):
     return path
 
 
-def test_a_file_as_fast_as_it_is_scored_loses_nothing(video):
+def test_a_file_as_fast_as_it_is_scored_loses_nothing(video, monkeypatch):
     """What arrives is what reading the file gives, image by image."""
+    monkeypatch.setattr(capture, "_LET_GO_SECONDS", PATIENCE_SECONDS)
     with Rig(video, natural_speed=False) as rig:
         until(lambda: rig.memory.is_full)
         assert rig.memory.capture.frames_in[0] < FRAMES  # it waits

@@ -3,10 +3,11 @@
 import itertools
 
 import pytest
-from live_captures import Rig, until
+from live_captures import PATIENCE_SECONDS, Rig, until
+from live_senders import Login
 from live_streams import FaultyStream
 
-from normalcy.live.cameras import life
+from normalcy.live.cameras import capture, life
 from normalcy.live.cameras.state import CameraState
 from normalcy.live.frames.counters import Drop
 from normalcy.video._pyav import PyAVBackend
@@ -21,6 +22,12 @@ def impatient(monkeypatch):
     monkeypatch.setattr(life, "STALL_SECONDS", 0.4)
 
 
+@pytest.fixture
+def unhurried(monkeypatch):
+    """A busy machine may take its time to let go: here it must, not how soon."""
+    monkeypatch.setattr(capture, "_LET_GO_SECONDS", PATIENCE_SECONDS)
+
+
 def assert_in_order(frames):
     for before, after in itertools.pairwise(frames):
         assert after.number > before.number
@@ -30,7 +37,7 @@ def assert_in_order(frames):
 
 
 @pytest.mark.parametrize(("kind", "transport"), WAYS)
-def test_a_stream_is_cut_and_comes_back(kind, transport):
+def test_a_stream_is_cut_and_comes_back(kind, transport, unhurried):
     with FaultyStream(kind) as stream, Rig(stream.url, transport=transport) as rig:
         rig.until_frames(10)
         first = rig.frames[-1].generation
@@ -153,6 +160,19 @@ def test_nobody_sees_the_password():
         stream.refuse(200)
         rig.until_more()
     assert "Check user and password" in "".join(rig.lines)
+    assert not [line for line in rig.lines if "s3cret" in line or "guard" in line]
+
+
+def test_a_camera_with_a_login_lets_in_who_knows_it(monkeypatch):
+    with FaultyStream("rtsp", login=Login("guard", "s3cret")) as stream:
+        source = stream.url_for("guard", "${PASSWORD_OF_DOOR}")
+        monkeypatch.setenv("PASSWORD_OF_DOOR", "wrong")
+        with Rig(source) as rig:
+            until(lambda: rig.was_told("401"))
+            assert rig.was_told("Check user and password")
+            assert rig.frames == []
+            monkeypatch.setenv("PASSWORD_OF_DOOR", "s3cret")
+            rig.until_frames(3)
     assert not [line for line in rig.lines if "s3cret" in line or "guard" in line]
 
 

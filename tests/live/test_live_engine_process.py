@@ -27,13 +27,19 @@ PATIENCE_SECONDS = 60.0
 
 # The square goes to and fro, so that the last picture leads to the first.
 PICTURES_THWC = scene(100, seed=7)[0]
+TURNED_THWC = scene(100, seed=8)[0]
 WALKING, RUNNING = 1, 5
 
 
 class Feed:
-    """A camera that the test plays, by a clock of its own, so that a busy machine delays no frame."""
+    """A camera that the test plays, by a clock of its own, so that a busy machine delays no frame.
 
-    def __init__(self) -> None:
+    Args:
+        turned: It shows something else.
+    """
+
+    def __init__(self, *, turned: bool = False) -> None:
+        self.pictures_THWC = TURNED_THWC if turned else PICTURES_THWC
         self.wall, self.monotonic = time.time(), time.monotonic()
         self.memory = CameraMemory.create(Layout((*SIZE_PX, 1), 8, 40, 32 * 1024, (12, 16)))
         self.count = self.place = 0
@@ -41,8 +47,8 @@ class Feed:
     def show(self, pace, frames):
         """Plays frames, as soon as there is room for them."""
         for _ in range(frames):
-            self.place = (self.place + pace) % len(PICTURES_THWC)
-            image_HWC = PICTURES_THWC[self.place]
+            self.place = (self.place + pace) % len(self.pictures_THWC)
+            image_HWC = self.pictures_THWC[self.place]
             seconds = self.count / FPS
             now = self.wall + seconds
             self.memory.write(Stamped(image_HWC, self.count, seconds, 1, self.monotonic + seconds, now, 0))
@@ -61,8 +67,8 @@ class Feed:
 class Engine:
     """An inference process and its cameras."""
 
-    def __init__(self, folder, bundle) -> None:
-        self.media, self.bundle = folder / "media", bundle
+    def __init__(self, folder, bundle, **sections) -> None:
+        self.media, self.bundle, self.sections = folder / "media", bundle, sections
         self.store = Store(sqlite_url(folder), migrate=True)
         self.feeds = {"a": Feed(), "b": Feed()}
         self.doorbell, self.alerts_bell = CONTEXT.Semaphore(0), CONTEXT.Semaphore(0)
@@ -72,7 +78,7 @@ class Engine:
         events = {"cool_down_seconds": 0.5, "pre_roll_seconds": 1, "post_roll_seconds": 0.5}
         bundles = {"main": {"path": self.bundle, "backend": "torch", "threads": 1}}
         return LiveConfig.model_validate(
-            {"bundles": bundles, "cameras": cameras, "events": events, **changes}
+            {"bundles": bundles, "cameras": cameras, "events": events, **self.sections, **changes}
         )
 
     def start(self):
@@ -127,8 +133,9 @@ class Engine:
 
 
 @contextmanager
-def engine(folder, run):
-    made = Engine(folder, run.bundle)
+def engine(folder, run, **sections):
+    """An engine of a folder; `sections` are of its configuration."""
+    made = Engine(folder, run.bundle, **sections)
     made.media.mkdir()
     try:
         made.start()

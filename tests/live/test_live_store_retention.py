@@ -16,12 +16,13 @@ from normalcy.live.store.check import check_store
 from normalcy.live.store.events import find_events, insert_event
 from normalcy.live.store.models import MessageRow
 from normalcy.live.store.outbox import due_messages, enqueue, mark_sent, outbox_counts
-from normalcy.live.store.records import EventFilter, NewMessage
+from normalcy.live.store.records import EventFilter, NewMessage, ViewRecord
 from normalcy.live.store.retention import apply_retention
 from normalcy.live.store.scores import read_scores, save_minute
 from normalcy.live.store.store import StoreError
 from normalcy.live.store.users import add_user, find_session, find_user, start_session
 from normalcy.live.store.verdicts import give_verdict
+from normalcy.live.store.views import save_view
 
 pytest_plugins = ["live_databases"]
 
@@ -216,6 +217,7 @@ def test_other_rows_go_when_they_are_old(any_store, media):
             at = NOW - days_old * DAY
             save_minute(session, "yard", int(at // 60), np.ones(60), 1.0)
             record_state(session, "yard", CameraState.ONLINE, "", at)
+            save_view(session, ViewRecord(f"of {days_old}", "", b"", 1.0, None, at))
             for state in ("sent", "waiting"):
                 message = NewMessage(f"{days_old} {state}", "yard", "mqtt", "event.opened", "alert", {})
                 enqueue(session, message, at=at)
@@ -228,6 +230,7 @@ def test_other_rows_go_when_they_are_old(any_store, media):
         ]
     report = apply(any_store, media, RetentionConfig())
     assert (report.score_minutes, report.camera_states, report.messages, report.logins) == (2, 1, 1, 1)
+    assert report.views == 1
     with any_store.transaction() as session:
         assert len(read_scores(session, "yard", 0, NOW)[0]) == 60
         assert len(state_history(session, "yard", 0)) == 2

@@ -87,7 +87,7 @@ class PyAVBackend:
                     continue
                 self.tally.read += 1
                 self.tally.end_seconds = self._timeline.end_seconds
-                yield Decoded(picture, index, pts_seconds)
+                yield Decoded(picture, index, pts_seconds, self._timeline.stream_seconds(picture.pts))
                 asked = time.monotonic()
             self._require_picture(waited_seconds=time.monotonic() - asked)
         self.tally.lost = self._timeline.lost

@@ -33,6 +33,10 @@ class Timeline:
         """When the last placed frame ends."""
         return 0.0 if self._last_seconds is None else self._last_seconds + self._step_seconds
 
+    def stream_seconds(self, pts: int | None) -> float | None:
+        """A timestamp in seconds, as the source counts."""
+        return None if pts is None else self._to_seconds(pts)
+
     def expect(self, pts: int | None) -> None:
         """A packet was sent to the decoder: a frame with this timestamp should follow."""
         if pts is not None:

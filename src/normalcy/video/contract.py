@@ -108,11 +108,18 @@ class VideoInfo:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A picture as the decoder gives it, with its place: not yet upright, scaled or converted."""
+    """A picture as the decoder gives it, with its place: not yet upright, scaled or converted.
+
+    Attributes:
+        picture: Decoded.
+        index, pts_seconds: Place in the source, and time since its start.
+        stream_seconds: Its timestamp as the source gives it; None where it gives none.
+    """
 
     picture: "av.VideoFrame"
     index: int
     pts_seconds: float
+    stream_seconds: float | None = None
 
 
 @dataclass

@@ -90,10 +90,12 @@ class LazyFrame:
     Attributes:
         index: Place in the source, from 0, counted before any stride.
         pts_seconds: Presentation time since the start of the source.
+        stream_seconds: Its timestamp as the source gives it, whatever that counts from; None where it gives none.
     """
 
     def __init__(self, decoded: Decoded, *, scaler: Scaler, preview: Scaler | None) -> None:
         self.index, self.pts_seconds = decoded.index, decoded.pts_seconds
+        self.stream_seconds = decoded.stream_seconds
         self._picture, self._scaler, self._preview = decoded.picture, scaler, preview
 
     @property

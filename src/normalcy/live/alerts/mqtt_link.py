@@ -3,14 +3,18 @@
 import hashlib
 import logging
 import socket
+import ssl
+import sys
 import threading
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
+from normalcy.errors import ConfigError
 from normalcy.live.alerts.delivery import DeliveryError
 from normalcy.live.config.alerts import MqttConfig
 from normalcy.live.config.secrets import resolve
@@ -35,7 +39,7 @@ class MqttLink:
         received: Called with topic and payload of each message that stood there before, in the client's thread.
 
     Raises:
-        ConfigError: A secret cannot be read.
+        ConfigError: A secret or the certificates cannot be read.
     """
 
     def __init__(
@@ -110,12 +114,13 @@ class MqttLink:
             self._trouble = f"the broker refuses the connection: {reason}"
             logger.warning("mqtt: %s", self._trouble)
             return
-        logger.info("mqtt: connected to %s:%d", self._config.host, self._config.port)
+        logger.info("mqtt: connected to %s", _where(self._config))
         self._is_up.set()
         self._connected()
 
     def _on_connect_fail(self, client: paho.Client, _: Any) -> None:
-        self._trouble = f"no connection to the broker {self._config.host}:{self._config.port}"
+        # The client calls this while it handles what went wrong.
+        self._trouble = f"no connection to the broker {_where(self._config)}{_why(sys.exception())}"
 
     def _on_disconnect(self, client: paho.Client, _: Any, flags: Any, reason: Any, properties: Any) -> None:
         if self.is_up:
@@ -136,6 +141,34 @@ def _client(config: MqttConfig, *, lasting: bool) -> paho.Client:
         password = resolve(config.password) if config.password is not None else None
         client.username_pw_set(resolve(config.username), password)
     if config.tls:
-        client.tls_set()
+        client.tls_set_context(_tls(config.ca_file))
     client.reconnect_delay_set(min_delay=1, max_delay=_MOST_RECONNECT_SECONDS)
     return client
+
+
+def _tls(ca_file: Path | None) -> ssl.SSLContext:
+    """What a broker's certificate is checked by.
+
+    Raises:
+        ConfigError: The file cannot be read, or holds no certificate.
+    """
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:  # that of a file without certificates is one, too
+        reason = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
+        raise ConfigError(
+            f"cannot be read ({reason})", where=ca_file or "the system's certificates"
+        ) from error
+
+
+def _where(config: MqttConfig) -> str:
+    return f"{config.host}:{config.port}"
+
+
+def _why(error: BaseException | None) -> str:
+    """What went wrong, to be put behind a message; empty where nobody knows."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f": its certificate is not trusted ({error.verify_message})"
+    if isinstance(error, OSError) and error.strerror:
+        return f": {error.strerror}"
+    return ""

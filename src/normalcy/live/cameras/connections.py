@@ -17,6 +17,7 @@ from normalcy.live.bells import Bell
 from normalcy.live.cameras.backoff import Backoff
 from normalcy.live.cameras.intake import Intake
 from normalcy.live.cameras.life import Life
+from normalcy.live.cameras.repeats import Repeats
 from normalcy.live.cameras.sources import (
     CameraSource,
     Manners,
@@ -86,6 +87,7 @@ class Connections:
     def __init__(self, job: CaptureJob, memory: CameraMemory, doorbell: Bell, stop: Stop) -> None:
         config, record = job.config, memory.capture
         self._job, self._memory, self._stop = job, memory, stop
+        self._repeats = Repeats()
         self.life = Life(memory, name=job.name)
         self.failure: BaseException | None = None
         self._timekeeper = Timekeeper(
@@ -157,6 +159,7 @@ class Connections:
             return Ending.LOST, error.what  # a secret that may be put in its place yet
         try:
             self.life.beat()
+            self._repeats.connect()
             with closing(self._open(source)) as reader:
                 return self._read_all(reader, source)
         except NormalcyError as error:
@@ -164,7 +167,11 @@ class Connections:
         except Exception as error:  # whatever decoders raise; not shown as it is, since it may hold the URL
             logger.warning("camera %s: %s while reading", self._job.name, type(error).__name__)
             reason = f"it cannot be read ({type(error).__name__})"
-        return Ending.LOST if source.kind.may_come_back else Ending.HOPELESS, reason
+        return Ending.LOST if source.kind.may_come_back else Ending.HOPELESS, self._explained(reason)
+
+    def _explained(self, reason: str) -> str:
+        """Why a connection ended, and whether it brought anything."""
+        return f"it repeats what it sent before; {reason}" if self._repeats.nothing_new else reason
 
     def _open(self, source: CameraSource) -> VideoReader:
         spec = self._job.spec
@@ -175,7 +182,7 @@ class Connections:
         manners = manners_of(source, self._job.config, reader.info)
         self._connected(reader, manners)
         lost = 0
-        for lazy in self._frames(reader):
+        for lazy in self._frames(reader, manners):
             self._take(lazy, manners)
             self._memory.capture.dropped[0, Drop.DAMAGED] += reader.lost - lost
             lost = reader.lost
@@ -191,11 +198,15 @@ class Connections:
         self._timekeeper.connect(manners.timing, step_seconds=1 / info.fps)
         self._intake.cut()
 
-    def _frames(self, reader: VideoReader) -> Iterator[LazyFrame]:
+    def _frames(self, reader: VideoReader, manners: Manners) -> Iterator[LazyFrame]:
         frames = reader.lazily()
         self.life.await_frame()
         while (lazy := next(frames, None)) is not None:
-            yield lazy
+            if manners.repeats and self._repeats.holds(lazy.stream_seconds):
+                self._memory.capture.frames_in[0] += 1
+                self._memory.capture.dropped[0, Drop.REPEATED] += 1
+            else:
+                yield lazy
             self.life.await_frame()
 
     def _take(self, lazy: LazyFrame, manners: Manners) -> None:
@@ -219,7 +230,8 @@ class Connections:
         if self._stop.is_set():
             return Ending.STOPPED, ""
         if source.kind.may_come_back:
-            return Ending.LOST, f"it broke off: {reader.trouble}" if reader.trouble else "it ended"
+            reason = f"it broke off: {reader.trouble}" if reader.trouble else "it ended"
+            return Ending.LOST, self._explained(reason)
         if self._job.config.loop:
             return Ending.AGAIN, ""
         return Ending.OVER, "it came to its end"

@@ -38,11 +38,13 @@ class Manners:
         waits: Its frames wait for room in the buffer; those of others give way to newer ones.
         paced: Its frames are held back until they are due.
         timing: What tells their time.
+        repeats: A new connection may begin with frames that an earlier one gave.
     """
 
     waits: bool
     paced: bool
     timing: Timing
+    repeats: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,8 @@ def manners_of(source: CameraSource, config: CameraConfig, info: VideoInfo) -> M
     if source.kind is SourceKind.FILE or (source.kind is SourceKind.URL and not info.is_live):
         return Manners(True, config.natural_speed, Timing.CONTINUOUS)
     lacks_times = source.scheme in _HTTP and info.codec == "mjpeg"
-    return Manners(False, source.is_segmented, Timing.ARRIVAL if lacks_times else Timing.STREAM)
+    timing = Timing.ARRIVAL if lacks_times else Timing.STREAM
+    return Manners(False, source.is_segmented, timing, repeats=source.is_segmented)
 
 
 def open_camera(source: CameraSource, options: ReadOptions) -> VideoReader:

@@ -1,9 +1,10 @@
 """Who is told."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 
 from normalcy.config import StrictConfig
 
@@ -54,6 +55,8 @@ class MqttConfig(ReceiverConfig):
         host, port: Where it listens.
         username, password: May hold `${SECRET}`.
         tls: Whether to encrypt.
+        ca_file: Certificates (PEM) of who vouches for the broker, where the system does not know them; a relative path
+            starts at the configuration's folder.
         topic: What all topics start with.
         discovery: Topic of Home Assistant's discovery; none tells it nothing.
     """
@@ -63,8 +66,16 @@ class MqttConfig(ReceiverConfig):
     username: str | None = None
     password: str | None = None
     tls: bool = False
+    ca_file: Path | None = None
     topic: MqttTopic = "normalcy"
     discovery: MqttTopic | None = "homeassistant"
+
+    @field_validator("ca_file")
+    @classmethod
+    def _encrypts(cls, ca_file: Path | None, info: ValidationInfo) -> Path | None:
+        if ca_file is not None and not info.data.get("tls"):
+            raise ValueError("nothing is encrypted: it needs tls: true")
+        return ca_file
 
 
 class AppriseConfig(ReceiverConfig):

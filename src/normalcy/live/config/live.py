@@ -156,7 +156,21 @@ def config_from(data: dict[str, Any], *, where: Path) -> LiveConfig:
         name: each.model_copy(update={"path": folder / each.path}) for name, each in config.bundles.items()
     }
     cameras = {name: _beside(folder, each) for name, each in config.cameras.items()}
-    return config.model_copy(update={"data": folder / config.data, "bundles": bundles, "cameras": cameras})
+    found = {
+        "data": folder / config.data,
+        "bundles": bundles,
+        "cameras": cameras,
+        "alerts": _with_certificates(folder, config.alerts),
+    }
+    return config.model_copy(update=found)
+
+
+def _with_certificates(folder: Path, alerts: AlertsConfig) -> AlertsConfig:
+    """With its certificates where they lie seen from a folder."""
+    if alerts.mqtt is None or alerts.mqtt.ca_file is None:
+        return alerts
+    mqtt = alerts.mqtt.model_copy(update={"ca_file": folder / alerts.mqtt.ca_file})
+    return alerts.model_copy(update={"mqtt": mqtt})
 
 
 def _beside(folder: Path, camera: CameraConfig) -> CameraConfig:

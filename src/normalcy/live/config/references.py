@@ -83,3 +83,6 @@ def _files(config: LiveConfig) -> Iterator[str]:
         key, source = ("substream" if camera.substream else "source"), camera.watched
         if names_file(source) and not Path(source).exists():
             yield f"cameras.{name}.{key}: there is no {redact(source)}"
+    mqtt = config.alerts.mqtt
+    if mqtt and mqtt.ca_file and not mqtt.ca_file.is_file():
+        yield f"alerts.mqtt.ca_file: there is no {mqtt.ca_file}"

@@ -15,6 +15,7 @@ from normalcy.live.config.camera import CameraConfig
 from normalcy.live.config.schedule import watches
 from normalcy.live.engine.detectors import Detector
 from normalcy.live.engine.display import Display
+from normalcy.live.engine.known_view import KEPT_SECONDS, level_of, view_record, watch_of
 from normalcy.live.engine.minutes import Minute, Minutes
 from normalcy.live.engine.scene import SCORED, LevelShift, SceneState, SceneWatch
 from normalcy.live.engine.scene_events import SceneEvents
@@ -24,7 +25,7 @@ from normalcy.live.engine.tuning import FalseAlarms, alert_threshold, tunings_of
 from normalcy.live.events.incident import Incident, IncidentRule, Judgement, Step
 from normalcy.live.frames.counters import Drop
 from normalcy.live.frames.memory import CameraMemory, Stamped
-from normalcy.live.store.records import EventRecord
+from normalcy.live.store.records import EventRecord, ViewRecord
 from normalcy.methods.contract import TeachableCamera
 from normalcy.scoring.model import Found
 from normalcy.scoring.types import Clip, ClipScores
@@ -63,6 +64,7 @@ class LiveCamera:
         timezone: Of its schedule; that of the machine without.
         resumed: Its open events of an engine that died, by region.
         resumed_scene: The open event of its view, likewise.
+        known_view: What an earlier engine knew of its view.
         clock: Monotonic, in seconds.
     """
 
@@ -77,6 +79,7 @@ class LiveCamera:
         timezone: str | None = None,
         resumed: Mapping[str, EventRecord],
         resumed_scene: EventRecord | None = None,
+        known_view: ViewRecord | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name, self.detector, self.memory = name, detector, memory
@@ -85,9 +88,10 @@ class LiveCamera:
         self._display = Display(
             memory, map_range=detector.bundle.header.map_scale, detector=detector.identity
         )
-        self._scene = SceneWatch(learning=self._display.was_changing)
+        self._scene = watch_of(known_view, learning=self._display.was_changing)
         self._display.scene(self._scene.state)
-        self._level, self._times = self._display.level(), CaptureTimes()
+        self._level = self._display.level() or level_of(known_view, detector=detector.identity)
+        self._view_told, self._times = -math.inf, CaptureTimes()
         self._scene_events = SceneEvents(name, resumed=resumed_scene)
         self._is_view_untold = self._display.is_untold
         self._waiting_steps: list[Step] = []
@@ -214,6 +218,7 @@ class LiveCamera:
         self._is_view_untold = False
         logger.info("camera %s: the view is %s", self.name, state.name.lower())
         self._display.scene(state)
+        self._view_told = -math.inf
         self._waiting_steps.extend(self._scene_events.update(state, pts_seconds=frame.pts_seconds))
         if state is SceneState.CHANGING:
             self._level.forget_view()
@@ -319,6 +324,23 @@ class LiveCamera:
     def news(self) -> list[tuple[str, Minute]]:
         """Parts of the timeline that came since the last time, of minutes that are not over."""
         return [(name, each) for name, minutes in self._minutes.items() for each in minutes.news()]
+
+    def view_news(self) -> ViewRecord | None:
+        """What is known of its view, for the engine that comes next; None where that was told just now."""
+        now = self._clock()
+        view = self.view if now - self._view_told >= KEPT_SECONDS else None
+        self._view_told = now if view else self._view_told
+        return view
+
+    @property
+    def view(self) -> ViewRecord | None:
+        """The same at any time; None while nobody can say what it usually shows."""
+        if not self.config.scene_change:
+            return None
+        seen_at = self._scene_events.seen_at
+        return view_record(
+            self.name, self._scene, self._level, detector=self.detector.identity, seen_at=seen_at
+        )
 
     def finish(self) -> Judged:
         """Closes what is open."""

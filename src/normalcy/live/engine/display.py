@@ -79,11 +79,11 @@ class Display:
         if lost > 0:
             self.drop(Drop.RESTART, lost)
 
-    def level(self) -> LevelShift:
-        """How much higher the view scores than the one before, as the engine left it that died."""
+    def level(self) -> LevelShift | None:
+        """How much higher the view scores than the one before, as the engine left it that died; None where none did."""
         record = self._memory.engine
         if record.level_factor[0] <= 0 or as_text(record.level_of[0]) != self._detector:
-            return LevelShift()
+            return None
         return LevelShift(factor=float(record.level_factor[0]), usual=float(record.level_usual[0]))
 
     def keep_level(self, level: LevelShift) -> None:

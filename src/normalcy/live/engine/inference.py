@@ -44,8 +44,9 @@ from normalcy.live.frames.memory import CameraMemory, MemoryName
 from normalcy.live.processes import Stop
 from normalcy.live.store.events import open_events
 from normalcy.live.store.media import stored_bytes
-from normalcy.live.store.records import EventRecord
+from normalcy.live.store.records import EventRecord, ViewRecord
 from normalcy.live.store.store import Store, StoreError
+from normalcy.live.store.views import read_views
 
 __all__ = ["Configure", "Counters", "DetectorFacts", "InferenceJob", "Ready", "Relearn", "run_inference"]
 
@@ -68,6 +69,7 @@ class Inference:
         self._store, self._config, self._media = store, job.config, job.media
         self._detectors = {name: open_detector(name, each) for name, each in job.config.bundles.items()}
         self._resumed: Resumed | None = None
+        self._views: dict[str, ViewRecord] = {}
         self._cameras: dict[str, LiveCamera] = {}
         self._recorder, self._writer = Recorder(store, bell=alerts_bell), MediaWriter()
         self._learning = Learning(self._recorder, job.media)
@@ -140,6 +142,7 @@ class Inference:
         self._told = now if is_time else self._told
         for camera in self._cameras.values():
             self._report(camera, Judged(camera.expire(), camera.news() if is_time else []))
+            self._reporter.view(camera.view_news())
 
     def _report(self, camera: LiveCamera, judged: Judged) -> None:
         self._reporter.report(camera, judged.steps)
@@ -174,7 +177,7 @@ class Inference:
     def _resume(self, order: Configure) -> Resumed:
         """Open events of an engine that died; ends those that nothing goes on with."""
         with self._store.reading() as session:
-            events = open_events(session)
+            events, self._views = open_events(session), read_views(session)
         resumed: Resumed = {}
         for event in events:
             goes_on = event.camera in order.cameras and self._goes_on(event)
@@ -213,6 +216,7 @@ class Inference:
             timezone=self._config.timezone,
             resumed={region: event for (_, region), event in events.items()},
             resumed_scene=scene,
+            known_view=self._views.get(name),
         )
         self._learning.ask(name)
 
@@ -225,6 +229,9 @@ class Inference:
 
     def _remove(self, name: str) -> None:
         camera = self._cameras.pop(name)
+        if view := camera.view:
+            self._views[name] = view
+            self._reporter.view(view)
         self._report(camera, camera.finish())
         self._pictures.abandon(name)
         self._school.dismiss(camera)

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from sqlalchemy.orm import Session
 
@@ -17,8 +18,9 @@ from normalcy.live.events.incident import Change, Step
 from normalcy.live.events.media import media_folder
 from normalcy.live.store.events import insert_event, update_event
 from normalcy.live.store.outbox import enqueue
-from normalcy.live.store.records import EventRecord
+from normalcy.live.store.records import EventRecord, ViewRecord
 from normalcy.live.store.scores import save_minute
+from normalcy.live.store.views import save_view
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +66,11 @@ class Reporter:
         """Stores parts of the score timeline."""
         for region, minute in minutes:
             self._recorder.record_if_room(_minute_job(camera.name, region, minute))
+
+    def view(self, view: ViewRecord | None) -> None:
+        """Stores what is known of a camera's view, if anything is."""
+        if view is not None:
+            self._recorder.record_if_room(partial(save_view, view=view))
 
     def _job(self, change: Change, event: EventRecord) -> Job:
         kind = _KINDS.get(change)

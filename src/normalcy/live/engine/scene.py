@@ -4,7 +4,8 @@
        |                   ^                                 | |  ^                |
        |                   +------------as it was------------+ |  +--changed again-+
        +--stable, black--> DARK <--------stable, black---------+
-                           DARK --light--> CHANGING
+       |                   DARK --light--> CHANGING
+       +--another than an earlier engine knew--> CHANGING
 
 A coarse picture is compared with the usual one, block by block. A block is another one when its pattern is, or when its
 brightness changed by itself; that the whole picture is lighter says nothing. Somebody who crosses right before the
@@ -68,7 +69,7 @@ class SceneState(IntEnum):
 
 
 TRANSITIONS: dict[SceneState, frozenset[SceneState]] = {
-    SceneState.UNKNOWN: frozenset({SceneState.SETTLED, SceneState.DARK}),
+    SceneState.UNKNOWN: frozenset({SceneState.SETTLED, SceneState.DARK, SceneState.CHANGING}),
     SceneState.SETTLED: frozenset({SceneState.CHANGING}),
     SceneState.CHANGING: frozenset({SceneState.SETTLED, SceneState.LEARNING, SceneState.DARK}),
     SceneState.DARK: frozenset({SceneState.CHANGING}),
@@ -115,6 +116,17 @@ class Coarse:
         darker, lighter = sorted((self.brightness, usual.brightness))
         return lighter > 2 * _BLACK and darker < _SWITCHED * lighter
 
+    def to_bytes(self) -> bytes:
+        """To be kept; `from_bytes` gives it back in whole grey levels."""
+        return self.grey_BP.round().astype(np.uint8).tobytes()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> "Coarse | None":
+        """What was kept; None where it was of other blocks."""
+        grey = np.frombuffer(content, np.uint8).astype(np.float32)
+        is_whole = grey.size == _COARSE_PX[0] * _COARSE_PX[1]
+        return cls(grey.reshape(-1, _BLOCK_PX * _BLOCK_PX)) if is_whole else None
+
     def blended(self, other: "Coarse", weight: float) -> "Coarse":
         """With some of another picture."""
         return Coarse(self.grey_BP + np.float32(weight) * (other.grey_BP - self.grey_BP))
@@ -135,11 +147,15 @@ class SceneWatch:
 
     Args:
         learning: It begins LEARNING: an engine died while the view was changing.
+        usual: What an earlier engine knew the view to be.
+
+    Attributes:
+        usual: What the view usually is; None before the first picture.
     """
 
-    def __init__(self, *, learning: bool = False) -> None:
+    def __init__(self, *, learning: bool = False, usual: Coarse | None = None) -> None:
         self.state = SceneState.LEARNING if learning else SceneState.UNKNOWN
-        self._usual: Coarse | None = None
+        self.usual = None if learning else usual
         self._seconds = -math.inf
         self._since = 0.0
         self._still, self._still_since = Coarse(np.zeros((1, 1), np.float32)), 0.0
@@ -150,15 +166,23 @@ class SceneWatch:
         if elapsed < _LEAST_SECONDS:
             return self.state
         now = coarse(image_HWC)
-        if self._usual is None:
-            self._usual, self._still = now, now
-            self._since = self._still_since = pts_seconds
+        if self._seconds == -math.inf:
+            self._begin(now, pts_seconds)
+        assert self.usual is not None
         self._seconds = pts_seconds
-        self._advance(now, self._usual, pts_seconds)
-        if self.state in SCORED:
+        self._advance(now, self.usual, pts_seconds)
+        if self.state in SCORED and math.isfinite(elapsed):
             # It follows the view slowly, while that is itself.
-            self._usual = self._usual.blended(now, 1 - math.exp(-elapsed / _USUAL_SECONDS))
+            self.usual = self.usual.blended(now, 1 - math.exp(-elapsed / _USUAL_SECONDS))
         return self.state
+
+    def _begin(self, now: Coarse, seconds: float) -> None:
+        self._stand_still(now, seconds)
+        self._since = seconds
+        if self.usual is None:
+            self.usual = now
+        elif _is_another(now, self.usual):
+            self._go(SceneState.CHANGING, seconds)
 
     def _advance(self, now: Coarse, usual: Coarse, seconds: float) -> None:
         if now.difference(self._still) > _STILL:
@@ -178,7 +202,7 @@ class SceneWatch:
             case SceneState.CHANGING if now.is_black and is_stable:
                 self._go(SceneState.DARK, seconds)
             case SceneState.CHANGING if is_stable or is_late:
-                self._usual = now
+                self.usual = now
                 self._go(SceneState.LEARNING, seconds)
             case SceneState.DARK if not now.is_black:
                 self._go(SceneState.CHANGING, seconds)

@@ -12,6 +12,7 @@ class Drop(IntEnum):
     DAMAGED: it could not be decoded.
     SCENE_CHANGE: the view was changing, or just went dark.
     RESTART: it was waiting when the scorer started anew, or belonged to a clip that a gap cut in two.
+    REPEATED: a server gave again what it had given before the connection broke.
     """
 
     BUFFER_FULL = 0
@@ -20,6 +21,7 @@ class Drop(IntEnum):
     DAMAGED = 3
     SCENE_CHANGE = 4
     RESTART = 5
+    REPEATED = 6
 
 
 LATENCY_BOUNDS_SECONDS = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0)

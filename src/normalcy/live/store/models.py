@@ -173,6 +173,26 @@ class ScoreRow(Base):
     scores: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+class ViewRow(Base):
+    """What a camera usually shows, for the engine that comes next.
+
+    Attributes:
+        detector: Digest of the one whose scores `level_factor` and `level_usual` are of.
+        picture: Coarse, as `engine.scene.Coarse` writes it.
+        level_factor: What scores are multiplied by, because a view that the detector never saw scores higher.
+        level_usual: What they usually are then; none before that is known.
+    """
+
+    __tablename__ = "views"
+
+    camera: Mapped[str] = mapped_column(String(40), primary_key=True)
+    detector: Mapped[str] = mapped_column(String(64))
+    picture: Mapped[bytes] = mapped_column(LargeBinary)
+    level_factor: Mapped[float]
+    level_usual: Mapped[float | None]
+    seen_at: Mapped[float]
+
+
 class CameraStateRow(Base):
     """A camera changed its state."""
 

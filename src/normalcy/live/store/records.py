@@ -102,6 +102,18 @@ class EventFilter:
 
 
 @dataclass(frozen=True)
+class ViewRecord:
+    """What a camera usually shows; the fields are those of `models.ViewRow`."""
+
+    camera: str
+    detector: str
+    picture: bytes
+    level_factor: float
+    level_usual: float | None
+    seen_at: float
+
+
+@dataclass(frozen=True)
 class User:
     """Somebody who may log in."""
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from normalcy.live.config.store import RetentionConfig
 from normalcy.live.store.media import delete_folder
-from normalcy.live.store.models import CameraStateRow, EventRow, MessageRow, ScoreRow, SessionRow
+from normalcy.live.store.models import CameraStateRow, EventRow, MessageRow, ScoreRow, SessionRow, ViewRow
 from normalcy.live.store.outbox import open_outages
 from normalcy.live.store.store import Store
 
@@ -39,7 +39,7 @@ class RetentionReport:
         missing_bytes: Room that the disk lacks still.
         stuck: Ids of events whose media cannot be deleted; they stay.
         forgotten: False alarms that lost their media for room: no memory learns from them any more.
-        score_minutes, camera_states, messages, logins: Rows that were too old.
+        score_minutes, camera_states, messages, logins, views: Rows that were too old.
     """
 
     expired: int
@@ -53,6 +53,7 @@ class RetentionReport:
     camera_states: int = 0
     messages: int = 0
     logins: int = 0
+    views: int = 0
 
 
 def apply_retention(
@@ -200,6 +201,7 @@ def _delete_old_rows(store: Store, config: RetentionConfig, now: float) -> dict[
         "camera_states": _delete(store, CameraStateRow, CameraStateRow.at < oldest),
         "messages": _delete(store, MessageRow, is_done),
         "logins": _delete(store, SessionRow, SessionRow.seen_at < oldest),
+        "views": _delete(store, ViewRow, ViewRow.seen_at < oldest),
     }
 
 

@@ -1,0 +1,37 @@
+"""What an engine knows of a camera's view, kept for the one that comes after it.
+
+An engine that is killed leaves it in shared memory, as it was; when all of the engine is started again, what the store
+has of it is used: a camera that was turned meanwhile shows another view, and one whose view the detector never saw
+goes on being judged by how that view scores.
+"""
+
+import math
+
+from normalcy.live.engine.scene import Coarse, LevelShift, SceneState, SceneWatch
+from normalcy.live.store.records import ViewRecord
+
+KEPT_SECONDS = 60.0
+"""How often it is stored while nothing changes; a view that was just learned is stored at once."""
+
+
+def watch_of(known: ViewRecord | None, *, learning: bool) -> SceneWatch:
+    """A watch that begins with what is known; `learning` as `SceneWatch` takes it."""
+    return SceneWatch(learning=learning, usual=Coarse.from_bytes(known.picture) if known else None)
+
+
+def level_of(known: ViewRecord | None, *, detector: str) -> LevelShift:
+    """How the known view scores; nothing is known where other scores were compared."""
+    if known is None or known.detector != detector:
+        return LevelShift()
+    usual = math.nan if known.level_usual is None else known.level_usual
+    return LevelShift(factor=known.level_factor, usual=usual)
+
+
+def view_record(
+    camera: str, scene: SceneWatch, level: LevelShift, *, detector: str, seen_at: float
+) -> ViewRecord | None:
+    """To be stored; None while nobody can say what the view usually is."""
+    if scene.state is not SceneState.SETTLED or scene.usual is None:
+        return None
+    usual = None if math.isnan(level.usual) else level.usual
+    return ViewRecord(camera, detector, scene.usual.to_bytes(), level.factor, usual, seen_at)

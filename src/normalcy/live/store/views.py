@@ -1,0 +1,24 @@
+"""What cameras usually show, kept for the engine that comes next."""
+
+from dataclasses import asdict
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from normalcy.live.store.models import ViewRow
+from normalcy.live.store.records import ViewRecord
+
+
+def save_view(session: Session, view: ViewRecord) -> None:
+    """Stores it in the place of what the camera showed before."""
+    session.merge(ViewRow(**asdict(view)))
+    session.flush()
+
+
+def read_views(session: Session) -> dict[str, ViewRecord]:
+    """Of all cameras that there ever were, by name."""
+    return {row.camera: _record(row) for row in session.scalars(select(ViewRow))}
+
+
+def _record(row: ViewRow) -> ViewRecord:
+    return ViewRecord(row.camera, row.detector, row.picture, row.level_factor, row.level_usual, row.seen_at)
