@@ -135,7 +135,7 @@ def watched(
         if key in settings
     }
     memory = settings.pop("memory", None) or memory_for(detector.model, slots=slots)
-    config = CameraConfig(source="test-pattern", **{"scene_change": False, **settings})
+    config = CameraConfig(**{"source": "test-pattern", "scene_change": False, **settings})
     camera = LiveCamera(
         "cam",
         config=config,

@@ -83,6 +83,13 @@ def test_of_another_detector_only_the_view_is_known(detector):
     assert watch_of(view, learning=False).usual is not None
 
 
+def test_of_another_source_nothing_is_known(detector):
+    view = replace(Looked(detector).view, level_factor=0.25, level_usual=3.0)
+    later = Looked(detector, 12, infrared, known_view=view, source="another")
+    assert later.steps == []
+    assert later.view.level_factor == 1
+
+
 def test_what_is_in_shared_memory_is_newer(detector):
     view = replace(Looked(detector).view, level_factor=0.25, level_usual=3.0)
     with watched(detector, scene_change=True, known_view=view) as seen:
@@ -115,7 +122,7 @@ def test_it_is_told_once_the_view_is_settled_and_then_every_minute(detector):
 
 
 def test_a_picture_of_other_blocks_is_none():
-    record = ViewRecord("cam", "d", b"\x00" * 10, 1.0, None, 0.0)
+    record = ViewRecord("cam", "s", "d", b"\x00" * 10, 1.0, None, 0.0)
     assert watch_of(record, learning=False).usual is None
 
 
@@ -127,7 +134,7 @@ def test_the_coarse_picture_is_kept_in_grey_levels():
 
 
 def test_the_store_keeps_the_last_of_each_camera(any_store):
-    first = ViewRecord("yard", "d1", b"\x01\x02", 0.5, None, 10.0)
+    first = ViewRecord("yard", "s", "d1", b"\x01\x02", 0.5, None, 10.0)
     last, other = (
         replace(first, picture=b"\x03", level_usual=2.5, seen_at=20.0),
         replace(first, camera="gate"),

@@ -217,7 +217,7 @@ def test_other_rows_go_when_they_are_old(any_store, media):
             at = NOW - days_old * DAY
             save_minute(session, "yard", int(at // 60), np.ones(60), 1.0)
             record_state(session, "yard", CameraState.ONLINE, "", at)
-            save_view(session, ViewRecord(f"of {days_old}", "", b"", 1.0, None, at))
+            save_view(session, ViewRecord(f"of {days_old}", "", "", b"", 1.0, None, at))
             for state in ("sent", "waiting"):
                 message = NewMessage(f"{days_old} {state}", "yard", "mqtt", "event.opened", "alert", {})
                 enqueue(session, message, at=at)

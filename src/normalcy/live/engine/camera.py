@@ -15,7 +15,7 @@ from normalcy.live.config.camera import CameraConfig
 from normalcy.live.config.schedule import watches
 from normalcy.live.engine.detectors import Detector
 from normalcy.live.engine.display import Display
-from normalcy.live.engine.known_view import KEPT_SECONDS, level_of, view_record, watch_of
+from normalcy.live.engine.known_view import KEPT_SECONDS, level_of, source_digest, view_record, watch_of
 from normalcy.live.engine.minutes import Minute, Minutes
 from normalcy.live.engine.scene import SCORED, LevelShift, SceneState, SceneWatch
 from normalcy.live.engine.scene_events import SceneEvents
@@ -64,7 +64,7 @@ class LiveCamera:
         timezone: Of its schedule; that of the machine without.
         resumed: Its open events of an engine that died, by region.
         resumed_scene: The open event of its view, likewise.
-        known_view: What an earlier engine knew of its view.
+        known_view: What an earlier engine knew of its view; that of another source is none.
         clock: Monotonic, in seconds.
     """
 
@@ -88,6 +88,8 @@ class LiveCamera:
         self._display = Display(
             memory, map_range=detector.bundle.header.map_scale, detector=detector.identity
         )
+        if known_view and known_view.source != source_digest(config):
+            known_view = None
         self._scene = watch_of(known_view, learning=self._display.was_changing)
         self._display.scene(self._scene.state)
         self._level = self._display.level() or level_of(known_view, detector=detector.identity)
@@ -337,9 +339,13 @@ class LiveCamera:
         """The same at any time; None while nobody can say what it usually shows."""
         if not self.config.scene_change:
             return None
-        seen_at = self._scene_events.seen_at
         return view_record(
-            self.name, self._scene, self._level, detector=self.detector.identity, seen_at=seen_at
+            self.name,
+            self._scene,
+            self._level,
+            source=source_digest(self.config),
+            detector=self.detector.identity,
+            seen_at=self._scene_events.seen_at,
         )
 
     def finish(self) -> Judged:

@@ -5,13 +5,21 @@ has of it is used: a camera that was turned meanwhile shows another view, and on
 goes on being judged by how that view scores.
 """
 
+import hashlib
 import math
 
+from normalcy.live.config.camera import CameraConfig
 from normalcy.live.engine.scene import Coarse, LevelShift, SceneState, SceneWatch
 from normalcy.live.store.records import ViewRecord
+from normalcy.video.urls import redact
 
 KEPT_SECONDS = 60.0
 """How often it is stored while nothing changes; a view that was just learned is stored at once."""
+
+
+def source_digest(config: CameraConfig) -> str:
+    """Of what a camera watches; a password in it leaves no trace."""
+    return hashlib.sha256(redact(config.watched).encode()).hexdigest()
 
 
 def watch_of(known: ViewRecord | None, *, learning: bool) -> SceneWatch:
@@ -28,10 +36,10 @@ def level_of(known: ViewRecord | None, *, detector: str) -> LevelShift:
 
 
 def view_record(
-    camera: str, scene: SceneWatch, level: LevelShift, *, detector: str, seen_at: float
+    camera: str, scene: SceneWatch, level: LevelShift, *, source: str, detector: str, seen_at: float
 ) -> ViewRecord | None:
     """To be stored; None while nobody can say what the view usually is."""
     if scene.state is not SceneState.SETTLED or scene.usual is None:
         return None
     usual = None if math.isnan(level.usual) else level.usual
-    return ViewRecord(camera, detector, scene.usual.to_bytes(), level.factor, usual, seen_at)
+    return ViewRecord(camera, source, detector, scene.usual.to_bytes(), level.factor, usual, seen_at)

@@ -177,6 +177,7 @@ class ViewRow(Base):
     """What a camera usually shows, for the engine that comes next.
 
     Attributes:
+        source: Digest of what the camera watches: of something else nothing is known.
         detector: Digest of the one whose scores `level_factor` and `level_usual` are of.
         picture: Coarse, as `engine.scene.Coarse` writes it.
         level_factor: What scores are multiplied by, because a view that the detector never saw scores higher.
@@ -186,6 +187,7 @@ class ViewRow(Base):
     __tablename__ = "views"
 
     camera: Mapped[str] = mapped_column(String(40), primary_key=True)
+    source: Mapped[str] = mapped_column(String(64))
     detector: Mapped[str] = mapped_column(String(64))
     picture: Mapped[bytes] = mapped_column(LargeBinary)
     level_factor: Mapped[float]

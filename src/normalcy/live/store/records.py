@@ -106,6 +106,7 @@ class ViewRecord:
     """What a camera usually shows; the fields are those of `models.ViewRow`."""
 
     camera: str
+    source: str
     detector: str
     picture: bytes
     level_factor: float

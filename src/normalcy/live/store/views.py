@@ -21,4 +21,6 @@ def read_views(session: Session) -> dict[str, ViewRecord]:
 
 
 def _record(row: ViewRow) -> ViewRecord:
-    return ViewRecord(row.camera, row.detector, row.picture, row.level_factor, row.level_usual, row.seen_at)
+    return ViewRecord(
+        row.camera, row.source, row.detector, row.picture, row.level_factor, row.level_usual, row.seen_at
+    )

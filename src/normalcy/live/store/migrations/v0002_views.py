@@ -12,6 +12,7 @@ def upgrade() -> None:
     op.create_table(
         "views",
         sa.Column("camera", sa.String(40), primary_key=True),
+        sa.Column("source", sa.String(64), nullable=False),
         sa.Column("detector", sa.String(64), nullable=False),
         sa.Column("picture", sa.LargeBinary(), nullable=False),
         sa.Column("level_factor", sa.Double(), nullable=False),
