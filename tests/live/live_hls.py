@@ -72,14 +72,13 @@ class HlsStream:
             }
             started, sent = time.monotonic(), -1
             while not self._closing.is_set():
-                index = int((time.monotonic() - started) * FPS)
-                if index == sent or not self._flowing.is_set():
-                    time.sleep(0.005)
-                    continue
-                sent = index
-                frame = av.VideoFrame.from_ndarray(picture(index, SIZE_PX), "rgb24")
-                frame.pts, frame.time_base = index, Fraction(1, FPS)
-                container.mux(stream.encode(frame))
+                now = int((time.monotonic() - started) * FPS)
+                for index in range(sent + 1, now + 1) if self._flowing.is_set() else ():
+                    frame = av.VideoFrame.from_ndarray(picture(index, SIZE_PX), "rgb24")
+                    frame.pts, frame.time_base = index, Fraction(1, FPS)
+                    container.mux(stream.encode(frame))
+                sent = now
+                time.sleep(0.005)
 
     def close(self) -> None:
         """Ends it."""

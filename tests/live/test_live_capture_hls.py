@@ -6,7 +6,7 @@ import pytest
 from live_captures import Rig, until
 from live_hls import FPS, HlsStream
 
-from normalcy.live.cameras.repeats import MOST_SECONDS, Repeats
+from normalcy.live.cameras.repeats import BURST_SECONDS, MOST_SECONDS, Repeats
 from normalcy.live.frames.counters import Drop
 
 
@@ -62,3 +62,15 @@ def test_what_counts_as_seen(before, after, repeated):
     repeats.connect()
     assert [repeats.holds(seconds) for seconds in after] == repeated
     assert repeats.nothing_new is all(repeated)
+
+
+def test_a_recorder_that_counts_anew_all_the_time_is_watched_all_the_same():
+    """Sessions of 40 s whose timestamps begin at 0: what is given late in a connection is new."""
+    now = 0.0
+    repeats, seen = Repeats(clock=lambda: now), 0
+    for _ in range(5):
+        repeats.connect()
+        for second in range(40):
+            seen += not repeats.holds(float(second))
+            now += 1.0
+    assert seen >= 5 * (40 - BURST_SECONDS - 1)

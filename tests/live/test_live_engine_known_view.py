@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from live_databases import an_event
 from live_engine import SETTINGS, memory_for, watched
 from live_engine import calibration as alarms_at
 from live_engine import detector_of as detector_with
-from live_scenes import FPS, again, changing, covered, infrared, turned, walkway
+from live_scenes import FPS, again, changing, covered, infrared, lights_out, turned, walkway
 from test_live_engine_process import WALKING, Feed, engine
 from test_live_engine_scene_events import see, told
 
@@ -29,10 +30,11 @@ SETTLED, LEARNING = SceneState.SETTLED, SceneState.LEARNING
 ANOTHER_VIEW = [(Change.OPENED, "scene_change", "open"), (Change.CLOSED, "scene_change", "closed")]
 
 
-@pytest.fixture(scope="module")
-def detector():
+@pytest.fixture(scope="module", params=[1, 8])
+def detector(request):
+    """With clips that follow every frame, and every eighth."""
     model = BrightnessModel(spec_of(1, size_px=SIZE_PX), of=lambda brightness: 300.0 - brightness)
-    settings = SETTINGS.model_copy(update={"threshold": 1000})
+    settings = SETTINGS.model_copy(update={"threshold": 1000, "hop_frames": request.param})
     return detector_with(model, settings=settings, calibration=alarms_at(10, 20))
 
 
@@ -75,6 +77,17 @@ def test_how_a_learned_view_scores_is_known_again(detector):
     assert usual == pytest.approx(learned.view.level_usual, rel=0.02)
 
 
+def test_darkness_that_lasts_over_a_restart_is_one_event(detector):
+    event = an_event(1, kind="dark", state="open", started_at=5.0, ended_at=8.0)
+    known = Looked(detector).view
+    later = Looked(detector, 12, lights_out, known_view=known, resumed_scene=event)
+    assert later.steps == []
+    until_light = {"known_view": known, "resumed_scene": event}
+    images = changing(again(walkway("wall"), 12), lights_out, at=0, until=8)
+    with watched(detector, scene_change=True, **until_light) as seen:
+        assert told(see(seen, images)) == [(Change.CLOSED, "dark", "closed")], "and then it is as it was"
+
+
 def test_of_another_detector_only_the_view_is_known(detector):
     view = replace(Looked(detector).view, level_factor=0.25, level_usual=3.0)
     assert level_of(view, detector=view.detector).factor == 0.25
@@ -105,12 +118,14 @@ def test_it_is_told_once_the_view_is_settled_and_then_every_minute(detector):
     images = list(changing(again(walkway("wall"), 60), infrared, at=20))
     with watched(detector, scene_change=True) as seen:
         assert seen.camera.view_news() is None, "nothing was seen"
-        told_at = []
+        told_at, factors = [], []
         for number in range(len(images)):
             see(seen, images[number : number + 1], first=number)
-            if seen.camera.view_news():
+            if view := seen.camera.view_news():
                 told_at.append(number / FPS)
+                factors.append(view.level_factor)
         first, learned = told_at
+        assert factors == [1.0, pytest.approx(0.96, abs=0.01)], "it is told with how the view scores"
         assert 1 < first < 3
         assert 20 + 15 < learned < 45
         seen.clock.now += KEPT_SECONDS

@@ -10,7 +10,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from live_web import csrf_of, event, send, version_of, words_of, write_event, write_user
 
+from normalcy.live.engine.scene import SceneState
+from normalcy.live.frames.counters import Drop
 from normalcy.live.store.events import insert_event
+from normalcy.live.web.words import DROP_WORDS, SCENE_WORDS
 
 pytest_plugins = ["live_web"]
 
@@ -25,6 +28,11 @@ def test_empty_pages_say_what_to_do_next(site):
     assert "No camera yet" in client.get("/cameras").text
     assert "Nobody is told yet" in client.get("/alerts").text
     assert "No event fits this filter" in client.get("/review?verdict=confirmed").text
+
+
+def test_there_are_words_for_every_cause_and_state():
+    assert set(DROP_WORDS) == {cause.name.lower() for cause in Drop}
+    assert set(SCENE_WORDS) == {state.name.lower() for state in SceneState}
 
 
 def test_a_page_that_is_not_there_is_a_page(site):

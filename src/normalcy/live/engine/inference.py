@@ -20,6 +20,7 @@ from multiprocessing.connection import Connection
 
 from normalcy.errors import OutputError
 from normalcy.live.bells import Bell, wait
+from normalcy.live.config.live import LiveConfig
 from normalcy.live.engine.batches import Rounds
 from normalcy.live.engine.camera import Judged, LiveCamera
 from normalcy.live.engine.detectors import Detector, open_detector
@@ -142,7 +143,7 @@ class Inference:
         self._told = now if is_time else self._told
         for camera in self._cameras.values():
             self._report(camera, Judged(camera.expire(), camera.news() if is_time else []))
-            self._reporter.view(camera.view_news())
+            self._keep_view(camera.name, camera.view_news())
 
     def _report(self, camera: LiveCamera, judged: Judged) -> None:
         self._reporter.report(camera, judged.steps)
@@ -162,12 +163,14 @@ class Inference:
 
     def _configure(self, order: Configure) -> None:
         """Cameras come, go, and are tuned."""
-        self._config = self._reporter.config = order.config
+        before, self._config = self._config, order.config
+        self._reporter.config = order.config
         if self._resumed is None:
             self._resumed = self._resume(order)
         for name, camera in list(self._cameras.items()):
             if order.cameras.get(name) != camera.memory.name:
                 self._remove(name)
+        self._forget_views(before)
         for name, memory in order.cameras.items():
             if name in self._cameras:
                 self._tune(self._cameras[name])
@@ -229,13 +232,23 @@ class Inference:
 
     def _remove(self, name: str) -> None:
         camera = self._cameras.pop(name)
-        if view := camera.view:
-            self._views[name] = view
-            self._reporter.view(view)
+        self._keep_view(name, camera.view)
         self._report(camera, camera.finish())
         self._pictures.abandon(name)
         self._school.dismiss(camera)
         camera.memory.close()
+
+    def _keep_view(self, name: str, view: ViewRecord | None) -> None:
+        """For the engine that comes next, and for a camera that is opened another way."""
+        if view is not None:
+            self._views[name] = view
+            self._reporter.view(view)
+
+    def _forget_views(self, before: LiveConfig) -> None:
+        """Of cameras that watch something else now."""
+        for name in before.cameras.keys() & self._config.cameras.keys():
+            if before.cameras[name].watched != self._config.cameras[name].watched:
+                self._views.pop(name, None)
 
     def _rule(self) -> IncidentRule:
         return IncidentRule(self._config.events.cool_down_seconds)

@@ -18,7 +18,7 @@ KEPT_SECONDS = 60.0
 
 
 def source_digest(config: CameraConfig) -> str:
-    """Of what a camera watches; a password in it leaves no trace."""
+    """Of what a camera watches. A password in it leaves no trace, nor does what may be one, such as `?key=`."""
     return hashlib.sha256(redact(config.watched).encode()).hexdigest()
 
 
@@ -38,8 +38,8 @@ def level_of(known: ViewRecord | None, *, detector: str) -> LevelShift:
 def view_record(
     camera: str, scene: SceneWatch, level: LevelShift, *, source: str, detector: str, seen_at: float
 ) -> ViewRecord | None:
-    """To be stored; None while nobody can say what the view usually is."""
-    if scene.state is not SceneState.SETTLED or scene.usual is None:
+    """To be stored; None while nobody can say what the view usually is, or how it scores."""
+    if scene.state is not SceneState.SETTLED or scene.usual is None or level.is_learning:
         return None
     usual = None if math.isnan(level.usual) else level.usual
     return ViewRecord(camera, source, detector, scene.usual.to_bytes(), level.factor, usual, seen_at)

@@ -67,10 +67,9 @@ class Reporter:
         for region, minute in minutes:
             self._recorder.record_if_room(_minute_job(camera.name, region, minute))
 
-    def view(self, view: ViewRecord | None) -> None:
-        """Stores what is known of a camera's view, if anything is."""
-        if view is not None:
-            self._recorder.record_if_room(partial(save_view, view=view))
+    def view(self, view: ViewRecord) -> None:
+        """Stores what is known of a camera's view."""
+        self._recorder.record_if_room(partial(save_view, view=view))
 
     def _job(self, change: Change, event: EventRecord) -> Job:
         kind = _KINDS.get(change)

@@ -4,7 +4,8 @@
        |                   ^                                 | |  ^                |
        |                   +------------as it was------------+ |  +--changed again-+
        +--stable, black--> DARK <--------stable, black---------+
-       |                   DARK --light--> CHANGING
+       |                   |
+       |                   +--light--> CHANGING
        +--another than an earlier engine knew--> CHANGING
 
 A coarse picture is compared with the usual one, block by block. A block is another one when its pattern is, or when its
@@ -171,7 +172,7 @@ class SceneWatch:
         assert self.usual is not None
         self._seconds = pts_seconds
         self._advance(now, self.usual, pts_seconds)
-        if self.state in SCORED and math.isfinite(elapsed):
+        if self.state in SCORED and math.isfinite(elapsed) and not now.is_black:
             # It follows the view slowly, while that is itself.
             self.usual = self.usual.blended(now, 1 - math.exp(-elapsed / _USUAL_SECONDS))
         return self.state
@@ -181,7 +182,7 @@ class SceneWatch:
         self._since = seconds
         if self.usual is None:
             self.usual = now
-        elif _is_another(now, self.usual):
+        elif not now.is_black and _is_another(now, self.usual):
             self._go(SceneState.CHANGING, seconds)
 
     def _advance(self, now: Coarse, usual: Coarse, seconds: float) -> None:
@@ -238,6 +239,11 @@ class LevelShift:
     def __init__(self, *, factor: float = 1.0, usual: float = math.nan) -> None:
         self.factor, self.usual = factor, usual
         self._collected: list[float] = []
+
+    @property
+    def is_learning(self) -> bool:
+        """Whether scores of a view were collected from which nothing followed yet."""
+        return bool(self._collected)
 
     def forget_view(self) -> None:
         """What was collected is of a view that is changing again: scores of two views say nothing together."""

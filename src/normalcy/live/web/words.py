@@ -41,6 +41,7 @@ DROP_WORDS: Final[Mapping[str, str]] = {
     "damaged": "Damaged on the way",
     "scene_change": "The view was changing",
     "restart": "Around a restart",
+    "repeated": "Given again by its server",
 }
 SCENE_WORDS: Final[Mapping[str, str]] = {
     "settled": "As usual",
