@@ -9,9 +9,9 @@ from live_databases import an_event
 from live_engine import SETTINGS, memory_for, watched
 from live_engine import calibration as alarms_at
 from live_engine import detector_of as detector_with
+from live_inference import WALKING, Feed, engine
 from live_scenes import FPS, again, changing, covered, infrared, lights_out, turned, walkway
-from test_live_engine_process import WALKING, Feed, engine
-from test_live_engine_scene_events import see, told
+from live_views import see, told
 
 from fake_models import BrightnessModel, spec_of
 from normalcy.live.engine.display import Display

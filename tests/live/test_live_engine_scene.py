@@ -20,6 +20,7 @@ from live_scenes import (
     turned,
     walkway,
 )
+from live_views import shrunk
 
 from fake_models import BrightnessModel, spec_of
 from normalcy.datasets.walkway.actors import ANOMALY_KINDS
@@ -157,16 +158,6 @@ def detector():
     smoothed = [verdict.smoothed for verdict in scorer.run(shrunk(model, normal))]
     calibrated = fit_calibration([np.array(smoothed)], frames_per_second=FPS)
     return detector_of(model, settings=settings, calibration=calibrated)
-
-
-def shrunk(model, images):
-    """As the capture process makes them."""
-    height, width = model.spec.size_px
-    for index, image in enumerate(images):
-        small_HWC = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-        if model.spec.channels == 1:
-            small_HWC = cv2.cvtColor(small_HWC, cv2.COLOR_RGB2GRAY)[..., None]
-        yield Frame(small_HWC, index, index / FPS, "cam")
 
 
 def spans(seen: Watched) -> list[tuple[float, float]]:

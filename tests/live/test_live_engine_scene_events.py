@@ -1,13 +1,11 @@
 """What a camera's view did is an event for people who review: one per change, with a picture, and no alert."""
 
-from dataclasses import replace
-
 import pytest
 from live_databases import an_event
-from live_engine import SETTINGS, WALL, Watched, bright, detector_of, memory_for, watched
+from live_engine import SETTINGS, WALL, bright, detector_of, memory_for, watched
 from live_engine import calibration as alarms_at
-from live_scenes import FPS, again, changing, infrared, lights_out, walkway
-from test_live_engine_scene import shrunk
+from live_scenes import again, changing, infrared, lights_out, walkway
+from live_views import see, told
 
 from fake_models import BrightnessModel, spec_of
 from normalcy.live.config.camera import CameraConfig
@@ -26,17 +24,6 @@ def detector():
     return detector_of(
         BrightnessModel(spec_of(1, size_px=SIZE_PX)), settings=QUIET, calibration=alarms_at(10, 20)
     )
-
-
-def see(seen: Watched, images, *, first: int = 0):
-    frames = shrunk(seen.camera.detector.model, images)
-    return seen.see(
-        replace(each, index=each.index + first, pts_seconds=each.pts_seconds + first / FPS) for each in frames
-    ).view()
-
-
-def told(steps):
-    return [(step.change, step.event.kind, step.event.state) for step in steps]
 
 
 # --- from states to events
