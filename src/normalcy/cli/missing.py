@@ -33,6 +33,9 @@ ON_DEMAND: Mapping[str, tuple[str, str]] = {
     "sqlalchemy": ("sqlalchemy", "live"),
     "uvicorn": ("uvicorn", "live"),
     "psycopg": ("psycopg", "postgresql"),
+    "fsspec": ("fsspec", "scale"),
+    "ray": ("ray", "scale"),
+    "s3fs": ("s3fs", "scale"),
 }
 
 
