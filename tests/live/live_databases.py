@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -57,6 +58,13 @@ def free_port() -> int:
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[Server]:
     """A server for all tests of this process; skips where PostgreSQL is not installed."""
+    with running_server(is_safe=False) as server:
+        yield server
+
+
+@contextmanager
+def running_server(*, is_safe: bool = True) -> Iterator[Server]:
+    """A server that ends with the block; one that is not safe loses what it holds where the machine loses its power."""
     programs = _programs()
     # pytest's own folders are closed to the user that the server runs as.
     folder = Path(tempfile.mkdtemp(prefix="normalcy-postgresql-"))
@@ -67,7 +75,8 @@ def postgresql_server() -> Iterator[Server]:
     password.chmod(0o644)
     make = [programs / "initdb", "-D", data, "-U", "postgres", "-A", "scram-sha-256", "--no-sync"]
     control = [*as_user, programs / "pg_ctl", "-D", data, "-w", "-l", folder / "log"]
-    options = f"-p {server.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
+    options = f"-p {server.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=''"
+    options += "" if is_safe else " -c fsync=off"
     try:
         _run([*as_user, *make, f"--pwfile={password}"])
         _run([*control, "start", "-o", options])

@@ -27,6 +27,7 @@ from normalcy.live.status import (
     CalibrationView,
     CameraStatus,
     EngineCounters,
+    NodeStatus,
     Note,
     ProbeResult,
     StageStatus,
@@ -96,11 +97,19 @@ class FakeEngine:
         self.tried: list[str] = []
         self.told: list[str] = []
         self.noted: list[Note] = []
+        self.fleet: list[NodeStatus] = []
         self.is_ready = True
 
     @property
     def config(self) -> LiveConfig:
         return self.file.config
+
+    @property
+    def node(self) -> str:
+        return next((each.name for each in self.fleet if each.is_here), "")
+
+    def nodes(self) -> list[NodeStatus]:
+        return self.fleet
 
     def cameras(self) -> list[CameraStatus]:
         return [self._status(name) for name in self.config.cameras]

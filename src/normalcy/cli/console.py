@@ -83,6 +83,11 @@ def show_result(result: Mapping[str, Any], *, files: Mapping[str, Path], as_json
         say(f"  {escape(f'{name:<{width}}')}  [cyan]{escape(str(path))}[/]")
 
 
+def be_quiet() -> None:
+    """Prints nothing from now on: another process speaks for this one."""
+    out.quiet = err.quiet = True
+
+
 def say(markup: str) -> None:
     """A line of results, never broken within a path."""
     out.print(markup, soft_wrap=True)

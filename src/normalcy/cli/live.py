@@ -73,18 +73,19 @@ def check(
 
 
 def _checked(config: "LiveConfig", *, repair: bool) -> "StoreCheck":
+    from normalcy.live.nodes.identity import node_name
     from normalcy.live.store.check import check_store
     from normalcy.live.store.opening import store_of
 
-    media = config.data / "media"
+    media, node = config.data / "media", node_name(config)
     try:
         with store_of(config, alone=True) as store:
-            return check_store(store, media, repair=repair, settled_seconds=0)
+            return check_store(store, media, repair=repair, settled_seconds=0, node=node)
     except RunFolderBusy:
         if repair:
             raise
     with store_of(config) as store:
-        return check_store(store, media)
+        return check_store(store, media, node=node)
 
 
 app.command("users")(live_access.users)

@@ -9,6 +9,7 @@ import typer
 
 from normalcy import __version__
 from normalcy.cli import (
+    archive_score,
     bench,
     calibrate,
     data,
@@ -78,6 +79,10 @@ def options(
     """Options of every command."""
 
 
+def _is_archive(name: str, words: Sequence[str]) -> bool:
+    return name == "score" and any(word.partition("=")[0] == "--engine" for word in words)
+
+
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs the command line and ends the process with its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
@@ -86,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     code = run_command(
         lambda: app(words, prog_name="normalcy", standalone_mode=False, obj=words),
         debug="--debug" in given,
-        go_on=GO_ON_BY_COMMAND.get(name, GO_ON),
+        go_on=GO_ON_BY_COMMAND.get(name, GO_ON) if not _is_archive(name, words) else archive_score.GO_ON,
     )
     if code == INTERRUPTED:
         # An impatient second Ctrl-C must not tear up the way out.

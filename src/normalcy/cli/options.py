@@ -38,6 +38,18 @@ Threads = Annotated[
         "Decoding video has its own.",
     ),
 ]
+Engine = Annotated[
+    str | None,
+    typer.Option("--engine", metavar="NAME", help="Spread the work over processes: `local`, or `ray`."),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", metavar="N", min=1, help="Processes of the engine; as many as cores without."),
+]
+Address = Annotated[
+    str | None,
+    typer.Option("--address", metavar="ADDRESS", help="Of a Ray cluster; `auto` for the one of this machine."),
+]
 BundlePath = Annotated[
     Path, typer.Argument(metavar="BUNDLE", help="Bundle folder, or the run folder that holds it.")
 ]

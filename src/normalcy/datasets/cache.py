@@ -77,14 +77,7 @@ class FrameCache:
         if channels not in (1, 3):
             raise ConfigError(f"{channels} channels: frames are grey (1) or RGB (3)")
         options = ReadOptions(size_px=size_px, grey=channels == 1, stride_frames=stride_frames, fps=video.fps)
-        about: dict[str, Any] = {
-            "source": fingerprint(video.path),
-            "decoder": decoder_version(),
-            "size_px": size_px,
-            "channels": channels,
-            "stride_frames": stride_frames,
-            "fps": video.fps,
-        }
+        about = _about(video, size_px=size_px, channels=channels, stride_frames=stride_frames)
         key = _key(about)
         entry = self.folder / key
         cached = read_entry(entry)
@@ -97,6 +90,14 @@ class FrameCache:
         for kind, text in cached.notes:
             warnings.warn(text, getattr(errors, kind, NormalcyWarning), stacklevel=2)
         return cached
+
+    def holds(self, video: LabelledVideo, *, size_px: tuple[int, int], channels: int) -> bool:
+        """Whether a video was decoded already; of one that cannot be read, nothing is held."""
+        try:
+            about = _about(video, size_px=size_px, channels=channels, stride_frames=1)
+        except UnreadableVideo:
+            return False
+        return read_entry(self.folder / _key(about)) is not None
 
     @contextlib.contextmanager
     def _locked(self, key: str) -> Iterator[None]:
@@ -219,6 +220,20 @@ def _hash_file(path: Path, update: Callable[[bytes], None], *, times: bool = Tru
         for offset in (0, (stat.st_size - _CHUNK_BYTES) // 2, stat.st_size - _CHUNK_BYTES):
             file.seek(max(offset, 0))
             update(file.read(_CHUNK_BYTES))
+
+
+def _about(
+    video: LabelledVideo, *, size_px: tuple[int, int], channels: int, stride_frames: int
+) -> dict[str, Any]:
+    """What an entry is named by; UnreadableVideo where the video is not there."""
+    return {
+        "source": fingerprint(video.path),
+        "decoder": decoder_version(),
+        "size_px": size_px,
+        "channels": channels,
+        "stride_frames": stride_frames,
+        "fps": video.fps,
+    }
 
 
 def _key(about: dict[str, Any]) -> str:

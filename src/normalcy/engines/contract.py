@@ -23,7 +23,7 @@ class Job(Protocol[ItemIn, ResultOut]):
         """Called once in each worker, for what is held while it lives, such as a model; gives what works on an item.
 
         Raises:
-            InputError: The worker cannot work at all; the run ends with it.
+            NormalcyError: The worker cannot work at all; the run ends with it.
         """
         ...
 
@@ -69,6 +69,7 @@ class Engine(Protocol):
         ends the work.
 
         Raises:
-            InputError: A worker could not open the job.
+            NormalcyError: A worker could not open the job, or an item failed of what the others fail of as well:
+                a setting, a missing package, or an output that cannot be written.
         """
         ...

@@ -17,6 +17,11 @@ def one_blas_thread() -> AbstractContextManager[object]:
     return limited
 
 
+def limit_blas(threads: int) -> None:
+    """Matrix products of NumPy take no more threads from now on."""
+    _blas().limit(limits=threads)
+
+
 @cache
 def _blas() -> ThreadpoolController:
     """What of this process multiplies matrices; looking for it takes longer than a product."""

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from normalcy.layers.spread_batch import Dropout
+
 
 class Attended(NamedTuple):
     """What attention made of sequences.
@@ -40,7 +42,7 @@ class SequenceAttention(nn.Module):
         self.heads = heads
         self.query_key_value = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.norm = nn.LayerNorm(width)
 
     def forward(self, x_BTD: Tensor, there_BT: Tensor) -> Attended:

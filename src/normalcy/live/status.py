@@ -7,6 +7,8 @@ from typing import Any, Literal, Protocol
 from normalcy.live.cameras.state import CameraState
 from normalcy.live.config.live import LiveConfig
 
+NodeState = Literal["alive", "starting", "silent", "stopped"]
+
 
 @dataclass(frozen=True)
 class CameraStatus:
@@ -36,6 +38,7 @@ class CameraStatus:
         watching: Whether its schedule lets it alarm now.
         latency_counts: Capture to score, by `frames.counters.LATENCY_BOUNDS_SECONDS`.
         latency_sum_seconds: All of them together.
+        node: That watches it; empty where none does, or where there is only this engine.
     """
 
     name: str
@@ -65,6 +68,37 @@ class CameraStatus:
     latency_counts: tuple[int, ...] = ()
     latency_sum_seconds: float = 0.0
     scored_age_seconds: float | None = None
+    node: str = ""
+
+
+@dataclass(frozen=True)
+class NodeStatus:
+    """One engine of several that share a database.
+
+    Attributes:
+        name: Of the node.
+        state: `alive`, `starting` (its detectors are not open yet), `silent` (it was not heard for too long, and has
+            lost its cameras) or `stopped`.
+        is_here: Whether it is the one that is asked.
+        silent_seconds: Since its last sign of life.
+        started_at: In seconds since 1970.
+        cameras: That it watches.
+        capacity: Cameras at most; none without a limit.
+        frames_per_second: That it scores, in all.
+        version: Of normalcy.
+        address: Of its dashboard; empty without one.
+    """
+
+    name: str
+    state: NodeState
+    is_here: bool
+    silent_seconds: float
+    started_at: float
+    cameras: tuple[str, ...] = ()
+    capacity: int | None = None
+    frames_per_second: float = 0.0
+    version: str = ""
+    address: str = ""
 
 
 @dataclass(frozen=True)
@@ -114,6 +148,7 @@ class EngineCounters:
         media_failures: Pictures and clips that could not be written.
         thinned_pictures: Pictures that were left out of clips because all clips together grew too large.
         lesson_failures: False alarms that could not be taught.
+        fenced: Changes that were not written because another node has their camera by now.
     """
 
     lost: int = 0
@@ -122,6 +157,7 @@ class EngineCounters:
     media_failures: int = 0
     thinned_pictures: int = 0
     lesson_failures: int = 0
+    fenced: int = 0
 
 
 @dataclass(frozen=True)
@@ -184,6 +220,15 @@ class Engine(Protocol):
     @property
     def config(self) -> LiveConfig:
         """As it is in force."""
+        ...
+
+    @property
+    def node(self) -> str:
+        """Name of this node, where several engines share the database; empty where this one has it for itself."""
+        ...
+
+    def nodes(self) -> list[NodeStatus]:
+        """All of them, by name; none where this engine is by itself."""
         ...
 
     def cameras(self) -> list[CameraStatus]:

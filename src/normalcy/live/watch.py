@@ -55,6 +55,7 @@ def watching(
         url = None
         if config.web.enabled:
             url = stack.enter_context(WebServer(desk, supervisor.store, supervisor.media)).url
+            supervisor.address = url
         supervisor.start()
         yield Watching(supervisor, desk, url)
 

@@ -35,6 +35,7 @@ from normalcy.layers.backbones import backbone_spec, build_backbone, load_backbo
 from normalcy.layers.class_losses import adjusted_logits, effective_number_weights, focal_loss
 from normalcy.layers.masked_lstm import MaskedBiLstm, UnpackedBiLstm, masked_mean
 from normalcy.layers.sequence_attention import SequenceAttention
+from normalcy.layers.spread_batch import Dropout, share_of_weights
 from normalcy.methods.base import Look, Method, MethodDefinition, Preset
 from normalcy.methods.contract import ClipSpec, FloatArray, Scores
 from normalcy.methods.plan import ExportPlan, GraphPlan
@@ -179,7 +180,7 @@ class SequenceClassifier(nn.Module):
         self.register_buffer("centre_E", torch.zeros(given))
         self.register_buffer("spread_E", torch.ones(given))
         self.project = nn.Linear(given, inner) if config.width else nn.Identity()
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         heads = config.attention_heads
         self.attention = SequenceAttention(inner, heads=heads, dropout=config.dropout) if heads else None
         widths = [inner, *(2 * states for states in config.lstm_states)]
@@ -303,9 +304,10 @@ class CnnLstm(Method):
             return adjusted_logits(logits_BK, counts, tau=settings.logit_adjustment)
 
         def entropy(logits_BK: Tensor, weight_K: Tensor | None = None) -> Tensor:
-            return F.cross_entropy(
+            loss = F.cross_entropy(
                 adjusted(logits_BK), target_B, weight_K, label_smoothing=settings.label_smoothing
             )
+            return loss if weight_K is None else loss * share_of_weights(weight_K[target_B])
 
         weight_K = effective_number_weights(counts, beta=settings.beta).to(features_BTD.device)
         terms: dict[str, tuple[float, Tensor]] = {}

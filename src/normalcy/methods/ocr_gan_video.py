@@ -57,6 +57,7 @@ from normalcy.layers.frame_score import box_blur, build_frame_score
 from normalcy.layers.frequency_split import FrequencySplit
 from normalcy.layers.hidden_frames import HiddenFrames
 from normalcy.layers.score_fusion import ScoreFusion
+from normalcy.layers.spread_batch import deviation, normal_like, whole_rows
 from normalcy.layers.temporal_fusion import TemporalFusion
 from normalcy.layers.temporal_losses import (
     attention_loss,
@@ -192,7 +193,7 @@ class Generator(nn.Module):
     def _noise(self, like_BTCHW: Tensor, scoring_noise: float, *, seed: int) -> Tensor | float:
         """Fresh noise in training; when scoring none, or the same for every clip."""
         if self.training:
-            return self.config.noise * torch.randn_like(like_BTCHW) if self.config.noise else 0.0
+            return self.config.noise * normal_like(like_BTCHW) if self.config.noise else 0.0
         if not scoring_noise:
             return 0.0
         seeded = torch.Generator().manual_seed(seed)
@@ -433,12 +434,10 @@ def _feature_error(real: tuple[Tensor, ...], fake: tuple[Tensor, ...]) -> Tensor
 
 def _diversity(fake_BTCHW: Tensor, real_BTCHW: Tensor) -> Tensor:
     """Spread of the fake over the batch by that of the real: near 0 when the generator makes one picture of all."""
-    if len(real_BTCHW) < 2:
+    if whole_rows(len(real_BTCHW)) < 2:
         return torch.ones((), device=real_BTCHW.device)
     # Every fourth pixel each way tells as much: 3 ms where all of them take 42 (4 clips of 12 frames, 128 px).
-    spread_fake, spread_real = (
-        each.detach()[..., ::4, ::4].std(dim=0).mean() for each in (fake_BTCHW, real_BTCHW)
-    )
+    spread_fake, spread_real = (deviation(each[..., ::4, ::4]).mean() for each in (fake_BTCHW, real_BTCHW))
     return spread_fake / spread_real.clamp_min(1e-6)
 
 

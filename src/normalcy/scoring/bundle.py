@@ -51,6 +51,7 @@ class FitRecord(StrictConfig):
         held_out_frames: Frames of normal video it was calibrated on.
         held_out_videos: Their videos.
         held_out_turns: In how many turns; each is scored by what was fitted on the others.
+        parts: Of how many parts of the footage a memory was merged; 1 where it was fitted in one piece.
         training: What the training came to; None where nothing is trained by gradients.
         command: What asked for it; empty where it was called from Python.
         versions: Of Python and packages.
@@ -69,6 +70,7 @@ class FitRecord(StrictConfig):
     held_out_frames: int
     held_out_videos: tuple[str, ...]
     held_out_turns: int = 1
+    parts: int = 1
     training: dict[str, Any] | None = None
     command: str = ""
     versions: dict[str, str] = Field(default_factory=dict)

@@ -117,7 +117,7 @@ def _write_parquet(path: Path, videos: Sequence[ScoredVideo]) -> None:
 
     types = {"video": pa.string(), "label": pa.bool_()}
     tables = [
-        pa.table({name: pa.array(values, types.get(name)) for name, values in _columns(video).items()})
+        pa.table({name: pa.array(values, types.get(name)) for name, values in columns_of(video).items()})
         for video in videos
     ]
     pq.write_table(pa.concat_tables(tables), path)
@@ -126,12 +126,12 @@ def _write_parquet(path: Path, videos: Sequence[ScoredVideo]) -> None:
 def _write_csv(path: Path, videos: Sequence[ScoredVideo]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(_columns(videos[0]))
+        rows.writerow(columns_of(videos[0]))
         for video in videos:
-            rows.writerows(zip(*map(_plain, _columns(video).values()), strict=True))
+            rows.writerows(zip(*map(_plain, columns_of(video).values()), strict=True))
 
 
-def _columns(video: ScoredVideo) -> dict[str, npt.NDArray[Any] | list[Any]]:
+def columns_of(video: ScoredVideo) -> dict[str, npt.NDArray[Any] | list[Any]]:
     """The columns of the table, by name; an unknown label is None."""
     count = len(video.index_T)
     return {

@@ -3,14 +3,16 @@
 What is held out may take turns: each model here comes with normal video that it has not seen.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from normalcy.errors import CalibrationError
+from normalcy.methods.contract import ClipSpec
 from normalcy.progress import Progress
 from normalcy.scoring.calibration import Calibration, fit_calibration
 from normalcy.scoring.model import ScoringModel
@@ -40,6 +42,86 @@ class CalibrationResult:
     usual_parts: dict[str, UsualPart] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, eq=False)
+class SpanScores:
+    """What scoring a span of held-out normal video gave.
+
+    Attributes:
+        frames: Of the span, N.
+        seconds: How long it is, at its mean rate.
+        smoothed_N: Score of each frame.
+        map_samples_N2: 90th and 99.9th percentile of each frame's map.
+        parts: Terms of the score, of each frame that was scored itself.
+    """
+
+    frames: int
+    seconds: float
+    smoothed_N: npt.NDArray[np.float64]
+    map_samples_N2: npt.NDArray[np.float64]
+    parts: dict[str, list[float]]
+
+
+def score_span(
+    model: ScoringModel,
+    span: Footage,
+    *,
+    settings: ScoringSettings,
+    start_seconds: float = -math.inf,
+    on_frame: Callable[[], None] = lambda: None,
+) -> SpanScores:
+    """Scores a span by a model that has not seen it.
+
+    Args:
+        model: Which scores.
+        span: The footage.
+        settings: Of scoring.
+        start_seconds: Earlier frames are scored, and left out.
+        on_frame: Called after each frame.
+
+    Raises:
+        InputError: A score is not finite.
+    """
+    smoothed, samples, parts = list[float](), list[Any](), dict[str, list[float]]()
+    scorer = SourceScorer(model, settings=settings, calibration=None, source_id=span.name)
+    for frame_score in scorer.run(span.frames()):
+        if frame_score.pts_seconds < start_seconds:
+            continue
+        smoothed.append(frame_score.smoothed)
+        assert frame_score.map_HW is not None
+        samples.append(np.quantile(frame_score.map_HW, (0.9, 0.999)))
+        for name, value in frame_score.parts.items() if frame_score.own else ():
+            parts.setdefault(name, []).append(value)
+        on_frame()
+    counted = span.part(slice(int(np.searchsorted(span.pts_seconds_T, start_seconds)), None))
+    seconds = len(counted) / counted.frames_per_second
+    return SpanScores(len(counted), seconds, np.array(smoothed), np.array(samples), parts)
+
+
+def calibration_of(found: Sequence[SpanScores], *, settings: ScoringSettings) -> CalibrationResult:
+    """Fits the calibration to what spans of held-out video scored.
+
+    Raises:
+        CalibrationError: Too little footage.
+    """
+    fps = sum(each.frames for each in found) / sum(each.seconds for each in found)
+    calibration = fit_calibration(
+        [each.smoothed_N for each in found],
+        frames_per_second=fps,
+        cluster_gap_seconds=settings.merge_gap_seconds,
+    )
+    samples_N2 = np.concatenate([each.map_samples_N2 for each in found])
+    return CalibrationResult(calibration, fps, map_scale(samples_N2), usual_parts(joined_parts(found)))
+
+
+def joined_parts(found: Sequence[SpanScores]) -> dict[str, list[float]]:
+    """Terms of the score over all spans."""
+    parts: dict[str, list[float]] = {}
+    for each in found:
+        for name, values in each.parts.items():
+            parts.setdefault(name, []).extend(values)
+    return parts
+
+
 def calibrate(
     held_out: HeldOut,
     *,
@@ -54,25 +136,15 @@ def calibrate(
     """
     pairs = long_enough(held_out)
     total, done = sum(len(span) for _, span in pairs), 0
-    scores, samples, parts = [], [], dict[str, list[float]]()
-    for model, span in pairs:
-        smoothed = []
-        scorer = SourceScorer(model, settings=settings, calibration=None, source_id=span.name)
-        for frame_score in scorer.run(span.frames()):
-            smoothed.append(frame_score.smoothed)
-            assert frame_score.map_HW is not None
-            samples.append(np.quantile(frame_score.map_HW, (0.9, 0.999)))
-            for name, value in frame_score.parts.items() if frame_score.own else ():
-                parts.setdefault(name, []).append(value)
-            done += 1
-            if progress:
-                progress("calibrating on held-out normal video", done, total)
-        scores.append(np.array(smoothed))
-    fps = total / sum(len(span) / span.frames_per_second for _, span in pairs)
-    calibration = fit_calibration(
-        scores, frames_per_second=fps, cluster_gap_seconds=settings.merge_gap_seconds
-    )
-    return CalibrationResult(calibration, fps, map_scale(np.array(samples)), usual_parts(parts))
+
+    def count() -> None:
+        nonlocal done
+        done += 1
+        if progress:
+            progress("calibrating on held-out normal video", done, total)
+
+    found = [score_span(model, span, settings=settings, on_frame=count) for model, span in pairs]
+    return calibration_of(found, settings=settings)
 
 
 def normal_parts(
@@ -108,8 +180,13 @@ def long_enough(held_out: HeldOut) -> list[tuple[ScoringModel, Footage]]:
     """
     pairs = [(model, span) for model, spans in held_out for span in spans if span.holds_clip(model.spec)]
     if not pairs:
-        raise CalibrationError(f"no held-out video reaches {held_out[0][0].spec.span_frames} frames")
+        raise no_clip_fits(held_out[0][0].spec)
     return pairs
+
+
+def no_clip_fits(spec: ClipSpec) -> CalibrationError:
+    """What is wrong where no held-out video holds a clip."""
+    return CalibrationError(f"no held-out video reaches {spec.span_frames} frames")
 
 
 def map_scale(high_and_peak_N2: npt.NDArray[np.floating]) -> tuple[float, float]:

@@ -59,11 +59,16 @@ def model_card(header: BundleHeader, calibration: Calibration, *, fuses_parts: b
         held_out=", ".join(fit.held_out_videos),
         turns=f" in {fit.held_out_turns} turns" if fit.held_out_turns > 1 else "",
         fit_seconds=fit.fit_seconds,
-        training=_training_rows(fit.training, kind=definition.training, watched=definition.validation_name),
+        training=_merging_row(fit.parts)
+        + _training_rows(fit.training, kind=definition.training, watched=definition.validation_name),
         amendments="".join(f"| amended | {line} |\n" for line in fit.amendments),
         caveat=_caveat(fit.training, fuses_parts=fuses_parts),
         calibration=describe_threshold(header.scoring, calibration),
     )
+
+
+def _merging_row(parts: int) -> str:
+    return f"| merged of | {parts} parts of the footage, each remembered by itself |\n" if parts > 1 else ""
 
 
 def _training_rows(training: dict[str, Any] | None, *, kind: str, watched: str) -> str:
@@ -73,12 +78,19 @@ def _training_rows(training: dict[str, Any] | None, *, kind: str, watched: str) 
         return "| training | none: only the calibration is learned |\n"
     rows = (
         f"| training | {training['epochs']} epochs, {training['steps']} steps, {training['clips']} clips; "
-        f"ended by {training['stopped_by']} |\n"
+        f"ended by {training['stopped_by']}{_spread_over(training)} |\n"
         f"| best {watched} | {training['best_validation_loss']:.4f} |\n"
     )
     if not _chosen_on_held_out(training):
         rows += "| weights | of the last epoch |\n"
     return rows + "".join(f"| **warning** | {warning} |\n" for warning in training.get("warnings", ()))
+
+
+def _spread_over(training: dict[str, Any]) -> str:
+    """On how many devices, where that is more than one."""
+    devices, nodes = training.get("devices", 1), training.get("nodes", 1)
+    machines = f" of each of {nodes} machines" if nodes > 1 else ""
+    return f", on {devices} device{'s' * (devices > 1)}{machines}" if devices * nodes > 1 else ""
 
 
 def _caveat(training: dict[str, Any] | None, *, fuses_parts: bool) -> str:

@@ -7,6 +7,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -36,12 +37,16 @@ class Footage:
         frames_TCHW: uint8, memory-mapped.
         indices_T: Place of each frame in its source.
         pts_seconds_T: Presentation time of each frame.
+        entry: Where the cache holds the video, so that another process can open it; None of frames from elsewhere.
+        start_frame: Place of the first frame among those of the entry.
     """
 
     name: str
     frames_TCHW: npt.NDArray[np.uint8]
     indices_T: npt.NDArray[np.int64]
     pts_seconds_T: npt.NDArray[np.float64]
+    entry: Path | None = None
+    start_frame: int = 0
 
     def __len__(self) -> int:
         return len(self.frames_TCHW)
@@ -52,9 +57,9 @@ class Footage:
 
     def part(self, frames: slice) -> "Footage":
         """Some of its frames."""
-        return Footage(
-            self.name, self.frames_TCHW[frames], self.indices_T[frames], self.pts_seconds_T[frames]
-        )
+        start = self.start_frame + frames.indices(len(self))[0]
+        arrays = self.frames_TCHW[frames], self.indices_T[frames], self.pts_seconds_T[frames]
+        return Footage(self.name, *arrays, self.entry, start)
 
     def frames(self) -> Iterator[Frame]:
         """The span as frames, as a reader would give them."""
@@ -85,15 +90,23 @@ def all_normal_footage(
     Raises:
         DatasetIncomplete: None can be used.
     """
-    dataset = open_dataset(config.name, config.root)
-    if isinstance(dataset, KnowsClasses):
-        videos = [each.video for each in _normal(dataset, config)]
-    else:
-        videos = dataset.videos("train")
+    videos = training_videos(config)
     found = tuple(_decode(videos, FrameCache(config.cache.expanduser()), spec, progress))
     if not found:
         raise DatasetIncomplete(f"none of {len(videos)} training videos can be used", where=config.root)
     return found
+
+
+def training_videos(config: DataConfig) -> list[LabelledVideo]:
+    """The normal videos that are offered for training.
+
+    Raises:
+        DatasetIncomplete: There are none.
+    """
+    dataset = open_dataset(config.name, config.root)
+    if isinstance(dataset, KnowsClasses):
+        return [each.video for each in _normal(dataset, config)]
+    return dataset.videos("train")
 
 
 def load_normal_footage(
@@ -155,7 +168,9 @@ def _decode(
             message = f"left out: {video.path} has {taken} frames{apart}, a clip needs {spec.span_frames}"
             warnings.warn(message, SkippedVideoWarning, stacklevel=2)
             continue
-        found.append(Footage(video.name, entry.frames_TCHW, entry.indices_T, entry.pts_seconds_T))
+        found.append(
+            Footage(video.name, entry.frames_TCHW, entry.indices_T, entry.pts_seconds_T, entry.folder)
+        )
     if progress:
         progress("reading", len(videos), len(videos))
     return found

@@ -16,13 +16,17 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from normalcy.layers.recompute import recomputed
+from normalcy.layers.spread_batch import as_share
 from normalcy.methods.base import Classifying, Method
 from normalcy.progress import Progress
 from normalcy.run_folder import RunFolder
 from normalcy.training.config import FineTuning, TrainingConfig
+from normalcy.training.distributed.group import ALONE, Group
+from normalcy.training.distributed.sampling import own_rows
 from normalcy.training.lightning_import import LightningModule
+from normalcy.training.means import ClipMeans
 from normalcy.training.optimising import require_finite, seed_batch
-from normalcy.training.sequences import ClassAwareSampler, class_counts, filled_up
+from normalcy.training.sequences import ClassAwareSampler, class_counts, filled_up, longer
 from normalcy.training.session import run_session
 from normalcy.training.summary import TrainingSummary
 
@@ -91,32 +95,38 @@ class FrameWindows(Dataset[tuple[Tensor, int]]):
 class FineTune(LightningModule):
     """Trains backbone and classifier with one AdamW at a small rate."""
 
-    def __init__(self, method: Method, config: TrainingConfig, *, counts: Sequence[int], seed: int) -> None:
+    def __init__(
+        self,
+        method: Method,
+        config: TrainingConfig,
+        *,
+        counts: Sequence[int],
+        seed: int,
+        group: Group = ALONE,
+    ) -> None:
         super().__init__()
         self.method, self.config, self.counts, self.seed = method, config, tuple(counts), seed
+        self.group = group
+        self.trained_means, self.validation_means = ClipMeans(), ClipMeans()
 
     def training_step(self, batch: FrameBatch, batch_index: int) -> Tensor:
         """One batch; a loss that is not finite stops the training before it reaches the weights."""
         seed_batch(self.seed, epoch=self.current_epoch, batch=batch_index)
-        losses = self._finite_losses(batch, f"batch {batch_index}")
-        self.log(
-            "train_loss",
-            losses["loss"].detach(),
-            on_step=False,
-            on_epoch=True,
-            batch_size=len(batch.target_B),
-        )
-        return losses["loss"]
+        loss, where = self._loss(self._of_one_length(batch)), f"batch {batch_index}"
+        self.group.fail_together(lambda: require_finite(loss, epoch=self.current_epoch, where=where))
+        self.trained_means.add({"loss": loss}, clips=len(batch.target_B))
+        return as_share(loss)
 
     def validation_step(self, batch: FrameBatch, batch_index: int) -> None:
         """Loss on videos that are not fitted on."""
-        self.log(
-            "validation_loss",
-            self._finite_losses(batch, "validation")["loss"],
-            batch_size=len(batch.target_B),
-        )
+        self.validation_means.add({"loss": self._loss(batch)}, clips=len(batch.target_B))
 
-    def _finite_losses(self, batch: FrameBatch, where: str) -> dict[str, Tensor]:
+    def _of_one_length(self, batch: FrameBatch) -> FrameBatch:
+        """Filled up as the whole batch is: what is drawn for it depends on its shape."""
+        (length,) = self.group.largest([batch.there_BL.shape[1]])
+        return FrameBatch(longer(batch.frames_BLCHW, length), longer(batch.there_BL, length), batch.target_B)
+
+    def _loss(self, batch: FrameBatch) -> Tensor:
         method = cast("Classifying", self.method)
         images_NCHW = self.method.clip.in_range(batch.frames_BLCHW.flatten(0, 1))
         # Each part is computed again by itself: memory holds the activations of one at a time.
@@ -127,9 +137,7 @@ class FineTune(LightningModule):
                 [recomputed(method.backbone, part.float(), module=method.backbone) for part in parts]
             )
         features_BLD = torch.unflatten(features_ND, 0, batch.there_BL.shape)
-        losses = method.class_losses(features_BLD, batch.there_BL, batch.target_B, counts=self.counts)
-        require_finite(losses["loss"], epoch=self.current_epoch, where=where)
-        return losses
+        return method.class_losses(features_BLD, batch.there_BL, batch.target_B, counts=self.counts)["loss"]
 
     def configure_optimizers(self) -> Any:
         """AdamW over all weights."""
@@ -151,6 +159,7 @@ def finetune(
     seed: int,
     resume: bool,
     progress: Progress | None = None,
+    group: Group = ALONE,
 ) -> TrainingSummary:
     """Trains in place and leaves the weights with the lowest validation loss in the method.
 
@@ -164,6 +173,7 @@ def finetune(
         seed: Of the order of videos.
         resume: Go on after the last full epoch of an earlier session.
         progress: Told the steps.
+        group: Of the processes that train together.
     """
     own = config.model_copy(
         update={
@@ -176,21 +186,29 @@ def finetune(
     )
     backbone, length = cast("Classifying", method).backbone, settings.frames
     targets = [video.target for video in fitted]
+    order = ClassAwareSampler(targets, seed=seed, balanced=config.class_aware)
+    sampler, own_batch_size = own_rows(order, batch_size=settings.batch_size, group=group)
     training = DataLoader(
         FrameSequences(fitted, length=length, seed=seed),
-        batch_size=settings.batch_size,
-        sampler=ClassAwareSampler(targets, seed=seed, balanced=config.class_aware),
+        batch_size=own_batch_size,
+        sampler=sampler,
         collate_fn=frames_of,
     )
+    places, own_batch_size = own_rows(range(len(held_out)), batch_size=settings.batch_size, group=group)
     validation = DataLoader(
-        FrameWindows(held_out, length=length), batch_size=settings.batch_size, collate_fn=frames_of
+        FrameWindows(held_out, length=length),
+        batch_size=own_batch_size,
+        sampler=places,
+        collate_fn=frames_of,
     )
     counts = class_counts(targets, len(cast("Classifying", method).classes))
-    module = FineTune(method, own, counts=counts, seed=seed)
+    module = FineTune(method, own, counts=counts, seed=seed, group=group)
     method.train()
     backbone.requires_grad_(True)
     try:
-        return run_session(module, training, validation, own, run=run, resume=resume, progress=progress)
+        return run_session(
+            module, training, validation, own, run=run, resume=resume, progress=progress, group=group
+        )
     finally:
         backbone.requires_grad_(False)
 

@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from normalcy.config import StrictConfig, build_config, to_yaml
 from normalcy.datasets.cache import content_hash
@@ -22,8 +23,11 @@ from normalcy.training.calibrate import CalibrationResult, HeldOut, calibrate, n
 from normalcy.training.card import model_card
 from normalcy.training.config import FitConfig, resumed_config
 from normalcy.training.data import Footage, NormalFootage, load_normal_footage
+from normalcy.training.devices import ONE_DEVICE, Devices
 
 if TYPE_CHECKING:
+    from normalcy.training.distributed.group import Group
+    from normalcy.training.spread.settings import Spread
     from normalcy.training.summary import TrainingSummary
 
 
@@ -34,6 +38,8 @@ def fit(
     resume: bool = False,
     overwrite: bool = False,
     start: Bundle | None = None,
+    spread: "Spread | None" = None,
+    devices: Devices = ONE_DEVICE,
     command: str = "",
     progress: Progress | None = None,
 ) -> Bundle:
@@ -45,6 +51,8 @@ def fit(
         resume: Go on where an earlier fit with the same settings stopped.
         overwrite: Start again in a folder that holds a run.
         start: Training by gradients goes on from the weights of this bundle.
+        spread: Over which workers a memory is fitted in parts, or videos are looked at; in this process without.
+        devices: On how many a network is trained; their processes are started, unless this one has joined them already.
         command: What asked for it, for the record.
         progress: Called with what is being done, how much is done and how much there is.
 
@@ -53,10 +61,17 @@ def fit(
         RunFolderBusy: Another process writes there.
         DatasetIncomplete: There is too little normal video.
         NonFiniteLoss: Training broke down; the last good checkpoint is kept.
-        ConfigError: The method cannot start from a bundle, or this one does not fit its settings.
+        ConfigError: The method cannot start from a bundle, or this one does not fit its settings; or it cannot be
+            spread.
     """
+    devices.require(config)
     if start is not None:
         _require_start(config, start)
+    if spread is not None:
+        from normalcy.training.spread.settings import require_spreadable
+
+        require_spreadable(config.method)
+        spread.open()  # A mistyped engine costs no run folder; nothing is started before it is entered.
     if method_definition(config.method).training == "classify":
         from normalcy.training.fit_classes import open_classes, with_classes
 
@@ -66,7 +81,24 @@ def fit(
             resumed_config(config, run.config)
         elif not overwrite:
             run.require_empty()
-        return _fit_claimed(config, run, resume, start, command, progress)
+        with _together(config, run, resume, devices) as group:
+            return _fit_claimed(config, run, resume, start, spread, command, progress, group)
+
+
+def _together(
+    config: FitConfig, run: RunFolder, resume: bool, devices: Devices
+) -> "AbstractContextManager[Group]":
+    """The processes that train, of which this is the first."""
+    from normalcy.training.distributed.group import ALONE
+    from normalcy.training.distributed.joining import joined_group
+    from normalcy.training.distributed.starting import started
+
+    if devices.processes == 1:
+        return nullcontext(ALONE)
+    if group := joined_group():
+        return nullcontext(group)
+    job = {"config": config.model_dump(mode="json"), "run": str(run.path), "resume": resume}
+    return started(devices, job)
 
 
 def _fit_claimed(
@@ -74,11 +106,13 @@ def _fit_claimed(
     run: RunFolder,
     resume: bool,
     start: Bundle | None,
+    spread: "Spread | None",
     command: str,
     progress: Progress | None,
+    group: "Group",
 ) -> Bundle:
     if method_definition(config.method).training == "classify":
-        return _fit_classes(config, run, resume, command, progress)
+        return _fit_classes(config, run, resume, spread, command, progress, group)
     started = time.perf_counter()
     method = build_method(config)
     if start is not None:
@@ -86,25 +120,20 @@ def _fit_claimed(
     _require_hop(config, method.clip)
     if not (resume and run.finished.is_file()):
         method.begin_training()
+    if spread is not None:
+        from normalcy.training.spread.frames import decode
+
+        decode(config.data, spec=method.clip, spread=spread, progress=progress)
     footage = load_normal_footage(config.data, spec=method.clip, seed=config.seed, progress=progress)
     _require_clips(config, footage, method.clip)
     _begin(run, config, resume)
     method.observe(span.frames_TCHW for span in footage.fitted)
     before = time.perf_counter()
-    # What is seen in a video does not depend on what is learned from it.
-    kept = KeptLooks()
-    summary, unseen = _train(method, footage, config, run, resume, kept, progress)
-    trained = time.perf_counter()
-    if method.fuses_parts:
-        parts = normal_parts(_models(unseen, kept), settings=config.scoring, progress=progress)
-        seconds = sum(len(span) / span.frames_per_second for _, spans in unseen for span in spans)
-        for each, _ in unseen:
-            each.observe_parts(parts, seconds=seconds)
-    result = calibrate(_models(unseen, kept), settings=config.scoring, progress=progress)
-    if method_definition(config.method).training == "memory":
-        from normalcy.training.memory import remember
-
-        remember(method, footage.held_out, settings=config.scoring, kept=kept, progress=progress)
+    if spread is not None:
+        learned = _learn_in_parts(method, footage, config, spread, progress)
+    else:
+        learned = _learn(method, footage, config, run, resume, progress, group)
+    summary, unseen, trained = learned.summary, learned.unseen, learned.trained
     # Training by gradients counts whole, with what earlier sessions did of it.
     train_seconds = summary.train_seconds if summary else trained - before
     record = FitRecord(
@@ -117,19 +146,86 @@ def _fit_claimed(
         held_out_frames=sum(len(span) for _, spans in unseen for span in spans),
         held_out_videos=tuple(dict.fromkeys(span.name for _, spans in unseen for span in spans)),
         held_out_turns=len(unseen),
+        parts=learned.parts,
         fold=footage.fold,
         training=summary.record() if summary else None,
         command=command,
         versions=versions(),
         hardware=hardware(),
     )
-    bundle = _bundle(config, method, result, record)
+    bundle = _bundle(config, method, learned.result, record)
     bundle.save(run.bundle)
     return bundle
 
 
+class _Learned(NamedTuple):
+    """What is known of a method once it is fitted and calibrated.
+
+    Attributes:
+        summary: Of training by gradients.
+        unseen: Models with the normal video that each was measured on.
+        result: The calibration.
+        trained: When the training was over, on the clock of `time.perf_counter`.
+        parts: Of how many parts of the footage a memory was merged.
+    """
+
+    summary: "TrainingSummary | None"
+    unseen: Sequence[tuple[Method, Sequence[Footage]]]
+    result: CalibrationResult
+    trained: float
+    parts: int = 1
+
+
+def _learn(
+    method: Method,
+    footage: NormalFootage,
+    config: FitConfig,
+    run: RunFolder,
+    resume: bool,
+    progress: Progress | None,
+    group: "Group",
+) -> _Learned:
+    # What is seen in a video does not depend on what is learned from it.
+    kept = KeptLooks()
+    group.wait()
+    summary, unseen = _train(method, footage, config, run, resume, kept, progress, group)
+    group.leave()
+    trained = time.perf_counter()
+    if method.fuses_parts:
+        parts = normal_parts(_models(unseen, kept), settings=config.scoring, progress=progress)
+        seconds = sum(len(span) / span.frames_per_second for _, spans in unseen for span in spans)
+        for each, _ in unseen:
+            each.observe_parts(parts, seconds=seconds)
+    result = calibrate(_models(unseen, kept), settings=config.scoring, progress=progress)
+    if method_definition(config.method).training == "memory":
+        from normalcy.training.memory import remember
+
+        remember(method, footage.held_out, settings=config.scoring, kept=kept, progress=progress)
+    return _Learned(summary, unseen, result, trained)
+
+
+def _learn_in_parts(
+    method: Method, footage: NormalFootage, config: FitConfig, spread: "Spread", progress: Progress | None
+) -> _Learned:
+    from normalcy.methods.scene_memory.method import SceneMemory
+    from normalcy.training.spread.memory import learn_in_parts
+
+    assert isinstance(method, SceneMemory)
+    with spread.open() as engine:
+        learned = learn_in_parts(
+            method, footage, config, engine, part_seconds=spread.part_seconds, progress=progress
+        )
+    return _Learned(None, learned.unseen, learned.result, time.perf_counter(), learned.parts)
+
+
 def _fit_classes(
-    config: FitConfig, run: RunFolder, resume: bool, command: str, progress: Progress | None
+    config: FitConfig,
+    run: RunFolder,
+    resume: bool,
+    spread: "Spread | None",
+    command: str,
+    progress: Progress | None,
+    group: "Group",
 ) -> Bundle:
     from normalcy.training import fit_classes as classes
 
@@ -139,16 +235,26 @@ def _fit_classes(
     _require_hop(config, method.clip)
     method.begin_training()
     _begin(run, config, resume)
-    footage = classes.load_labelled_footage(
-        config, dataset, classes.store_of(config, method), progress=progress
-    )
+    store = classes.store_of(config, method)
+    if spread is not None:
+        from normalcy.training.spread.features import see
+
+        see(method, store, classes.wanted_videos(config, dataset), config, spread=spread, progress=progress)
+    footage = classes.load_labelled_footage(config, dataset, store, progress=progress)
     normal = dataset.classes.index(dataset.normal_class)
     classes.require_normal(footage, method.clip, normal=normal, root=config.data.root)
     before = time.perf_counter()
-    summary = classes.train_classes(method, footage, config, run=run, resume=resume, progress=progress)
+    group.wait()
+    classes.require_same(group, footage)
+    summary = classes.train_classes(
+        method, footage, config, run=run, resume=resume, progress=progress, group=group
+    )
     trained = time.perf_counter()
     if config.training.finetuning.epochs:
-        footage = classes.finetune_classes(method, footage, config, run=run, resume=resume, progress=progress)
+        footage = classes.finetune_classes(
+            method, footage, config, run=run, resume=resume, progress=progress, group=group
+        )
+    group.leave()
     result = classes.calibrate_classes(method, footage, settings=config.scoring, normal=normal)
     normals = [each for each in footage.held_out if each.target == normal]
     record = FitRecord(
@@ -234,6 +340,7 @@ def _train(
     resume: bool,
     kept: KeptLooks,
     progress: Progress | None,
+    group: "Group",
 ) -> "tuple[TrainingSummary | None, Sequence[tuple[Method, Sequence[Footage]]]]":
     """What the training came to, and models with normal video that they have not seen."""
     kind = method_definition(config.method).training
@@ -244,15 +351,44 @@ def _train(
         from normalcy.training.memory import train_memory
 
         return None, train_memory(method, footage, settings=config.scoring, kept=kept, progress=progress)
-    if kind == "adversarial":
+    summary = train_method(
+        method, footage, config, run=run, resume=resume, group=group, progress=progress
+    )
+    return summary, unseen
+
+
+def train_method(
+    method: Method,
+    footage: NormalFootage,
+    config: FitConfig,
+    *,
+    run: RunFolder,
+    resume: bool,
+    group: "Group",
+    progress: Progress | None = None,
+) -> "TrainingSummary":
+    """Trains by gradients on normal video, in each process of the group.
+
+    Raises:
+        TrainingError: The loss became NaN or infinite, or another process ended or has other videos.
+        KeyboardInterrupt: Ctrl-C; `resume` goes on after the last full epoch.
+    """
+    if method_definition(config.method).training == "adversarial":
         from normalcy.training.adversarial import train_adversarial as train
     else:
         from normalcy.training.reconstruct import train_reconstruct as train
 
-    summary = train(
-        method, footage, config.training, run=run, seed=config.seed, resume=resume, progress=progress
+    group.require_same([(span.name, len(span)) for span in (*footage.fitted, *footage.held_out)])
+    return train(
+        method,
+        footage,
+        config.training,
+        run=run,
+        seed=config.seed,
+        resume=resume,
+        progress=progress,
+        group=group,
     )
-    return summary, unseen
 
 
 def _fitted_frames(config: FitConfig, footage: NormalFootage) -> int:

@@ -29,6 +29,7 @@ from normalcy.training.calibrate import CalibrationResult, map_scale
 from normalcy.training.class_verdicts import fit_temperature, smoothed_scores
 from normalcy.training.classify import train_classify
 from normalcy.training.config import FitConfig
+from normalcy.training.distributed.group import ALONE, Group
 from normalcy.training.features.extract import feature_store
 from normalcy.training.features.store import FeatureStore, Seen
 from normalcy.training.sequences import LabelledFeatures
@@ -95,11 +96,8 @@ def load_labelled_footage(
     Raises:
         DatasetIncomplete: A class is left without videos.
     """
-    videos = dataset.class_videos("train")
-    fitted, held_out = hold_out(videos, fraction=config.data.held_out_fraction, seed=config.seed)
-    views = 1 + config.training.augmentation.views
-    wanted = [(video, views) for video in fitted] + [(video, 1) for video in held_out]
-    seen = see_all(store, wanted, classes=dataset.classes, progress=progress)
+    _, held_out = _split(config, dataset)
+    seen = see_all(store, wanted_videos(config, dataset), classes=dataset.classes, progress=progress)
     held = {video.video.name for video in held_out}
     footage = LabelledFootage(
         tuple(each for each in seen if each.source.video.name not in held),
@@ -112,6 +110,28 @@ def load_labelled_footage(
         if lacking:
             raise DatasetIncomplete(f"no video of {', '.join(lacking)} {what}", where=config.data.root)
     return footage
+
+
+def _split(config: FitConfig, dataset: KnowsClasses) -> tuple[list[ClassVideo], list[ClassVideo]]:
+    """The videos to learn from, and those that are held out of them."""
+    videos = dataset.class_videos("train")
+    return hold_out(videos, fraction=config.data.held_out_fraction, seed=config.seed)
+
+
+def wanted_videos(config: FitConfig, dataset: KnowsClasses) -> list[tuple[ClassVideo, int]]:
+    """The videos that a fit looks at, each with the number of views."""
+    fitted, held_out = _split(config, dataset)
+    views = 1 + config.training.augmentation.views
+    return [(video, views) for video in fitted] + [(video, 1) for video in held_out]
+
+
+def require_same(group: Group, footage: LabelledFootage) -> None:
+    """Checks that all processes have the same videos, which they may read from disks of their own.
+
+    Raises:
+        TrainingError: One has others.
+    """
+    group.require_same([(each.source.video.name, each.frames) for each in (*footage.fitted, *footage.held_out)])
 
 
 def require_normal(footage: LabelledFootage, clip: ClipSpec, *, normal: int, root: Path) -> None:
@@ -163,6 +183,7 @@ def train_classes(
     run: RunFolder,
     resume: bool,
     progress: Progress | None = None,
+    group: Group = ALONE,
 ) -> TrainingSummary:
     """Trains the classifier and sets its temperature."""
     classifying = cast("Classifying", method)
@@ -175,6 +196,7 @@ def train_classes(
         seed=config.seed,
         resume=resume,
         progress=progress,
+        group=group,
     )
     method.eval()
     fit_temperature(classifying, [(each.seen, each.target) for each in footage.held_out])
@@ -189,11 +211,31 @@ def finetune_classes(
     run: RunFolder,
     resume: bool,
     progress: Progress | None = None,
+    group: Group = ALONE,
 ) -> LabelledFootage:
     """Trains backbone and classifier together; returns the footage as the backbone then sees it.
 
     Another backbone has another store: what it sees of the videos is computed anew.
     """
+    train_backbone(method, footage, config, run=run, resume=resume, progress=progress, group=group)
+    method.eval()
+    store, classes = store_of(config, method), cast("Classifying", method).classes
+    seen = see_all(store, [(each.source, 1) for each in footage.held_out], classes=classes, progress=progress)
+    fit_temperature(cast("Classifying", method), [(each.seen, each.target) for each in seen])
+    return LabelledFootage(footage.fitted, tuple(seen))
+
+
+def train_backbone(
+    method: Method,
+    footage: LabelledFootage,
+    config: FitConfig,
+    *,
+    run: RunFolder,
+    resume: bool,
+    progress: Progress | None = None,
+    group: Group = ALONE,
+) -> None:
+    """Trains backbone and classifier together."""
     from normalcy.training.finetune import LabelledFrames, finetune
 
     cache, clip = FrameCache(config.data.cache.expanduser()), method.clip
@@ -208,22 +250,23 @@ def finetune_classes(
             for entry, each in zip(entries, videos, strict=True)
         ]
 
+    # The first process decodes, where all see one disk; then the others open what it kept.
+    if group.is_first:
+        videos = decoded(footage.fitted), decoded(footage.held_out)
+    group.wait()
+    if not group.is_first:
+        videos = decoded(footage.fitted), decoded(footage.held_out)
     finetune(
         method,
-        decoded(footage.fitted),
-        decoded(footage.held_out),
+        *videos,
         config.training.finetuning,
         config.training,
         run=RunFolder(run.finetuning),
         seed=config.seed,
         resume=resume,
         progress=progress,
+        group=group,
     )
-    method.eval()
-    store, classes = store_of(config, method), cast("Classifying", method).classes
-    seen = see_all(store, [(each.source, 1) for each in footage.held_out], classes=classes, progress=progress)
-    fit_temperature(cast("Classifying", method), [(each.seen, each.target) for each in seen])
-    return LabelledFootage(footage.fitted, tuple(seen))
 
 
 def calibrate_classes(

@@ -15,7 +15,14 @@ from lightning.pytorch.callbacks import (  # noqa: E402
     WeightAveraging,
 )
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger  # noqa: E402
+from lightning.pytorch.plugins import LayerSync  # noqa: E402
+from lightning.pytorch.plugins.environments import (  # noqa: E402
+    ClusterEnvironment,
+    SLURMEnvironment,
+    TorchElasticEnvironment,
+)
 from lightning.pytorch.plugins.io import TorchCheckpointIO  # noqa: E402
+from lightning.pytorch.strategies import DDPStrategy  # noqa: E402
 
 # Its greetings and tips are not ours.
 logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
@@ -23,12 +30,17 @@ logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
 __all__ = [
     "CSVLogger",
     "Callback",
+    "ClusterEnvironment",
+    "DDPStrategy",
     "EarlyStopping",
+    "LayerSync",
     "LightningModule",
     "ModelCheckpoint",
+    "SLURMEnvironment",
     "TensorBoardLogger",
     "Timer",
     "TorchCheckpointIO",
+    "TorchElasticEnvironment",
     "Trainer",
     "WeightAveraging",
     "tolerate_torchvision",

@@ -49,9 +49,8 @@ def train_memory(
     Returns what the parts of the score and the calibration are to be measured on: `method` and what is held out, and
     where footage is short, a memory of what is held out and what was fitted on.
     """
-    everything = [*footage.fitted, *footage.held_out]
-    in_turns = sum(len(span) for span in everything) <= SHORT_FRAMES
-    cast("Remembering", method).survey([(span.frames_TCHW, span.pts_seconds_T) for span in everything])
+    in_turns = held_out_in_turns(footage)
+    survey(method, footage)
     turns = [Unseen(method, footage.held_out)]
     if in_turns:
         other = copy.deepcopy(method)
@@ -61,6 +60,17 @@ def train_memory(
     seen_again = kept if in_turns else None
     remember(method, footage.fitted, settings=settings, kept=seen_again, progress=progress)
     return turns
+
+
+def held_out_in_turns(footage: NormalFootage) -> bool:
+    """Whether footage is so short that all of it is held out, one part after the other."""
+    return sum(len(span) for span in (*footage.fitted, *footage.held_out)) <= SHORT_FRAMES
+
+
+def survey(method: Method, footage: NormalFootage) -> None:
+    """Takes what everything else rests on from all footage."""
+    everything = [*footage.fitted, *footage.held_out]
+    cast("Remembering", method).survey([(span.frames_TCHW, span.pts_seconds_T) for span in everything])
 
 
 def remember(
@@ -129,13 +139,22 @@ def _seen(
     for span in spans:
         camera = method.camera(span.name)
         assert camera is not None
-        for batch in _batches(span, model, settings):
-            for clip, look in zip(batch, model.infer([clip.clip_TCHW for clip in batch]), strict=True):
-                assert not isinstance(look, ClipScores)
+        for batch in looked_at(span, model, settings):
+            for clip, look in batch:
                 yield camera, clip, look
                 done += len(clip.due)
             if progress:
                 progress("remembering normal video", done, total)
+
+
+def looked_at(
+    span: Footage, model: ScoringModel, settings: ScoringSettings
+) -> Iterator[list[tuple[Clip, Look]]]:
+    """The clips of a span, each with its look, a few at a time."""
+    for batch in _batches(span, model, settings):
+        looks = model.infer([clip.clip_TCHW for clip in batch])
+        assert not any(isinstance(look, ClipScores) for look in looks)
+        yield list(zip(batch, cast("Sequence[Look]", looks), strict=True))
 
 
 def _batches(span: Footage, model: ScoringModel, settings: ScoringSettings) -> Iterator[Sequence[Clip]]:

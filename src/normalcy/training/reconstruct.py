@@ -7,14 +7,17 @@ from typing import Any
 
 from torch import Tensor
 
+from normalcy.layers.spread_batch import as_share
 from normalcy.methods.base import Method
 from normalcy.progress import Progress
 from normalcy.run_folder import RunFolder
 from normalcy.training.callbacks import moving_average
 from normalcy.training.config import TrainingConfig
 from normalcy.training.data import NormalFootage
+from normalcy.training.distributed.group import ALONE, Group
 from normalcy.training.lightning_import import LightningModule, WeightAveraging
 from normalcy.training.loaders import training_loader, validation_loader
+from normalcy.training.means import ClipMeans
 from normalcy.training.optimising import adam, rate_decay, require_finite
 from normalcy.training.session import run_session
 from normalcy.training.summary import TrainingSummary
@@ -25,28 +28,29 @@ ADAM_BETA1 = 0.9
 class Reconstruct(LightningModule):
     """Trains `method.losses` with Adam."""
 
-    def __init__(self, method: Method, config: TrainingConfig) -> None:
+    def __init__(self, method: Method, config: TrainingConfig, *, group: Group = ALONE) -> None:
         super().__init__()
         self.method = method
-        self.config = config
+        self.config, self.group = config, group
+        self.trained_means, self.validation_means = ClipMeans(), ClipMeans()
 
     def training_step(self, clip_BTCHW: Tensor, batch_index: int) -> Tensor:
         """One batch; a loss that is not finite stops the training before it reaches the weights."""
-        losses = self._finite_losses(clip_BTCHW, f"batch {batch_index}")
-        self.log_dict(
-            {f"train_{name}": value.detach() for name, value in losses.items()}, on_step=False, on_epoch=True
+        losses = self._losses(clip_BTCHW)
+        where = f"batch {batch_index}"
+        self.group.fail_together(
+            lambda: require_finite(losses["loss"], epoch=self.current_epoch, where=where)
         )
-        return losses["loss"]
+        self.trained_means.add(losses, clips=len(clip_BTCHW))
+        return as_share(losses["loss"])
 
     def validation_step(self, clip_BTCHW: Tensor, batch_index: int) -> None:
         """Loss on clips that are not fitted on."""
-        loss = self._finite_losses(clip_BTCHW, "validation")["loss"]
-        self.log("validation_loss", loss, batch_size=len(clip_BTCHW))
+        loss = self._losses(clip_BTCHW)["loss"]
+        self.validation_means.add({"loss": loss}, clips=len(clip_BTCHW))
 
-    def _finite_losses(self, clip_BTCHW: Tensor, where: str) -> dict[str, Tensor]:
-        losses = self.method.losses(self.method.clip.in_range(clip_BTCHW))
-        require_finite(losses["loss"], epoch=self.current_epoch, where=where)
-        return losses
+    def _losses(self, clip_BTCHW: Tensor) -> dict[str, Tensor]:
+        return self.method.losses(self.method.clip.in_range(clip_BTCHW))
 
     def configure_optimizers(self) -> Any:
         """Adam, with a rate that falls over the epochs where that is asked for."""
@@ -65,6 +69,7 @@ def train_reconstruct(
     seed: int,
     resume: bool,
     progress: Progress | None = None,
+    group: Group = ALONE,
 ) -> TrainingSummary:
     """Trains in place and leaves the weights that `config.keep` asks for in `method`.
 
@@ -73,12 +78,13 @@ def train_reconstruct(
         KeyboardInterrupt: Ctrl-C; `resume` goes on after the last full epoch.
     """
     return run_session(
-        Reconstruct(method, config),
-        training_loader(footage.fitted, spec=method.clip, config=config, seed=seed),
-        validation_loader(footage.held_out, spec=method.clip, config=config),
+        Reconstruct(method, config, group=group),
+        training_loader(footage.fitted, spec=method.clip, config=config, seed=seed, group=group),
+        validation_loader(footage.held_out, spec=method.clip, config=config, group=group),
         config,
         run=run,
         resume=resume,
         callbacks=[WeightAveraging(avg_fn=moving_average(config.ema_decay))] if config.ema_decay else [],
         progress=progress,
+        group=group,
     )

@@ -195,6 +195,12 @@ def batch_of(items: Sequence[tuple[Tensor, int]]) -> SequenceBatch:
     return SequenceBatch(*filled_up(items))
 
 
+def longer(batch_BL: Tensor, length: int) -> Tensor:
+    """Sequences (B, L, ...), filled up with zeros to another length."""
+    missing = batch_BL.new_zeros((batch_BL.shape[0], length - batch_BL.shape[1], *batch_BL.shape[2:]))
+    return torch.cat([batch_BL, missing], dim=1)
+
+
 def filled_up(items: Sequence[tuple[Tensor, int]]) -> tuple[Tensor, Tensor, Tensor]:
     """Sequences of anything, each (L, ...), filled up to the longest; what is there, bool (B, L); classes, (B,)."""
     sequences = [sequence for sequence, _ in items]

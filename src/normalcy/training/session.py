@@ -18,6 +18,10 @@ from normalcy.run_folder import RunFolder
 from normalcy.training.callbacks import KeepSnapshots, ReportProgress, Warns
 from normalcy.training.checkpoints import WholeCheckpointIO, load_weights
 from normalcy.training.config import TrainingConfig
+from normalcy.training.distributed.group import ALONE, Group
+from normalcy.training.distributed.sampling import OwnRows
+from normalcy.training.distributed.spreading import SpreadBatches
+from normalcy.training.distributed.strategy import AveragedGradients, SyncedNorms
 from normalcy.training.lightning_import import (
     Callback,
     CSVLogger,
@@ -28,6 +32,7 @@ from normalcy.training.lightning_import import (
     Timer,
     Trainer,
 )
+from normalcy.training.means import LogMeans
 from normalcy.training.precision import lightning_precision
 from normalcy.training.summary import TrainingSummary, read_summary, write_summary
 
@@ -42,35 +47,45 @@ def run_session(
     resume: bool,
     callbacks: Sequence[Callback] = (),
     progress: Progress | None = None,
+    group: Group = ALONE,
 ) -> TrainingSummary:
     """Trains in place and leaves the weights that `config.keep` asks for in what is trained.
 
     Args:
-        module: How a kind of training takes a step; holds what is trained as `method`, logs `validation_loss`.
-        training: Batches to fit on; their sampler settles which an epoch holds.
-        validation: Batches to validate on.
+        module: How a kind of training takes a step; holds what is trained as `method`, and adds what is logged to
+            its `trained_means` and `validation_means`, of these `loss` for each batch.
+        training: Batches to fit on; their sampler settles which an epoch holds. Of several processes, what is here.
+        validation: Batches to validate on, likewise.
         config: How long, how often and with which precision.
         run: Where checkpoints and logs go.
         resume: Go on after the last full epoch of an earlier session.
         callbacks: What else the kind needs called back.
         progress: Told the steps.
+        group: Of the processes that train together; the first alone reads and writes the run folder.
 
     Raises:
         NonFiniteLoss: The loss became NaN or infinite.
         KeyboardInterrupt: Ctrl-C; `resume` goes on after the last full epoch.
     """
     trained = cast(nn.Module, module.method)
-    if resume and run.finished.is_file():
-        load_weights(trained, run.checkpoints / f"{config.keep}.ckpt")
-        return read_summary(run.finished)
+    if group.share(resume and run.finished.is_file()):
+        return _finished(trained, config, run, group)
+    group.align(module)
     # Its count of seconds goes on over resumptions.
     timer = Timer(_limit(config), interval="epoch", verbose=False)
     best, last = _checkpoints(run)
     others = _callbacks(config, callbacks, run, len(training), progress)
-    trainer = _trainer(config, run, [best, last, timer, *others], is_manual=not module.automatic_optimization)
+    means = [LogMeans(group), *_spread(training, validation, group)]
+    trainer = _trainer(
+        config,
+        run,
+        [*means, best, last, timer, *others],
+        is_manual=not module.automatic_optimization,
+        group=group,
+    )
     use_channels_last(module)
-    _fit(trainer, module, training, validation, checkpoint=_last_epoch(run) if resume else None)
-    load_weights(trained, run.checkpoints / f"{config.keep}.ckpt")
+    checkpoint = group.share(_last_epoch(run) if resume else None)
+    _fit(trainer, module, training, validation, checkpoint=checkpoint)
     summary = TrainingSummary(
         epochs=trainer.current_epoch,
         steps=trainer.global_step // len(trainer.optimizers),
@@ -81,9 +96,30 @@ def run_session(
         train_seconds=timer.time_elapsed("train"),
         kept=config.keep,
         warnings=tuple(each for one in callbacks if isinstance(one, Warns) for each in one.warnings),
+        devices=group.place.local_size,
+        nodes=group.place.nodes,
     )
-    write_summary(run.finished, summary)
-    return summary
+    if group.is_first:
+        write_summary(run.finished, summary)
+    return _finished(trained, config, run, group)
+
+
+def _finished(trained: nn.Module, config: TrainingConfig, run: RunFolder, group: Group) -> TrainingSummary:
+    """What a training came to; all processes are left with the weights that it kept."""
+    if group.is_first:
+        load_weights(trained, run.checkpoints / f"{config.keep}.ckpt")
+    group.align(trained)
+    trained.eval()
+    return group.share(read_summary(run.finished) if group.is_first else None)
+
+
+def _spread(training: DataLoader[Any], validation: DataLoader[Any], group: Group) -> list[Callback]:
+    if group.is_alone:
+        return []
+    fitted, held_out = training.sampler, validation.sampler
+    assert isinstance(fitted, OwnRows)
+    assert isinstance(held_out, OwnRows)
+    return [SpreadBatches(fitted, held_out, group)]
 
 
 def _last_epoch(run: RunFolder) -> Path | None:
@@ -131,25 +167,33 @@ def _callbacks(
 
 
 def _trainer(
-    config: TrainingConfig, run: RunFolder, callbacks: list[Callback], *, is_manual: bool
+    config: TrainingConfig, run: RunFolder, callbacks: list[Callback], *, is_manual: bool, group: Group
 ) -> Trainer:
     return Trainer(
         max_epochs=config.epochs,
         accelerator="auto",
-        devices=1,
+        devices=group.place.local_size,
+        num_nodes=group.place.nodes,
+        strategy="auto" if group.is_alone else AveragedGradients(group),
+        # Which clips are whose is settled, and none is repeated to make the parts equal.
+        use_distributed_sampler=False,
         precision=lightning_precision(config.precision),
         # A kind that steps by hand clips and accumulates by hand as well.
         gradient_clip_val=None if is_manual else config.gradient_clip,
         accumulate_grad_batches=1 if is_manual else config.accumulate,
         callbacks=callbacks,
-        plugins=[WholeCheckpointIO()],
-        # Each session logs into a version of its own: resuming would otherwise delete the earlier log.
-        logger=[CSVLogger(run.logs / "csv", name=""), TensorBoardLogger(run.logs / "tensorboard", name="")],
+        plugins=[WholeCheckpointIO(), *([] if group.is_alone else [SyncedNorms()])],
+        logger=_loggers(run) if group.is_first else False,
         num_sanity_val_steps=0,
         log_every_n_steps=10,
         enable_progress_bar=False,
         enable_model_summary=False,
     )
+
+
+def _loggers(run: RunFolder) -> list[CSVLogger | TensorBoardLogger]:
+    # Each session logs into a version of its own: resuming would otherwise delete the earlier log.
+    return [CSVLogger(run.logs / "csv", name=""), TensorBoardLogger(run.logs / "tensorboard", name="")]
 
 
 def _fit(
@@ -184,6 +228,8 @@ def _without_notes() -> Iterator[None]:
         # A frozen backbone stays in evaluation mode on purpose.
         warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")
         warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
+        # What is logged is put together already.
+        warnings.filterwarnings("ignore", message=".*sync_dist=True.*")
         yield
 
 

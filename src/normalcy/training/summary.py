@@ -23,6 +23,8 @@ class TrainingSummary:
         train_seconds: Time of training, the sessions before a resumption counted.
         kept: Whose weights were kept, the best or the last epoch's.
         warnings: What the user should know of how it went.
+        devices: On how many devices of each machine it was trained, in its last session.
+        nodes: On how many machines.
     """
 
     epochs: int
@@ -34,6 +36,8 @@ class TrainingSummary:
     train_seconds: float
     kept: Keep = "best"
     warnings: tuple[str, ...] = ()
+    devices: int = 1
+    nodes: int = 1
 
     def record(self) -> dict[str, Any]:
         """The same as plain data, equal to itself after a way through JSON or YAML."""

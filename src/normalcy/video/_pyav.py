@@ -44,10 +44,10 @@ class PyAVBackend:
         self.tally = Tally()
         self._container = open_container(source, options)
         try:
-            self._stream = _video_stream(self._container, source)
+            self._stream = video_stream(self._container, source)
             # Frame threads hold back a frame per core: fast for files, late for cameras.
             self._stream.thread_type = "SLICE" if source.is_live else "AUTO"
-            self._timeline = _timeline(self._stream, source)
+            self._timeline = timeline_of(self._stream, source)
             self._rest = self._decode_all()
             self._first: Decoded | None = next(self._rest, None)
             if self._first is None:
@@ -164,7 +164,7 @@ def open_container(source: Source, options: ReadOptions) -> InputContainer:
         raise timed_out(source, what="its host name was not found", limit_seconds=limit)
     try:
         return av.open(
-            source.location,
+            source.file or source.location,
             "r",
             format="v4l2" if source.kind == "webcam" else None,
             options=_ffmpeg_options(source, options),
@@ -187,7 +187,8 @@ def _ffmpeg_options(source: Source, options: ReadOptions) -> dict[str, str]:
     return defaults | dict(options.ffmpeg_options)
 
 
-def _video_stream(container: InputContainer, source: Source) -> VideoStream:
+def video_stream(container: InputContainer, source: Source) -> VideoStream:
+    """The video in it; raises UnreadableVideo where there is none, or no decoder for it."""
     stream = container.streams.best("video")
     is_cover = stream is not None and stream.disposition & av.stream.Disposition.attached_pic
     if not isinstance(stream, VideoStream) or is_cover:
@@ -199,11 +200,12 @@ def _video_stream(container: InputContainer, source: Source) -> VideoStream:
     return stream
 
 
-def _timeline(stream: VideoStream, source: Source) -> Timeline:
+def timeline_of(stream: VideoStream, source: Source) -> Timeline:
+    """Before its first frame."""
     return Timeline(
         time_base=stream.time_base or Fraction(1, av.time_base),
         start=None if source.is_live else stream.start_time,
-        step_seconds=1 / _fps(stream),
+        step_seconds=1 / rate_of(stream),
     )
 
 
@@ -212,11 +214,11 @@ def describe(
 ) -> VideoInfo:
     """What the container says of its video; the size is the first picture's."""
     height_px, width_px = upright_size(first)
-    duration_seconds = None if source.is_live else _duration_seconds(container, stream)
+    duration_seconds = None if source.is_live else duration_of(container, stream)
     is_live = source.is_live or (source.kind == "url" and duration_seconds is None)
     frame_count = None if is_live else stream.frames or None
     return VideoInfo(
-        width_px, height_px, _fps(stream), frame_count, duration_seconds, "pyav", _codec(stream), is_live
+        width_px, height_px, rate_of(stream), frame_count, duration_seconds, "pyav", _codec(stream), is_live
     )
 
 
@@ -224,7 +226,8 @@ def _codec(stream: VideoStream) -> str:
     return stream.codec_context.name
 
 
-def _fps(stream: VideoStream) -> float:
+def rate_of(stream: VideoStream) -> float:
+    """Mean frames per second, as the container says."""
     # Without timestamps the average is FFmpeg's default, the guess comes from the codec.
     rates = stream.average_rate, stream.guessed_rate
     for rate in rates if stream.start_time is not None else rates[::-1]:
@@ -233,9 +236,12 @@ def _fps(stream: VideoStream) -> float:
     return DEFAULT_FPS
 
 
-def _duration_seconds(container: InputContainer, stream: VideoStream) -> float | None:
+def duration_of(container: InputContainer, stream: VideoStream) -> float | None:
+    """Length as the container says; None where it does not say."""
     if container.format.name == "avi" and stream.frames:
-        return stream.frames / _fps(stream)  # FFmpeg shortens an avi's duration to what is left of the file
+        return stream.frames / rate_of(
+            stream
+        )  # FFmpeg shortens an avi's duration to what is left of the file
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     tag = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))

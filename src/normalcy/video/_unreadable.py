@@ -1,6 +1,9 @@
 """Why something could not be opened, in words that help."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import av.error
 
@@ -34,15 +37,16 @@ def why_unreadable(source: Source, error: Exception) -> UnreadableVideo:
 
 
 def _why_file(source: Source, reason: str) -> UnreadableVideo:
-    path = Path(source.location)
-    if path.is_file() and _lacks_index(path):
+    with _content(source) as file:
+        lacks_index, is_text = bool(file and _lacks_index(file)), bool(file and _is_text(file))
+    if lacks_index:
         return UnreadableVideo(
             "its index (the moov box at the end of an mp4) is missing, because recording or copying was cut off",
             where=source.name,
             hint="Copy it again, or rebuild the index with `untrunc` from a whole video of the same camera. "
             "Recorded as mkv, ts or fragmented mp4, a cut costs only the end.",
         )
-    if path.is_file() and _is_text(path):
+    if is_text:
         return UnreadableVideo(
             "this is text, not video", where=source.name, hint="Check which file you named."
         )
@@ -53,29 +57,41 @@ def _why_file(source: Source, reason: str) -> UnreadableVideo:
     )
 
 
-def _lacks_index(path: Path) -> bool:
+@contextmanager
+def _content(source: Source) -> Iterator[BinaryIO | None]:
+    """What a file holds; None where there is none."""
+    if source.file:
+        yield source.file
+    elif Path(source.location).is_file():
+        with Path(source.location).open("rb") as file:
+            yield file
+    else:
+        yield None
+
+
+def _lacks_index(file: BinaryIO) -> bool:
     """Whether it is an mp4 or mov without its `moov` box."""
-    boxes = _top_level_boxes(path)
+    boxes = _top_level_boxes(file)
     return boxes[:1] == [b"ftyp"] and b"moov" not in boxes
 
 
-def _top_level_boxes(path: Path) -> list[bytes]:
+def _top_level_boxes(file: BinaryIO) -> list[bytes]:
     boxes: list[bytes] = []
-    with path.open("rb") as file:
-        while len(header := file.read(8)) == 8 and len(boxes) < _MOST_BOXES:
-            size, read = int.from_bytes(header[:4], "big"), 8
-            boxes.append(header[4:])
-            if size == 1:
-                size, read = int.from_bytes(file.read(8), "big"), 16
-            if size < read:
-                break
-            file.seek(size - read, 1)
+    file.seek(0)
+    while len(header := file.read(8)) == 8 and len(boxes) < _MOST_BOXES:
+        size, read = int.from_bytes(header[:4], "big"), 8
+        boxes.append(header[4:])
+        if size == 1:
+            size, read = int.from_bytes(file.read(8), "big"), 16
+        if size < read:
+            break
+        file.seek(size - read, 1)
     return boxes
 
 
-def _is_text(path: Path) -> bool:
-    with path.open("rb") as file:
-        sample = file.read(_TEXT_SAMPLE_BYTES)
+def _is_text(file: BinaryIO) -> bool:
+    file.seek(0)
+    sample = file.read(_TEXT_SAMPLE_BYTES)
     return sample.isascii() and b"\0" not in sample
 
 

@@ -273,7 +273,7 @@ def open_backend(source: Source, options: ReadOptions) -> Backend:
         return PyAVBackend(source, options)
     except UnreadableVideo as error:
         # No fallback for URLs: OpenCV knows no more of them, waits without our time-outs and prints credentials.
-        fallback = None if source.kind == "url" else _fallback(source)
+        fallback = None if source.kind == "url" or source.file else _fallback(source)
         if fallback is None:
             raise
         message = f"{source.name}: read with OpenCV, because PyAV cannot ({error.what})"

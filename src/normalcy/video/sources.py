@@ -3,7 +3,7 @@
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -23,12 +23,14 @@ class Source:
         name: What it is called in messages and in `source_id`; holds no credentials.
         location: What the decoder is given; may hold credentials, so it is never shown.
         pictures: The pictures of a folder, in order.
+        file: What a file is read from that lies where the decoder cannot open it; it can seek, and is not closed.
     """
 
     kind: Literal["file", "pictures", "url", "webcam"]
     name: str
     location: str = field(default="", repr=False)
     pictures: tuple[Path, ...] = ()
+    file: BinaryIO | None = field(default=None, repr=False)
 
     @property
     def is_live(self) -> bool:

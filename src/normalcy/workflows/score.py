@@ -1,7 +1,6 @@
 """Scoring videos for people: a table of scores, the events, and an annotated video of each source."""
 
 import itertools
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from normalcy.datasets.base import BoolArray
-from normalcy.errors import FrameRateWarning, InputError, VideoTimeout
+from normalcy.errors import InputError, VideoTimeout
 from normalcy.explain.annotate import AnnotatedVideo, UInt8Array
 from normalcy.explain.heatmap import MapScale
 from normalcy.methods.contract import ClipSpec
@@ -19,6 +18,8 @@ from normalcy.scoring.backends.choice import TORCH, open_backend
 from normalcy.scoring.bundle import Bundle
 from normalcy.scoring.model import ScoringModel
 from normalcy.scoring.pipeline import SourceScorer
+from normalcy.scoring.reading import scoring_options as reading_options
+from normalcy.scoring.reading import warn_of_rate
 from normalcy.scoring.record import ScoredVideo, as_columns, pair_with_frames, write_scores
 from normalcy.scoring.track import alarm_rule
 from normalcy.scoring.types import FrameScore
@@ -27,7 +28,6 @@ from normalcy.video.names import video_stem
 from normalcy.video.reader import ReadOptions, VideoInfo, open_video
 
 PANEL_HEIGHT_PX = 240
-RATE_TOLERANCE = 0.2
 
 
 @dataclass
@@ -163,8 +163,12 @@ def score_video(
     )
     with ExitStack() as stack:
         reader = stack.enter_context(open_video(source, options, source_id=name))
-        spaces_frames = model.spec.spacing_seconds > 0
-        _warn_of_rate(reader.info, bundle, reader.source_id, spaces_frames=spaces_frames)
+        warn_of_rate(
+            reader.info.fps,
+            fitted_fps=bundle.header.frames_per_second,
+            spec=model.spec,
+            name=reader.source_id,
+        )
         scorer = SourceScorer(
             model,
             settings=bundle.header.scoring,
@@ -199,28 +203,9 @@ def score_video(
 def scoring_options(
     options: ReadOptions, spec: ClipSpec, *, frames_per_second: float, preview: bool
 ) -> ReadOptions:
-    """Reading options that give the frames a method wants, and a picture for people beside each where asked for.
-
-    A folder of pictures does not say its rate; that of the footage the bundle was fitted on is the best guess.
-    """
-    return replace(
-        options,
-        size_px=spec.size_px,
-        grey=spec.channels == 1,
-        fps=options.fps or frames_per_second,
-        preview_height_px=PANEL_HEIGHT_PX if preview else None,
-    )
-
-
-def _warn_of_rate(info: VideoInfo, bundle: Bundle, name: str, *, spaces_frames: bool) -> None:
-    """Warns where a method that takes every frame is given another rate."""
-    fitted = bundle.header.frames_per_second
-    if abs(info.fps / fitted - 1) > RATE_TOLERANCE and not spaces_frames:
-        message = (
-            f"{name}: has {info.fps:.3g} frames per second, the detector was fitted at {fitted:.3g}. Things move "
-            "another distance from frame to frame, so neither scores nor false-alarm rates can be trusted."
-        )
-        warnings.warn(message, FrameRateWarning, stacklevel=3)
+    """Reading options that give the frames a method wants, and a picture for people beside each where asked for."""
+    height_px = PANEL_HEIGHT_PX if preview else None
+    return reading_options(options, spec, frames_per_second=frames_per_second, preview_height_px=height_px)
 
 
 def _annotated(

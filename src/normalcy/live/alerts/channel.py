@@ -139,7 +139,10 @@ class Channel:
 
     def _send(self, delivery: Delivery) -> Outcome:
         try:
-            self._connected().send(delivery)
+            receiver = self._connected()
+            if time.monotonic() >= delivery.until:
+                raise DeliveryError("it was held up for so long that another node may send it")
+            receiver.send(delivery)
         except DeliveryError as error:
             return self._failed(delivery, error)
         except Exception as error:  # of a library: its text may hold secrets, and it must not end the thread

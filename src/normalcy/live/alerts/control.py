@@ -26,11 +26,11 @@ class ControlMessage(TypedDict, total=False):
 
     Attributes:
         config: The configuration that is now in force.
-        cameras: Cameras of which something changed.
+        cameras: Cameras of which something changed; none of those that another node tells of from now on.
     """
 
     config: LiveConfig
-    cameras: dict[str, CameraNews]
+    cameras: dict[str, CameraNews | None]
 
 
 class CameraBoard:
@@ -53,8 +53,8 @@ class CameraBoard:
             self._cameras = {name: self._cameras.get(name) for name in names}
         self._tell()
 
-    def post(self, news: Mapping[str, CameraNews]) -> None:
-        """Something changed; of cameras that are not configured nothing is kept."""
+    def post(self, news: Mapping[str, CameraNews | None]) -> None:
+        """Something changed; of cameras that are not configured nothing is kept, nor of those that say nothing."""
         with self._lock:
             self._cameras |= {name: each for name, each in news.items() if name in self._cameras}
         self._tell()

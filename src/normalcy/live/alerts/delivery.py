@@ -1,5 +1,6 @@
 """What a receiver is given, and how it says that it could not take it."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -24,6 +25,7 @@ class Delivery:
         attempts: That failed.
         refusals: Those of them that failed because of the message itself.
         snapshot: Picture of the event; none where there is none.
+        until: Not sent later, on the monotonic clock: another node may send it then.
     """
 
     id: int
@@ -33,6 +35,7 @@ class Delivery:
     attempts: int = 0
     refusals: int = 0
     snapshot: Path | None = None
+    until: float = math.inf
 
 
 class Trouble(Enum):

@@ -30,23 +30,32 @@ class MqttReceiver:
         config: Which broker.
         board: The cameras; they are shown for as long as the receiver lives.
         recovered: Called after each connection: messages that waited for it may go.
+        node: Name of this node, where there are several: it shows its own cameras, and leaves those of others as they
+            are.
 
     Raises:
         ConfigError: A secret cannot be read.
     """
 
     def __init__(
-        self, config: MqttConfig, *, board: CameraBoard, recovered: Callable[[], None] = lambda: None
+        self,
+        config: MqttConfig,
+        *,
+        board: CameraBoard,
+        recovered: Callable[[], None] = lambda: None,
+        node: str = "",
     ) -> None:
-        self._config, self._board, self._recovered = config, board, recovered
+        self._config, self._board, self._recovered, self._node = config, board, recovered, node
+        self._status_topic = status_topic(config, node)
         self._lock = threading.Lock()
         self._standing: dict[str, str] = {}
         self._last_events: dict[str, str] = {}
         self._link = MqttLink(
             config,
-            will=(status_topic(config), OFFLINE),
+            will=(self._status_topic, OFFLINE),
             connected=self._on_connected,
             received=self._on_leftover,
+            node=node,
         )
         board.add_reader(self._show)
         self._link.start()
@@ -56,19 +65,29 @@ class MqttReceiver:
         payload = dict(delivery.payload)
         self._link.deliver(events_topic(self._config), _json(payload), key=delivery.key)
         if payload["type"] in _NEWS:
-            self._last_events[payload["camera"]] = _json(payload)
-            self._show()
+            self._show_event(payload["camera"], _json(payload))
+
+    def _show_event(self, camera: str, text: str) -> None:
+        """As the camera's last event; that of another node's camera is not kept up here."""
+        if self._node and self._board.cameras.get(camera) is None:
+            self._link.publish(camera_topic(self._config, camera, "event"), text, retain=True)
+            return
+        self._last_events[camera] = text
+        self._show()
 
     def close(self) -> None:
         """Says that nobody is there any more, and ends the connection."""
         self._board.remove_reader(self._show)
-        self._link.close(farewell=(status_topic(self._config), OFFLINE))
+        self._link.close(farewell=(self._status_topic, OFFLINE))
 
     def _on_connected(self) -> None:
         with self._lock:
             self._standing = {}
         self._link.subscribe(topic_filters(self._config))
-        self._link.publish(status_topic(self._config), ONLINE, retain=True)
+        self._link.publish(self._status_topic, ONLINE, retain=True)
+        if self._node:
+            # What one engine by itself said may be there still, and would be true no more.
+            self._link.publish(status_topic(self._config), "", retain=True)
         self._show()
         self._recovered()
 
@@ -78,7 +97,8 @@ class MqttReceiver:
             if not self._link.is_up:
                 return
             wanted = self._wanted()
-            gone = dict.fromkeys(self._standing.keys() - wanted.keys(), "")
+            others = own_topics(self._config, self._others())
+            gone = dict.fromkeys(self._standing.keys() - wanted.keys() - others, "")
             changed = {topic: text for topic, text in wanted.items() if self._standing.get(topic) != text}
             for topic, text in (gone | changed).items():
                 self._link.publish(topic, text, retain=True)
@@ -86,12 +106,19 @@ class MqttReceiver:
 
     def _wanted(self) -> dict[str, str]:
         cameras = self._board.cameras
+        for camera in self._others():
+            self._last_events.pop(camera, None)
         events = {
             camera_topic(self._config, camera, "event"): text
             for camera, text in self._last_events.items()
             if camera in cameras
         }
-        return standing_topics(self._config, cameras) | events
+        return standing_topics(self._config, cameras, self._node) | events
+
+    def _others(self) -> dict[str, None]:
+        """Cameras that other nodes show."""
+        cameras = self._board.cameras if self._node else {}
+        return {camera: None for camera, news in cameras.items() if news is None}
 
     def _on_leftover(self, topic: str, payload: bytes) -> None:
         if payload and topic not in own_topics(self._config, self._board.cameras):

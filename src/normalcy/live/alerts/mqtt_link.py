@@ -35,6 +35,7 @@ class MqttLink:
         config: Which broker.
         will: (topic, payload) that the broker publishes when we are gone without a word; a client that has one keeps
             its name, so that a new one takes the place of one whose connection is half dead.
+        node: Name of this node, where there are several: each is a client of its own.
         connected: Called after each connection, in the client's thread.
         received: Called with topic and payload of each message that stood there before, in the client's thread.
 
@@ -49,12 +50,13 @@ class MqttLink:
         will: tuple[str, str] | None = None,
         connected: Callable[[], None] = lambda: None,
         received: Callable[[str, bytes], None] = lambda topic, payload: None,
+        node: str = "",
     ) -> None:
         self._config, self._connected, self._received = config, connected, received
         self._is_up = threading.Event()
         self._trouble = "no connection to the broker yet"
         self._pending: dict[str, paho.MQTTMessageInfo] = {}
-        self._client = _client(config, lasting=will is not None)
+        self._client = _client(config, lasting=will is not None, node=node)
         if will is not None:
             self._client.will_set(will[0], will[1], qos=1, retain=True)
         self._client.on_connect = self._on_connect
@@ -133,8 +135,9 @@ class MqttLink:
             self._received(message.topic, bytes(message.payload))
 
 
-def _client(config: MqttConfig, *, lasting: bool) -> paho.Client:
-    of_ours = hashlib.sha256(f"{socket.gethostname()}/{config.topic}".encode()).hexdigest()
+def _client(config: MqttConfig, *, lasting: bool, node: str) -> paho.Client:
+    whose = f"{socket.gethostname()}/{config.topic}" + (f"/{node}" if node else "")
+    of_ours = hashlib.sha256(whose.encode()).hexdigest()
     suffix = of_ours if lasting else uuid.uuid4().hex
     client = paho.Client(CallbackAPIVersion.VERSION2, client_id=f"normalcy-{suffix[:12]}")
     if config.username is not None:

@@ -1,6 +1,7 @@
 """What stands on the broker, and stays there: states of cameras, and what Home Assistant needs to find them.
 
-<topic>/status              online, offline (last will)
+<topic>/status              online, offline (last will); where there are several nodes:
+<topic>/nodes/<node>/status     of each of them
 <topic>/<camera>/state      online, stalled, offline, ...
 <topic>/<camera>/alarm      ON, OFF
 <topic>/<camera>/event      the last event, as JSON
@@ -22,9 +23,9 @@ _PARTS = ("state", "alarm", "event")
 _COMPONENTS = {"alarm": "binary_sensor", "state": "sensor", "event": "sensor"}
 
 
-def status_topic(config: MqttConfig) -> str:
-    """Whether we are there."""
-    return f"{config.topic}/status"
+def status_topic(config: MqttConfig, node: str = "") -> str:
+    """Whether we are there; of a node where there are several: a dead one says nothing of the cameras of others."""
+    return f"{config.topic}/nodes/{node}/status" if node else f"{config.topic}/status"
 
 
 def events_topic(config: MqttConfig) -> str:
@@ -37,12 +38,17 @@ def camera_topic(config: MqttConfig, camera: str, part: str) -> str:
     return f"{config.topic}/{camera}/{part}"
 
 
-def standing_topics(config: MqttConfig, cameras: Mapping[str, CameraNews | None]) -> dict[str, str]:
-    """What should stand on the broker, by topic; nothing of cameras of which nothing was told yet."""
+def standing_topics(
+    config: MqttConfig, cameras: Mapping[str, CameraNews | None], node: str = ""
+) -> dict[str, str]:
+    """What should stand on the broker, by topic; nothing of cameras of which nothing was told yet.
+
+    Where there are several nodes, a camera is there as long as the one is that watches it.
+    """
     found: dict[str, str] = {}
     for camera, news in cameras.items():
         if news is not None:
-            found |= _discovery(config, camera, news["title"])
+            found |= _discovery(config, camera, news["title"], node)
             found[camera_topic(config, camera, "state")] = news["state"]
             found[camera_topic(config, camera, "alarm")] = "ON" if news["alarmed"] else "OFF"
     return found
@@ -68,25 +74,25 @@ def _discovery_topic(config: MqttConfig, camera: str, part: str) -> str:
     return f"{config.discovery}/{_COMPONENTS[part]}/{_node(config)}/{camera}_{part}/config"
 
 
-def _discovery(config: MqttConfig, camera: str, title: str) -> dict[str, str]:
+def _discovery(config: MqttConfig, camera: str, title: str, node: str) -> dict[str, str]:
     if config.discovery is None:
         return {}
     entities = {"alarm": _alarm(), "state": _state(), "event": _last_event(config, camera)}
     return {
         _discovery_topic(config, camera, part): json.dumps(
-            {**_shared(config, camera, title, part), **entity}, ensure_ascii=False
+            {**_shared(config, camera, title, part, node), **entity}, ensure_ascii=False
         )
         for part, entity in entities.items()
     }
 
 
-def _shared(config: MqttConfig, camera: str, title: str, part: str) -> dict[str, Any]:
+def _shared(config: MqttConfig, camera: str, title: str, part: str, node: str) -> dict[str, Any]:
     device = f"{_node(config)}_{camera}"
     return {
         "unique_id": f"{device}_{part}",
         "default_entity_id": f"{_COMPONENTS[part]}.{device.replace('-', '_').lower()}_{part}",
         "state_topic": camera_topic(config, camera, part),
-        "availability_topic": status_topic(config),
+        "availability_topic": status_topic(config, node),
         "device": {"identifiers": [device], "name": title, "manufacturer": "normalcy", "model": "Camera"},
         "origin": {"name": "normalcy"},
     }

@@ -19,6 +19,7 @@ from normalcy.live.alerts.control import ControlMessage
 from normalcy.live.alerts.sender import Sender
 from normalcy.live.bells import Bell, ring, wait
 from normalcy.live.config.live import LiveConfig
+from normalcy.live.nodes.identity import NodeIdentity
 from normalcy.live.processes import Heart, Stop
 from normalcy.live.store.store import Store
 
@@ -36,11 +37,13 @@ class AlertsJob:
         config: In force.
         store_url: SQLAlchemy's, with its secrets in place.
         media: Folder of events' pictures.
+        node: This one of several that share the outbox; none where there is no other.
     """
 
     config: LiveConfig
     store_url: str = field(repr=False)
     media: Path
+    node: NodeIdentity | None = None
 
 
 def run_alerts(
@@ -56,7 +59,7 @@ def run_alerts(
     """
     store = Store(job.store_url)
     ring_it = partial(ring, doorbell)
-    sender = Sender(store, job.config, media=job.media, ring=ring_it)
+    sender = Sender(store, job.config, media=job.media, ring=ring_it, node=job.node)
     listener = _Listener(control, ring=ring_it)
     heart = Heart(control)
     while not (stop.is_set() or listener.is_over):

@@ -10,7 +10,7 @@ from normalcy.live.config.live import LiveConfig
 
 
 def build_receiver(
-    name: str, config: LiveConfig, *, board: CameraBoard, recovered: Callable[[], None]
+    name: str, config: LiveConfig, *, board: CameraBoard, recovered: Callable[[], None], node: str = ""
 ) -> Receiver:
     """The receiver of a name.
 
@@ -19,6 +19,7 @@ def build_receiver(
         config: In force.
         board: The cameras, for those that show them.
         recovered: Called when a lasting connection is back.
+        node: Name of this node, where there are several.
 
     Raises:
         ConfigError: A secret cannot be read.
@@ -27,7 +28,7 @@ def build_receiver(
     if isinstance(settings, MqttConfig):
         from normalcy.live.alerts.mqtt import MqttReceiver
 
-        return MqttReceiver(settings, board=board, recovered=recovered)
+        return MqttReceiver(settings, board=board, recovered=recovered, node=node)
     return _build_simple(settings, config)
 
 

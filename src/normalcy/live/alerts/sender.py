@@ -10,9 +10,11 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
 from normalcy.live.alerts.backoff import RetryRule
@@ -31,6 +33,8 @@ from normalcy.live.alerts.settling import (
     mark_plan,
 )
 from normalcy.live.config.live import LiveConfig
+from normalcy.live.nodes.identity import NodeIdentity
+from normalcy.live.store.claims import claim, may_send
 from normalcy.live.store.outbox import due_messages
 from normalcy.live.store.records import Message
 from normalcy.live.store.store import Store, StoreError
@@ -56,6 +60,7 @@ class Sender:
         media: Folder of events' pictures.
         ring: Wakes whoever calls `turn`; called from other threads.
         clock: Seconds since 1970.
+        node: This one of several that share the outbox; none where there is no other.
     """
 
     def __init__(
@@ -66,8 +71,9 @@ class Sender:
         media: Path,
         ring: Callable[[], None],
         clock: Callable[[], float] = time.time,
+        node: NodeIdentity | None = None,
     ) -> None:
-        self._store, self._media, self._ring, self._clock = store, media, ring, clock
+        self._store, self._media, self._ring, self._clock, self._node = store, media, ring, clock, node
         self.board = CameraBoard()
         self._channels: dict[str, Channel] = {}
         self._retired: list[Channel] = []
@@ -122,7 +128,8 @@ class Sender:
             self._channels[name] = Channel(name, build, retry=retry, ring=self._ring, clock=self._clock)
 
     def _build(self, name: str, config: LiveConfig, recovered: Callable[[], None]) -> Receiver:
-        return build_receiver(name, config, board=self.board, recovered=recovered)
+        node = self._node.name if self._node else ""
+        return build_receiver(name, config, board=self.board, recovered=recovered, node=node)
 
     def _all_channels(self) -> list[Channel]:
         return [*self._channels.values(), *self._retired]
@@ -146,6 +153,7 @@ class Sender:
         """Gives channels what is due, and writes down what is not to be sent."""
         ready = [channel for channel in self._channels.values() if channel.is_ready]
         plans: list[tuple[str, Plan]] = []
+        found: list[tuple[Channel, Delivery]] = []
         with self._store.reading() as session:
             orphans = orphaned(
                 session, self._channels.keys(), created_before=self._clock() - _NEWCOMER_SECONDS
@@ -154,16 +162,34 @@ class Sender:
                 made = self._plan(session, channel)
                 plans.append((channel.name, made))
                 if made.send is not None:
-                    channel.submit(self._delivery(session, made.send))
+                    found.append((channel, self._delivery(session, made.send)))
+        for channel, delivery in self._claimed(found):
+            channel.submit(delivery)
         settled = [(name, made) for name, made in plans if made.settled]
         if settled or orphans:
             self._write_down(settled, orphans)
             self._ring()  # there may be more than was looked at
 
+    def _claimed(self, found: list[tuple[Channel, Delivery]]) -> list[tuple[Channel, Delivery]]:
+        """Those of them that no other node sends."""
+        if self._node is None or not found:
+            return found
+        token, lease_seconds = self._node.token, self._node.lease_seconds
+        # The claim holds for a lease since the last sign of life, which may be half of one ago.
+        until = time.monotonic() + lease_seconds / 2
+        with self._store.transaction() as session:
+            return [
+                (channel, replace(delivery, until=until))
+                for channel, delivery in found
+                if claim(session, delivery.id, token=token, lease_seconds=lease_seconds)
+            ]
+
     def _plan(self, session: Session, channel: Channel) -> Plan:
         now = self._clock()
         taken = self._taken()
-        looked_at = due_messages(session, now=now, limit=_LOOKED_AT, receivers=[channel.name])
+        looked_at = due_messages(
+            session, now=now, limit=_LOOKED_AT, receivers=[channel.name], where=self._mine(now)
+        )
         due = [message for message in looked_at if message.id not in taken]
         if not due:
             return Plan()
@@ -181,6 +207,11 @@ class Sender:
             oldest_at=self._oldest_at(channel, now),
         )
         return plan(due, known)
+
+    def _mine(self, now: float) -> ColumnElement[bool] | None:
+        if self._node is None:
+            return None
+        return may_send(self._node.token, lease_seconds=self._node.lease_seconds, now=now)
 
     def _oldest_at(self, channel: Channel, now: float) -> float:
         give_up_seconds = self._give_up_seconds

@@ -38,8 +38,8 @@ class ConfigChange:
         bundles: Whether detectors changed: inference starts anew.
         alerts: Whether receivers or events changed.
         retention: Whether other things are deleted when.
-        restart: What only a restart of the whole takes up: `data`, `store.url`, `web`, and of `alerts.public_url` what
-            it says of who gets in.
+        restart: What only a restart of the whole takes up: `data`, `store.url`, `web`, `fleet`, and of
+            `alerts.public_url` what it says of who gets in.
     """
 
     added: frozenset[str]
@@ -82,6 +82,7 @@ def only_a_restart_takes_up(before: LiveConfig, after: LiveConfig) -> tuple[str,
         "data": before.data != after.data,
         "store.url": before.store.url != after.store.url,
         "web": before.web != after.web,
+        "fleet": before.fleet != after.fleet,
         # Links follow it at once; the name that is answered, and whether a login is asked for, do not.
         "alerts.public_url": before.public_host != after.public_host,
     }

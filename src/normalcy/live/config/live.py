@@ -14,6 +14,7 @@ from normalcy.config import StrictConfig, build_config, read_yaml
 from normalcy.live.config.alerts import AlertsConfig
 from normalcy.live.config.camera import CameraConfig, CameraSettings, names_file
 from normalcy.live.config.events import EventsConfig
+from normalcy.live.config.fleet import FleetConfig
 from normalcy.live.config.secrets import safe_text
 from normalcy.live.config.store import StoreConfig
 from normalcy.live.config.web import WebConfig, is_loopback
@@ -48,7 +49,7 @@ class LiveConfig(StrictConfig):
         bundles: Detectors by name.
         defaults: What cameras inherit.
         cameras: By name: small letters, digits, - and _, 40 at most; their files are found like `data`.
-        events, alerts, store, web: See there.
+        events, alerts, store, web, fleet: See there.
     """
 
     data: Path = Path("normalcy-live")
@@ -60,6 +61,7 @@ class LiveConfig(StrictConfig):
     alerts: AlertsConfig = AlertsConfig()
     store: StoreConfig = StoreConfig()
     web: WebConfig = WebConfig()
+    fleet: FleetConfig = FleetConfig()
 
     @field_validator("timezone")
     @classmethod
@@ -85,7 +87,13 @@ class LiveConfig(StrictConfig):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        wrong = [*self._wrong_names(), *self._wrong_bundles(), *self._wrong_receivers(), *self._wrong_proxy()]
+        wrong = [
+            *self._wrong_names(),
+            *self._wrong_bundles(),
+            *self._wrong_receivers(),
+            *self._wrong_proxy(),
+            *self._wrong_fleet(),
+        ]
         if wrong:
             raise ValueError(safe_text("; ".join(wrong)))
         return self
@@ -113,6 +121,12 @@ class LiveConfig(StrictConfig):
         """Proxies pass on names and origins that are not this machine's: without that name all of it is refused."""
         if self.web.https and not self.alerts.public_url:
             yield "web.https is for a proxy: set alerts.public_url to the address that people use there"
+
+    def _wrong_fleet(self) -> Iterator[str]:
+        """Nodes meet in a database that all of them reach; what a reference stands for is seen when it is opened."""
+        url = self.store.url or ""
+        if self.fleet.enabled and not url.startswith(("postgresql", "${")):
+            yield "fleet.enabled: nodes share a PostgreSQL database, set store.url to it"
 
     @property
     def public_host(self) -> str:

@@ -76,6 +76,8 @@ def _of_receivers(config: LiveConfig) -> Iterator[tuple[str, str]]:
 
 def _of_store(config: LiveConfig) -> Iterator[tuple[str, str]]:
     yield "store.url", config.store.url or ""
+    yield "fleet.node", config.fleet.node or ""
+    yield "fleet.url", config.fleet.url or ""
 
 
 def _files(config: LiveConfig) -> Iterator[str]:

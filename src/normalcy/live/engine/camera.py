@@ -348,6 +348,11 @@ class LiveCamera:
             seen_at=self._scene_events.seen_at,
         )
 
+    def hand_over(self) -> Judged:
+        """Leaves what is open to the node that watches from now on."""
+        self._show_alarm(alarmed=False)
+        return Judged(self.view_steps(), self.news())
+
     def finish(self) -> Judged:
         """Closes what is open."""
         steps = [step for each in self._incidents.values() for step in each.close()]

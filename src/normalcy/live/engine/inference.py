@@ -17,6 +17,7 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import replace
 from multiprocessing.connection import Connection
+from queue import SimpleQueue
 
 from normalcy.errors import OutputError
 from normalcy.live.bells import Bell, wait
@@ -30,7 +31,9 @@ from normalcy.live.engine.orders import (
     Configure,
     Counters,
     DetectorFacts,
+    HandOver,
     InferenceJob,
+    Left,
     Order,
     Ready,
     Relearn,
@@ -45,7 +48,7 @@ from normalcy.live.frames.memory import CameraMemory, MemoryName
 from normalcy.live.processes import Stop
 from normalcy.live.store.events import open_events
 from normalcy.live.store.media import stored_bytes
-from normalcy.live.store.records import EventRecord, ViewRecord
+from normalcy.live.store.records import EventRecord, Lease, ViewRecord
 from normalcy.live.store.store import Store, StoreError
 from normalcy.live.store.views import read_views
 
@@ -68,6 +71,8 @@ class Inference:
 
     def __init__(self, job: InferenceJob, *, store: Store, alerts_bell: Bell) -> None:
         self._store, self._config, self._media = store, job.config, job.media
+        self._node, self._leases, self._begun = job.node, dict[str, Lease](), dict[str, Lease]()
+        self._departures: SimpleQueue[Left] = SimpleQueue()
         self._detectors = {name: open_detector(name, each) for name, each in job.config.bundles.items()}
         self._resumed: Resumed | None = None
         self._views: dict[str, ViewRecord] = {}
@@ -75,9 +80,13 @@ class Inference:
         self._recorder, self._writer = Recorder(store, bell=alerts_bell), MediaWriter()
         self._learning = Learning(self._recorder, job.media)
         self._pictures = EventPictures(
-            job.media, recorder=self._recorder, writer=self._writer, noted=self._learning.ask
+            job.media,
+            recorder=self._recorder,
+            writer=self._writer,
+            noted=self._learning.ask,
+            node=job.node,
         )
-        self._reporter = Reporter(job.config, recorder=self._recorder, pictures=self._pictures)
+        self._reporter = Reporter(job.config, recorder=self._recorder, pictures=self._pictures, node=job.node)
         self._recorder.start()
         self._writer.start()
         self._rounds, self._school = Rounds(), School()
@@ -99,7 +108,12 @@ class Inference:
             media_failures=self._writer.failures,
             thinned_pictures=self._pictures.thinned,
             lesson_failures=self._school.failures,
+            fenced=self._recorder.fenced,
         )
+
+    def departures(self) -> list[Left]:
+        """Cameras of which everything is written since the last time, so that others may have them."""
+        return [self._departures.get() for _ in range(self._departures.qsize())]
 
     def obey(self, order: Order) -> None:
         """Does as told; where the store refuses, the same order may be given again.
@@ -109,6 +123,9 @@ class Inference:
         """
         if isinstance(order, Configure):
             self._configure(order)
+        elif isinstance(order, HandOver):
+            for name in list(self._cameras):
+                self._remove(name, hands_over=True)
         else:
             self._learning.ask(order.camera)
 
@@ -166,21 +183,42 @@ class Inference:
         before, self._config = self._config, order.config
         self._reporter.config = order.config
         if self._resumed is None:
-            self._resumed = self._resume(order)
+            self._resumed = {} if self._node else self._resume(order)
         for name, camera in list(self._cameras.items()):
-            if order.cameras.get(name) != camera.memory.name:
+            if self._is_lost(name, order):
+                self._remove(name, hands_over=True)
+            elif order.cameras.get(name) != camera.memory.name:
                 self._remove(name)
         self._forget_views(before)
+        self._leases = dict(order.leases)
+        self._reporter.leases = self._leases
         for name, memory in order.cameras.items():
             if name in self._cameras:
                 self._tune(self._cameras[name])
-            else:
-                self._add(name, memory)
+                continue
+            if (lease := order.leases.get(name)) and self._begun.get(name) != lease:
+                # Once it was taken: whoever had it before writes nothing any more.
+                self._resumed |= {name: {}} | self._resume(order, name)
+                self._begun[name] = lease
+            self._add(name, memory)
 
-    def _resume(self, order: Configure) -> Resumed:
-        """Open events of an engine that died; ends those that nothing goes on with."""
+    def _is_lost(self, name: str, order: Configure) -> bool:
+        """Whether a camera goes to another node, or went there meanwhile."""
+        before, now = self._leases.get(name), order.leases.get(name)
+        is_wanted = name in order.config.cameras and order.config.cameras[name].enabled
+        return before is not None and before != now and is_wanted
+
+    def _resume(self, order: Configure, camera: str | None = None) -> Resumed:
+        """Open events of an engine that died; ends those that nothing goes on with.
+
+        Args:
+            order: Which cameras there are.
+            camera: Of that one alone, which another node had before.
+        """
+        cameras = None if camera is None else [camera]
         with self._store.reading() as session:
-            events, self._views = open_events(session), read_views(session)
+            events, views = open_events(session, cameras=cameras), read_views(session, cameras=cameras)
+        self._views |= views
         resumed: Resumed = {}
         for event in events:
             goes_on = event.camera in order.cameras and self._goes_on(event)
@@ -188,7 +226,8 @@ class Inference:
             if goes_on and place not in resumed.setdefault(event.camera, {}):
                 resumed[event.camera][place] = event
                 continue
-            taken_bytes = (stored_bytes(self._media / event.media) or 0) if event.media else 0
+            is_here = event.media and event.node == self._node
+            taken_bytes = (stored_bytes(self._media / event.media) or 0) if is_here else 0
             closed = replace(event, state="closed", interrupted=True, media_bytes=taken_bytes)
             self._reporter.store(Change.CLOSED, closed)
         return resumed
@@ -230,13 +269,16 @@ class Inference:
         self._report(camera, judged)
         self._learning.ask(camera.name)
 
-    def _remove(self, name: str) -> None:
+    def _remove(self, name: str, *, hands_over: bool = False) -> None:
         camera = self._cameras.pop(name)
         self._keep_view(name, camera.view)
-        self._report(camera, camera.finish())
+        self._report(camera, camera.hand_over() if hands_over else camera.finish())
         self._pictures.abandon(name)
         self._school.dismiss(camera)
         camera.memory.close()
+        if (lease := self._leases.get(name)) is not None:
+            # Written in order: what is taken up last follows all that was seen.
+            self._recorder.record(lambda _: self._departures.put(Left(lease)))
 
     def _keep_view(self, name: str, view: ViewRecord | None) -> None:
         """For the engine that comes next, and for a camera that is opened another way."""
@@ -269,9 +311,11 @@ def run_inference(
     heartbeat = Heartbeat(control, counters=lambda: inference.counters)
     while not stop.is_set():
         heartbeat.beat()
+        heartbeat.tell(inference.departures())
         orders.look(time.monotonic())
         if not inference.work():
             wait(doorbell, _IDLE_SECONDS)
+    orders.look(time.monotonic())  # who is told to stop may have been told more
     is_written = inference.stop()
     heartbeat.say()
     store.close()

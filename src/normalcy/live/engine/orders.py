@@ -6,6 +6,7 @@ from pathlib import Path
 
 from normalcy.live.config.live import LiveConfig
 from normalcy.live.frames.memory import MemoryName
+from normalcy.live.store.records import Lease
 from normalcy.methods.contract import ClipSpec
 from normalcy.scoring.calibration import Calibration
 from normalcy.scoring.settings import ScoringSettings
@@ -19,11 +20,13 @@ class InferenceJob:
         config: In force; its cameras come later, by `Configure`.
         store_url: Of the event store, with its secrets in place.
         media: Folder of pictures and clips.
+        node: Name of this node; empty where this engine has the database for itself.
     """
 
     config: LiveConfig
     store_url: str = field(repr=False)
     media: Path
+    node: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ class Counters:
         media_failures: Pictures and clips that could not be written.
         thinned_pictures: Pictures that were left out of clips because all clips together grew too large.
         lesson_failures: False alarms that could not be taught.
+        fenced: Changes that were not written because another node has their camera by now.
     """
 
     lost: int = 0
@@ -73,6 +77,14 @@ class Counters:
     media_failures: int = 0
     thinned_pictures: int = 0
     lesson_failures: int = 0
+    fenced: int = 0
+
+
+@dataclass(frozen=True)
+class Left:
+    """All that was seen on a camera under a lease is written: another node may have it."""
+
+    lease: Lease
 
 
 @dataclass(frozen=True)
@@ -82,10 +94,18 @@ class Configure:
     Attributes:
         config: From now on.
         cameras: All that are watched from now on.
+        leases: By what right, among several nodes. What goes on at a camera that is in the configuration, and not here
+            any more, goes on with another node: its events stay open.
     """
 
     config: LiveConfig
     cameras: Mapping[str, MemoryName]
+    leases: Mapping[str, Lease] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class HandOver:
+    """This node ends, and others go on with its cameras: events stay open."""
 
 
 @dataclass(frozen=True)
@@ -95,5 +115,5 @@ class Relearn:
     camera: str
 
 
-Order = Configure | Relearn
+Order = Configure | HandOver | Relearn
 """What the inference process is told."""

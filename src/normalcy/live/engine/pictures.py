@@ -55,6 +55,7 @@ class EventPictures:
         noted: Called by the media thread with the camera of an event whose pictures are all there, and noted.
         clock: Monotonic, in seconds.
         most_bytes: Of pictures that are kept in memory.
+        node: Name of this node, where there are several.
 
     Attributes:
         thinned: Pictures that clips were left without, because all of them together grew too large.
@@ -69,9 +70,10 @@ class EventPictures:
         noted: Callable[[str], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
         most_bytes: int = MOST_BYTES,
+        node: str = "",
     ) -> None:
         self._media, self._recorder, self._writer = media, recorder, writer
-        self._noted, self._clock, self._most_bytes = noted, clock, most_bytes
+        self._noted, self._clock, self._most_bytes, self._node = noted, clock, most_bytes, node
         self._followed: dict[str, _Followed] = {}
         self.thinned = 0
 
@@ -174,6 +176,7 @@ class EventPictures:
                 media=media,
                 media_bytes=taken_bytes,
                 clip_offset_seconds=offset_seconds,
+                node=self._node,
             )
 
         self._recorder.record(job)

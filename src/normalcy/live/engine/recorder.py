@@ -5,6 +5,9 @@ unless the job itself is at fault, or the store is damaged: then it is lost, and
 on its way is bounded. Score timelines, and what grown events are by now, give way first: another part comes, or the
 event's end says it. For another change of an event the engine waits a while before it is lost; for those after it no
 more until there is room again, so that scoring goes on. All are counted.
+
+Among several nodes a job comes with the lease that it was seen under: where another node has taken the camera since,
+the transaction that would write it sees so, and it is not written.
 """
 
 import logging
@@ -17,6 +20,8 @@ from contextlib import suppress
 from sqlalchemy.orm import Session
 
 from normalcy.live.bells import Bell, ring
+from normalcy.live.store.leases import holds
+from normalcy.live.store.records import Lease
 from normalcy.live.store.refusals import StoreError
 from normalcy.live.store.store import Store
 
@@ -43,6 +48,7 @@ class Recorder:
         gave_way: Jobs that were left out because too much waited.
         lost: Jobs that could never be written.
         refusals: How often the store refused for a while.
+        fenced: Jobs that were not written because another node has their camera by now.
         refused_since: Wall clock, since when it refuses now; None where it takes what comes.
     """
 
@@ -51,7 +57,7 @@ class Recorder:
         self._jobs: queue.Queue[Job] = queue.Queue(_MOST_JOBS)
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._stopping, self._is_abandoned = threading.Event(), threading.Event()
-        self.gave_way = self.lost = self.refusals = 0
+        self.gave_way = self.lost = self.refusals = self.fenced = 0
         self.refused_since: float | None = None
         self._patience_seconds = _PATIENCE_SECONDS
 
@@ -59,20 +65,25 @@ class Recorder:
         """Begins to write."""
         self._thread.start()
 
-    def record(self, job: Job) -> None:
-        """Writes what must not be lost; where ten thousand jobs wait, it waits for half a minute itself, once."""
+    def record(self, job: Job, lease: Lease | None = None) -> None:
+        """Writes what must not be lost; where ten thousand jobs wait, it waits for half a minute itself, once.
+
+        Args:
+            job: That writes.
+            lease: Of the camera that it is of: it is written only where that still holds. Without, it is in any case.
+        """
         try:
-            self._jobs.put(job, timeout=self._patience_seconds)
+            self._jobs.put(self._fenced(job, lease), timeout=self._patience_seconds)
         except queue.Full:
             self._patience_seconds = 0.0
             self._lose("nothing was written for too long")
         else:
             self._patience_seconds = _PATIENCE_SECONDS
 
-    def record_if_room(self, job: Job) -> None:
+    def record_if_room(self, job: Job, lease: Lease | None = None) -> None:
         """Writes what is worth less than an event, or counts it where too much waits."""
         if self.has_room:
-            self._jobs.put(job)
+            self._jobs.put(self._fenced(job, lease))
         else:
             self.gave_way += 1
 
@@ -90,6 +101,19 @@ class Recorder:
         if not is_written:
             self._abandon()
         return is_written
+
+    def _fenced(self, job: Job, lease: Lease | None) -> Job:
+        if lease is None:
+            return job
+
+        def fenced(session: Session) -> None:
+            if holds(session, lease):
+                job(session)
+            else:
+                self.fenced += 1
+                logger.warning("camera %s: another node has it, what was seen is not stored", lease.camera)
+
+        return fenced
 
     def _abandon(self) -> None:
         """Counts what waits and what is in hand; of that the store may take the last transaction still."""

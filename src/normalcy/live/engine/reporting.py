@@ -18,7 +18,7 @@ from normalcy.live.events.incident import Change, Step
 from normalcy.live.events.media import media_folder
 from normalcy.live.store.events import insert_event, update_event
 from normalcy.live.store.outbox import enqueue
-from normalcy.live.store.records import EventRecord, ViewRecord
+from normalcy.live.store.records import EventRecord, Lease, ViewRecord
 from normalcy.live.store.scores import save_minute
 from normalcy.live.store.views import save_view
 
@@ -38,11 +38,18 @@ class Reporter:
         config: In force; another one holds from the next change on.
         recorder: Writes to the store.
         pictures: Of events.
+        node: Name of this node, where there are several.
+
+    Attributes:
+        leases: By what right cameras are watched, where there are several nodes.
     """
 
-    def __init__(self, config: LiveConfig, *, recorder: Recorder, pictures: EventPictures) -> None:
+    def __init__(
+        self, config: LiveConfig, *, recorder: Recorder, pictures: EventPictures, node: str = ""
+    ) -> None:
         self.config = config
-        self._recorder, self._pictures = recorder, pictures
+        self._recorder, self._pictures, self._node = recorder, pictures, node
+        self.leases: dict[str, Lease] = {}
 
     def report(self, camera: LiveCamera, steps: Sequence[Step]) -> None:
         """Stores what changed, with its messages in the same transaction, and follows it with pictures."""
@@ -56,25 +63,26 @@ class Reporter:
 
     def store(self, change: Change, event: EventRecord) -> None:
         """Stores what changed, with its messages in the same transaction."""
-        job = self._job(change, event)
+        job, lease = self._job(change, event), self.leases.get(event.camera)
         if change is Change.UPDATED:
-            self._recorder.record_if_room(job)
+            self._recorder.record_if_room(job, lease)
         else:
-            self._recorder.record(job)
+            self._recorder.record(job, lease)
 
     def timeline(self, camera: LiveCamera, minutes: Sequence[tuple[str, Minute]]) -> None:
         """Stores parts of the score timeline."""
         for region, minute in minutes:
-            self._recorder.record_if_room(_minute_job(camera.name, region, minute))
+            job = _minute_job(camera.name, region, minute)
+            self._recorder.record_if_room(job, self.leases.get(camera.name))
 
     def view(self, view: ViewRecord) -> None:
         """Stores what is known of a camera's view."""
-        self._recorder.record_if_room(partial(save_view, view=view))
+        self._recorder.record_if_room(partial(save_view, view=view), self.leases.get(view.camera))
 
     def _job(self, change: Change, event: EventRecord) -> Job:
         kind = _KINDS.get(change)
         messages = event_messages(event, kind, config=self.config) if kind else []
-        is_new = change is Change.OPENED
+        is_new, event = change is Change.OPENED, replace(event, node=event.node or self._node)
 
         def job(session: Session) -> None:
             if is_new:

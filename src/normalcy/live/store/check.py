@@ -25,8 +25,8 @@ FindingKind = Literal[
 ]
 
 
-_Event = Row[str, str, float, str, int]
-"""id, state, ended_at, media, media_bytes"""
+_Event = Row[str, str, float, str, int, str]
+"""id, state, ended_at, media, media_bytes, node"""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,12 @@ class _Fault:
 
 
 def check_store(
-    store: Store, media: Path, *, repair: bool = False, settled_seconds: float = SETTLED_SECONDS
+    store: Store,
+    media: Path,
+    *,
+    repair: bool = False,
+    settled_seconds: float = SETTLED_SECONDS,
+    node: str = "",
 ) -> StoreCheck:
     """Looks for what does not fit together.
 
@@ -75,6 +80,7 @@ def check_store(
         media: Folder of the media.
         repair: Mend it: rows follow the disk, media without an event are deleted. A damaged database cannot be mended.
         settled_seconds: What changed less long ago is passed over; 0 where no engine runs.
+        node: Name of the node whose folder it is, where there are several: events of others have their media elsewhere.
 
     Raises:
         StoreError: The store is locked or out of reach.
@@ -84,7 +90,14 @@ def check_store(
         return StoreCheck(events=0, findings=tuple(damages))
     settled_at = time.time() - settled_seconds
     events = _events(store)
-    faults = [*_event_faults(store, media, events, settled_at), *_media_faults(media, events, settled_at)]
+    own = [event for event in events if event.node == node] if node else events
+    open_at = (
+        min(settled_at, time.time() - SETTLED_SECONDS) if node else settled_at
+    )  # another node may go on with it
+    faults = [
+        *_event_faults(store, media, own, settled_at, open_at),
+        *_media_faults(media, events, settled_at),
+    ]
     return StoreCheck(len(events), tuple(_found(fault, repair=repair) for fault in faults))
 
 
@@ -113,14 +126,23 @@ def _damages(store: Store) -> list[str]:
 
 
 def _events(store: Store) -> list[_Event]:
-    columns = (EventRow.id, EventRow.state, EventRow.ended_at, EventRow.media, EventRow.media_bytes)
+    columns = (
+        EventRow.id,
+        EventRow.state,
+        EventRow.ended_at,
+        EventRow.media,
+        EventRow.media_bytes,
+        EventRow.node,
+    )
     with store.reading() as session:
         return list(session.execute(select(*columns).order_by(EventRow.started_at)).all())
 
 
-def _event_faults(store: Store, media: Path, events: list[_Event], settled_at: float) -> Iterator[_Fault]:
+def _event_faults(
+    store: Store, media: Path, events: list[_Event], settled_at: float, open_at: float
+) -> Iterator[_Fault]:
     for event in (each for each in events if each.ended_at <= settled_at):
-        if event.state == "open":
+        if event.state == "open" and event.ended_at <= open_at:
             mend = _correction(store, event, state="closed", interrupted=True)
             yield _Fault("open", f"event {event.id} is open, and nobody goes on with it", mend)
         if not event.media:

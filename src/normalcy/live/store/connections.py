@@ -18,6 +18,8 @@ READ_ONLY: Final[dict[str, Any]] = {"normalcy_reads": True, "postgresql_readonly
 """Execution options of a connection that only reads."""
 
 _CONNECT_SECONDS = 5
+_STANDSTILL_SECONDS = 10
+"""What a process holds that stands still in the middle of a transaction is given to others after this."""
 _SILENT_SERVER_SECONDS = 15
 _RETRY_SECONDS = 0.02
 _NO_WAL = "its disk cannot be shared by processes (no WAL): keep it on a local one"
@@ -99,6 +101,7 @@ def _open_postgresql(url: URL) -> Engine:
 
 def _prepare_postgresql(connection: Any, _: Any) -> None:
     connection.execute(f"SET lock_timeout = '{BUSY_SECONDS}s'")
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{_STANDSTILL_SECONDS}s'")
     connection.commit()
 
 

@@ -4,6 +4,7 @@ All of these take a session of `Store.transaction()` or `Store.reading()`, so th
 """
 
 import math
+from collections.abc import Collection
 from dataclasses import fields, replace
 from typing import Any
 
@@ -32,14 +33,15 @@ def insert_event(session: Session, event: EventRecord) -> None:
 def update_event(session: Session, event: EventRecord) -> bool:
     """Stores what the engine knows of an event by now.
 
-    Its verdict stays as it is, and so do its media, and what they take, where the record knows nothing of them.
+    Its verdict stays as it is, and so does the node that holds its media, and these, and what they take, where the
+    record knows nothing of them.
 
     Returns:
         False where there is no such event.
     """
     values = _values(event)
     unknown = {name for name in ("media", "media_bytes", "clip_offset_seconds") if not values[name]}
-    kept = _VERDICT | unknown | {"id"}
+    kept = _VERDICT | unknown | {"id", "node"}
     changed = {name: value for name, value in values.items() if name not in kept}
     return _change(session, event.id, **changed)
 
@@ -51,16 +53,42 @@ def set_media(
     media: str,
     media_bytes: int,
     clip_offset_seconds: float | None = None,
+    node: str = "",
 ) -> bool:
-    """Says where an event's pictures are, what they take and where its clip shows it; False where there is none."""
+    """Says where an event's pictures are, what they take and where its clip shows it; False where there is none.
+
+    A node among several that has none leaves what another one keeps as it is.
+    """
     values = {"media": media, "media_bytes": media_bytes, "clip_offset_seconds": clip_offset_seconds}
-    return _change(session, event_id, **values)
+    if not node:
+        return _change(session, event_id, **values)
+    query = update(EventRow).where(EventRow.id == event_id).values(**values, node=node)
+    if not media:
+        query = query.where(EventRow.node == node)
+    return session.scalar(query.returning(EventRow.id)) is not None
 
 
-def open_events(session: Session) -> list[EventRecord]:
-    """All that are open, oldest first."""
-    rows = session.scalars(select(EventRow).where(EventRow.state == "open").order_by(EventRow.started_at))
-    return [as_event(row) for row in rows]
+def open_events(session: Session, *, cameras: Collection[str] | None = None) -> list[EventRecord]:
+    """All that are open, oldest first; of some cameras only where they are named."""
+    query = select(EventRow).where(EventRow.state == "open")
+    if cameras is not None:
+        query = query.where(EventRow.camera.in_(cameras))
+    return [as_event(row) for row in session.scalars(query.order_by(EventRow.started_at))]
+
+
+def close_forgotten(
+    session: Session, *, watched: ColumnElement[bool], ended_before: ColumnElement[float]
+) -> list[str]:
+    """Closes open events that nobody goes on with; returns their ids.
+
+    Args:
+        session: In whose transaction.
+        watched: Whether somebody may go on with an event.
+        ended_before: Its last frame is older than this.
+    """
+    forgotten = (EventRow.state == "open", EventRow.ended_at < ended_before, ~watched)
+    query = update(EventRow).where(*forgotten).values(state="closed", interrupted=True)
+    return list(session.scalars(query.returning(EventRow.id)))
 
 
 def find_event(session: Session, event_id: str) -> EventRecord | None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -34,6 +34,7 @@ class EventRow(Base):
         media_bytes: What they take.
         clip_offset_seconds: From the first picture of its clip to its own beginning; none where there is no clip.
         verdict: `confirmed` or `false_alarm`; none where nobody said.
+        node: That holds its pictures and clip; empty where one engine has the database for itself.
     """
 
     __tablename__ = "events"
@@ -63,6 +64,7 @@ class EventRow(Base):
     verdict: Mapped[str | None] = mapped_column(String(20), default=None)
     verdict_by: Mapped[str | None] = mapped_column(String(60), default=None)
     verdict_at: Mapped[float | None] = mapped_column(default=None)
+    node: Mapped[str] = mapped_column(String(60), default="", server_default=text("''"))
 
     __table_args__ = (
         Index("events_by_time", "started_at"),
@@ -96,6 +98,7 @@ class MessageRow(Base):
         due_at: Not tried before.
         attempts: That failed, or arrived.
         refusals: Attempts that failed because of the message itself.
+        claimed_by: Token of the node that sends it; none where nobody does, or where one engine sends everything.
     """
 
     __tablename__ = "outbox"
@@ -116,6 +119,7 @@ class MessageRow(Base):
     refusals: Mapped[int] = mapped_column(default=0)
     sent_at: Mapped[float | None] = mapped_column(default=None)
     error: Mapped[str] = mapped_column(Text, default="")
+    claimed_by: Mapped[str | None] = mapped_column(String(32), default=None)
 
     __table_args__ = (
         Index("outbox_by_receiver", "state", "receiver", "severity", "due_at"),
@@ -207,6 +211,53 @@ class CameraStateRow(Base):
     at: Mapped[float]
 
     __table_args__ = (Index("camera_states_by_camera", "camera", "at"),)
+
+
+class NodeRow(Base):
+    """An engine that shares the database with others.
+
+    Attributes:
+        token: Of this life of it: another start has another one.
+        folder: Tells its data folder from all others: who holds that folder is this node, and nobody else is.
+        state: `running` or `stopped`.
+        ready: Whether its detectors are open: before that it takes no camera.
+        heard_at: Its last sign of life, by the clock of the database.
+        address: Of its dashboard; empty without one.
+        capacity: Cameras that it takes at most; none without a limit.
+        status: What its dashboard would say, for those of others.
+    """
+
+    __tablename__ = "nodes"
+
+    name: Mapped[str] = mapped_column(String(60), primary_key=True)
+    token: Mapped[str] = mapped_column(String(32), unique=True)
+    folder: Mapped[str] = mapped_column(String(32))
+    state: Mapped[str] = mapped_column(String(10))
+    ready: Mapped[bool] = mapped_column(default=False)
+    started_at: Mapped[float]
+    heard_at: Mapped[float]
+    address: Mapped[str] = mapped_column(String(200), default="")
+    version: Mapped[str] = mapped_column(String(40), default="")
+    capacity: Mapped[int | None] = mapped_column(default=None)
+    status: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+
+class LeaseRow(Base):
+    """Which node watches a camera. It holds for as long as that node is heard, or until another one takes it.
+
+    Attributes:
+        node, token: Whose it is; no token where it is nobody's.
+        epoch: How often it was taken: what was taken before may write nothing any more.
+        taken_at: By the clock of the database.
+    """
+
+    __tablename__ = "leases"
+
+    camera: Mapped[str] = mapped_column(String(40), primary_key=True)
+    node: Mapped[str] = mapped_column(String(60), default="")
+    token: Mapped[str | None] = mapped_column(String(32), default=None)
+    epoch: Mapped[int] = mapped_column(default=0)
+    taken_at: Mapped[float | None] = mapped_column(default=None)
 
 
 class UserRow(Base):

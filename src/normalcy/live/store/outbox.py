@@ -53,9 +53,16 @@ def enqueue(session: Session, message: NewMessage, *, at: float, due_at: float =
 
 
 def due_messages(
-    session: Session, *, now: float, limit: int, receivers: Sequence[str] | None = None
+    session: Session,
+    *,
+    now: float,
+    limit: int,
+    receivers: Sequence[str] | None = None,
+    where: ColumnElement[bool] | None = None,
 ) -> list[Message]:
     """Messages to be sent now, alerts first, then the longest due; to some receivers only where they are given.
+
+    Where several nodes send, `where` says which are this one's (`claims.may_send`).
 
     Of an incident a receiver is given only the first that waits. Those after it are left out here and not by whoever
     sends: if many beginnings are not due yet, their ends would fill every page.
@@ -63,6 +70,8 @@ def due_messages(
     query = select(MessageRow).where(MessageRow.state == "waiting", MessageRow.due_at <= now, ~_has_to_wait())
     if receivers is not None:
         query = query.where(MessageRow.receiver.in_(receivers))
+    if where is not None:
+        query = query.where(where)
     # By the alphabet `alert` comes before `notice`, and an index may help.
     in_order = query.order_by(MessageRow.severity, MessageRow.due_at, MessageRow.id)
     rows = session.scalars(in_order.limit(limit))
@@ -84,6 +93,7 @@ def mark_failed(
         "due_at": due_at,
         "attempts": MessageRow.attempts + 1,
         "refusals": MessageRow.refusals + int(is_refusal),
+        "claimed_by": None,
     }
     _mark(session, message_id, values, counter="failed_attempts", last_error=error, last_error_at=at)
 
@@ -134,8 +144,13 @@ def _has_to_wait() -> ColumnElement[bool]:
 def _mark(
     session: Session, message_id: int, values: Mapping[str, Any], *, counter: str, **noted: Any
 ) -> None:
-    """Changes a message, and counts that for its receiver; nothing where somebody deleted it."""
-    query = update(MessageRow).where(MessageRow.id == message_id).values(**values)
+    """Changes a message that waits, and counts that for its receiver.
+
+    Nothing where somebody deleted it, or where another node has settled it: one that stood still for a while comes back
+    with what it knew.
+    """
+    is_mine = (MessageRow.id == message_id, MessageRow.state == "waiting")
+    query = update(MessageRow).where(*is_mine).values(**values)
     receiver = session.scalar(query.returning(MessageRow.receiver))
     if receiver is not None:
         count_outcome(session, receiver, counter, **noted)

@@ -40,6 +40,7 @@ class EventRecord:
     verdict: Verdict | None = None
     verdict_by: str | None = None
     verdict_at: float | None = None
+    node: str = ""
 
     @property
     def seconds(self) -> float:
@@ -112,6 +113,42 @@ class ViewRecord:
     level_factor: float
     level_usual: float | None
     seen_at: float
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right of a node to watch a camera, and to write what it sees there.
+
+    Attributes:
+        camera: Its name.
+        token: Of this life of the node.
+        epoch: How often the camera was taken: one that was taken since holds another.
+    """
+
+    camera: str
+    token: str
+    epoch: int
+
+
+@dataclass(frozen=True)
+class NodeRecord:
+    """A node as the database knows it; the fields are those of `models.NodeRow`.
+
+    Attributes:
+        silent_seconds: Since its last sign of life, by the clock of the database.
+    """
+
+    name: str
+    token: str
+    state: str
+    ready: bool
+    started_at: float
+    heard_at: float
+    silent_seconds: float
+    address: str = ""
+    version: str = ""
+    capacity: int | None = None
+    status: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -58,12 +58,14 @@ _SQLITE: dict[int, _Refusal] = {
     sqlite3.SQLITE_NOTADB: ("is no SQLite database", "Move it away, or choose another place", False),
 }
 _POSTGRESQL: dict[str, _Refusal] = {
+    "25P03": ("this process stood still in the middle of a transaction, so the server ended it", "", True),
     "25006": ("the server is read-only", "Connect to the one that may be written", False),
     "40001": ("two transactions were in each other's way", "", True),
     "40P01": ("two transactions were in each other's way", "", True),
     "53100": ("the server has no room left on its disk", _MAKE_ROOM, True),
     "53300": ("the server has too many connections", "", True),
     "55P03": (_LOCKED, "", True),
+    "57014": ("it took too long to answer", "", True),
 }
 _SERVER_GOES = ("08", "57P")
 

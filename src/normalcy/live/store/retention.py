@@ -12,18 +12,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, and_, case, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, and_, case, delete, func, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from normalcy.live.config.store import RetentionConfig
-from normalcy.live.store.media import delete_folder
-from normalcy.live.store.models import CameraStateRow, EventRow, MessageRow, ScoreRow, SessionRow, ViewRow
+from normalcy.live.store.media import delete_folder, event_folder
+from normalcy.live.store.models import (
+    CameraStateRow,
+    EventRow,
+    MessageRow,
+    NodeRow,
+    ScoreRow,
+    SessionRow,
+    ViewRow,
+)
 from normalcy.live.store.outbox import open_outages
 from normalcy.live.store.store import Store
 
 _DAY_SECONDS = 86_400.0
 _MINUTE_SECONDS = 60
 _GIGABYTE = 10**9
+_MOST_ADOPTED = 1000
 _MOST_AT_ONCE = 20
 """Events that are deleted in one transaction: others wait for it."""
 
@@ -57,7 +66,14 @@ class RetentionReport:
 
 
 def apply_retention(
-    store: Store, media: Path, config: RetentionConfig, *, now: float | None, free_bytes: Callable[[], int]
+    store: Store,
+    media: Path,
+    config: RetentionConfig,
+    *,
+    now: float | None,
+    free_bytes: Callable[[], int],
+    node: str = "",
+    does_chores: bool = True,
 ) -> RetentionReport:
     """Deletes what need not be kept any longer.
 
@@ -67,19 +83,23 @@ def apply_retention(
         config: How long, and how much.
         now: Seconds since 1970; None where the clock cannot be trusted: nothing is too old then.
         free_bytes: Tells what is free on the disk of the media.
+        node: Name of this node, where there are several: each deletes what its own folder holds.
+        does_chores: Whether it also deletes what is nobody's: one node at a time does.
 
     Raises:
         StoreError: The store refused; what was deleted until then is gone in whole.
     """
-    sweep = _Sweep(store, media)
-    expired = 0 if now is None else sweep.delete_events(_is_expired(config, now))
+    own = EventRow.node == node if node else true()
+    sweep = _Sweep(store, media, own)
+    mine = or_(own, EventRow.node.not_in(select(NodeRow.name))) if does_chores else own
+    expired = 0 if now is None else sweep.delete_events(and_(mine, _is_expired(config, now)))
     expired_alarms = sweep.false_alarms
-    over_limit = sweep.delete_media(_media_bytes(store) - round(config.media_gigabytes * _GIGABYTE))
+    over_limit = sweep.delete_media(_media_bytes(store, own) - round(config.media_gigabytes * _GIGABYTE))
     # Measured once: what is deleted may be free only later, and another program may fill the disk meanwhile.
     space_bytes = round(config.free_gigabytes * _GIGABYTE) - free_bytes()
     freed_before, for_space = sweep.freed_bytes, 0
     # Where all of them would not be enough, somebody else fills the disk, and would fill that room too.
-    if space_bytes <= _media_bytes(store, _MAY_GO):
+    if space_bytes <= _media_bytes(store, own, _MAY_GO):
         for_space = sweep.delete_media(space_bytes)
     return RetentionReport(
         expired=expired,
@@ -89,8 +109,21 @@ def apply_retention(
         missing_bytes=max(0, space_bytes - (sweep.freed_bytes - freed_before)),
         stuck=tuple(sorted(sweep.stuck)),
         forgotten=sweep.false_alarms - expired_alarms,
-        **({} if now is None else _delete_old_rows(store, config, now)),
+        **(_delete_old_rows(store, config, now) if does_chores and now is not None else {}),
     )
+
+
+def adopt_media(store: Store, media: Path, node: str) -> int:
+    """Takes on what this node's folder holds from when it was the only engine; returns of how many events."""
+    unowned = select(EventRow.id, EventRow.media).where(EventRow.node == "", EventRow.media != "")
+    with store.reading() as session:
+        rows = session.execute(unowned).all()
+    here = [row.id for row in rows if (folder := event_folder(media, row.media)) and folder.is_dir()]
+    with store.transaction() as session:
+        for first in range(0, len(here), _MOST_ADOPTED):
+            some = EventRow.id.in_(here[first : first + _MOST_ADOPTED])
+            session.execute(update(EventRow).where(some).values(node=node))
+    return len(here)
 
 
 _IS_CLOSED = EventRow.state == "closed"
@@ -111,6 +144,7 @@ class _Sweep:
 
     store: Store
     media: Path
+    own: ColumnElement[bool]
     freed_bytes: int = 0
     false_alarms: int = 0
     stuck: set[str] = field(default_factory=set)
@@ -126,7 +160,9 @@ class _Sweep:
         """Deletes media until enough is freed; returns of how many events."""
         count, enough_bytes = 0, self.freed_bytes + bytes_to_free
         while self.freed_bytes < enough_bytes:
-            batch = self._swept(_MAY_GO, _forget_media, most_bytes=enough_bytes - self.freed_bytes)
+            batch = self._swept(
+                and_(self.own, _MAY_GO), _forget_media, most_bytes=enough_bytes - self.freed_bytes
+            )
             if batch is None:
                 break
             count += len(batch)

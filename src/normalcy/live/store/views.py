@@ -1,5 +1,6 @@
 """What cameras usually show, kept for the engine that comes next."""
 
+from collections.abc import Collection
 from dataclasses import asdict
 
 from sqlalchemy import select
@@ -15,9 +16,10 @@ def save_view(session: Session, view: ViewRecord) -> None:
     session.flush()
 
 
-def read_views(session: Session) -> dict[str, ViewRecord]:
-    """Of all cameras that there ever were, by name."""
-    return {row.camera: _record(row) for row in session.scalars(select(ViewRow))}
+def read_views(session: Session, *, cameras: Collection[str] | None = None) -> dict[str, ViewRecord]:
+    """Of all cameras that there ever were, by name; of some only where they are named."""
+    query = select(ViewRow) if cameras is None else select(ViewRow).where(ViewRow.camera.in_(cameras))
+    return {row.camera: _record(row) for row in session.scalars(query)}
 
 
 def _record(row: ViewRow) -> ViewRecord:

@@ -11,9 +11,10 @@ from normalcy.live.alerts.control import CameraNews
 from normalcy.live.alerts.messages import CameraKind, camera_messages
 from normalcy.live.cameras.state import CameraState
 from normalcy.live.config.live import LiveConfig
-from normalcy.live.engine.recorder import Recorder
+from normalcy.live.engine.recorder import Job, Recorder
 from normalcy.live.store.cameras import record_state
 from normalcy.live.store.outbox import enqueue
+from normalcy.live.store.records import Lease
 from normalcy.live.supervision.camera_unit import Seen
 
 logger = logging.getLogger(__name__)
@@ -39,27 +40,36 @@ class CameraNewsroom:
         recorder: Writes to the store.
         tell: Sends news to the alerts process.
         outages: Cameras that were told to be gone by an engine of before, and when they went: `outbox.open_outages`.
+
+    Attributes:
+        leases: By what right cameras are watched; none where this engine is no node among several.
     """
 
     def __init__(
         self,
         recorder: Recorder,
         *,
-        tell: Callable[[dict[str, CameraNews]], None],
+        tell: Callable[[dict[str, CameraNews | None]], None],
         outages: Mapping[str, float],
     ) -> None:
         self._recorder, self._tell = recorder, tell
         self._known = {name: _Known(away_since=since, is_told=True) for name, since in outages.items()}
         self._all_are_news = True
+        self.leases: Mapping[str, Lease] | None = None
+
+    def adopt(self, camera: str, away_since: float | None) -> None:
+        """Goes on with a camera that another node had; since when somebody was told that it is gone."""
+        self._known[camera] = _Known(away_since=away_since, is_told=away_since is not None)
 
     def look(self, cameras: Iterable[Seen], config: LiveConfig) -> None:
         """Takes note of what changed since the last look."""
         cameras = list(cameras)
         # A camera that is edited is not seen for a moment, but is the same camera.
         names = config.cameras.keys() | {camera.name for camera in cameras}
+        news: dict[str, CameraNews | None] = dict.fromkeys(self._known.keys() - names)
         self._known = {name: self._known.get(name, _Known()) for name in names}
         changed = {camera.name: self._changed(camera, config) for camera in cameras}
-        news = {each.name: _news(each) for each in cameras if changed[each.name] or self._all_are_news}
+        news |= {each.name: _news(each) for each in cameras if changed[each.name] or self._all_are_news}
         self._all_are_news = False
         if news:
             self._tell(news)
@@ -81,7 +91,7 @@ class CameraNewsroom:
     def _record(self, camera: Seen) -> None:
         name, state, reason, at = camera.name, camera.state, camera.reason, time.time()
         logger.info("camera %s is %s%s", name, state.name.lower(), f": {reason}" if reason else "")
-        self._recorder.record(lambda session: record_state(session, name, state, reason, at))
+        self._write(name, lambda session: record_state(session, name, state, reason, at))
 
     def _follow_absence(self, camera: Seen, known: _Known, config: LiveConfig) -> None:
         if camera.state in _NOT_AWAY or camera.has_ended:
@@ -107,7 +117,14 @@ class CameraNewsroom:
             for message in messages:
                 enqueue(session, message, at=at)
 
-        self._recorder.record(job)
+        self._write(camera.name, job)
+
+    def _write(self, camera: str, job: Job) -> None:
+        """Writes what is of a camera; where there are several nodes, only that which watches it has a word."""
+        if self.leases is None:
+            self._recorder.record(job)
+        elif (lease := self.leases.get(camera)) is not None:
+            self._recorder.record(job, lease)
 
 
 def _news(camera: Seen) -> CameraNews:

@@ -1,6 +1,7 @@
 """What the dashboard asks of the engine, answered by the supervisor."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from normalcy.errors import ConfigError, InputError
@@ -11,6 +12,7 @@ from normalcy.live.status import (
     CalibrationView,
     CameraStatus,
     EngineCounters,
+    NodeStatus,
     Note,
     ProbeResult,
     StageStatus,
@@ -45,10 +47,26 @@ class FrontDesk:
         """Whether everything that should run does."""
         return self._supervisor.is_ready
 
+    @property
+    def node(self) -> str:
+        """Name of this node; empty where this engine has the database for itself."""
+        return self._supervisor.node_name
+
+    def nodes(self) -> list[NodeStatus]:
+        """All of them, by name; none where this engine is by itself."""
+        membership = self._supervisor.membership
+        return membership.nodes() if membership else []
+
     def cameras(self) -> list[CameraStatus]:
         """In the order of the configuration."""
         with self._supervisor.lock:
-            return self._supervisor.fleet.status(self._supervisor.config)
+            config = self._supervisor.config
+            here = self._supervisor.fleet.status(self._supervisor.own)
+        membership = self._supervisor.membership
+        if membership is None:
+            return here
+        mine = [replace(each, node=self.node) if each.name in membership.begun else each for each in here]
+        return membership.cameras(config, mine)
 
     def stages(self) -> list[StageStatus]:
         """All processes."""

@@ -5,11 +5,14 @@ import math
 import shutil
 import threading
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 from normalcy.errors import NormalcyError
 from normalcy.live.config.store import RetentionConfig
-from normalcy.live.store.retention import RetentionReport, apply_retention
+from normalcy.live.store.claim import chores_of
+from normalcy.live.store.nodes import close_unwatched, forget_gone
+from normalcy.live.store.retention import RetentionReport, adopt_media, apply_retention
 from normalcy.live.store.store import Store
 from normalcy.live.supervision.notes import Notes
 
@@ -18,8 +21,12 @@ logger = logging.getLogger(__name__)
 _EVERY_SECONDS = 300.0
 _STOP_SECONDS = 10.0
 _JUMP_SECONDS = 3600.0
+_GONE_SECONDS = 7 * 86_400.0
+"""A node that was not heard for so long is none any more."""
 _FIRST_TRUST_SECONDS = 900.0
 _LATER_TRUST_SECONDS = 86_400.0
+_LONGEST_LEASE_SECONDS, _QUIET_SECONDS = 600.0, 3600.0
+"""An event that nobody can go on with, at a camera of which no node was heard for so long, ends after an hour."""
 _FORGOTTEN = (
     "Clips of false alarms were deleted to make room: what a memory learned from them may alarm again. "
     "Give store.retention more gigabytes"
@@ -52,10 +59,12 @@ class Housekeeping:
         store: Of the events.
         media: Folder of their pictures and clips.
         notes: Where a person is told of room that cannot be made.
+        node: Name of this node, where there are several.
     """
 
-    def __init__(self, store: Store, media: Path, *, notes: Notes) -> None:
-        self._store, self._media, self._notes = store, media, notes
+    def __init__(self, store: Store, media: Path, *, notes: Notes, node: str = "") -> None:
+        self._store, self._media, self._notes, self._node = store, media, notes, node
+        self._has_adopted = not node
         self._begun, self._thread = -math.inf, threading.Thread()
         self._has_forgotten = False
         self._clock = ClockTrust(time.monotonic(), time.time())
@@ -77,13 +86,8 @@ class Housekeeping:
 
     def _clean(self, retention: RetentionConfig, now: float | None) -> None:
         try:
-            report = apply_retention(
-                self._store,
-                self._media,
-                retention,
-                now=now,
-                free_bytes=lambda: shutil.disk_usage(self._media).free,
-            )
+            with chores_of(self._store) if self._node else nullcontext(True) as does_chores:
+                report = self._applied(retention, now, does_chores=does_chores)
         except (NormalcyError, OSError) as error:
             logger.warning("nothing old could be deleted: %s", error)
             return
@@ -92,6 +96,26 @@ class Housekeeping:
         self._notes.put("disk", _lack(report, retention))
         self._has_forgotten |= report.forgotten > 0
         self._notes.put("memory", _FORGOTTEN if self._has_forgotten else "")
+
+    def _applied(
+        self, retention: RetentionConfig, now: float | None, *, does_chores: bool
+    ) -> RetentionReport:
+        if not self._has_adopted:
+            adopt_media(self._store, self._media, self._node)
+            self._has_adopted = True
+        if does_chores and self._node:
+            with self._store.transaction() as session:
+                forget_gone(session, silent_seconds=_GONE_SECONDS)
+                close_unwatched(session, lease_seconds=_LONGEST_LEASE_SECONDS, quiet_seconds=_QUIET_SECONDS)
+        return apply_retention(
+            self._store,
+            self._media,
+            retention,
+            now=now,
+            free_bytes=lambda: shutil.disk_usage(self._media).free,
+            node=self._node,
+            does_chores=does_chores,
+        )
 
 
 def _lack(report: RetentionReport, retention: RetentionConfig) -> str:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from normalcy.errors import NormalcyError
+from normalcy.errors import ConfigError, NormalcyError
 from normalcy.live.alerts.outbox_loop import AlertsJob, run_alerts
 from normalcy.live.bells import Bell, ring
 from normalcy.live.config.change import change, only_a_restart_takes_up
@@ -31,19 +31,21 @@ from normalcy.live.engine.inference import (
     Relearn,
     run_inference,
 )
-from normalcy.live.engine.orders import Counters
+from normalcy.live.engine.orders import Counters, HandOver, Left
 from normalcy.live.engine.recorder import Recorder
 from normalcy.live.frames.memory import MemoryName
 from normalcy.live.processes import CONTEXT
 from normalcy.live.store.claim import claim_database
 from normalcy.live.store.opening import store_url
 from normalcy.live.store.outbox import open_outages
+from normalcy.live.store.records import Lease
 from normalcy.live.store.store import Store
 from normalcy.live.supervision.camera_news import CameraNewsroom
 from normalcy.live.supervision.config_file import ConfigFile
 from normalcy.live.supervision.counting import Counting
 from normalcy.live.supervision.fleet import Fleet
 from normalcy.live.supervision.housekeeping import Housekeeping
+from normalcy.live.supervision.membership import Membership
 from normalcy.live.supervision.notes import Notes
 from normalcy.live.supervision.stage import Stage
 
@@ -87,6 +89,8 @@ class Supervisor:
         config: In force.
         failure: Why everything was stopped; none as long as it was not.
         is_stored: Whether everything was written by the time that it was stopped.
+        membership: This engine as one of several; none where it has the database for itself.
+        address: Where its dashboard listens; empty without one.
 
     Raises:
         RunFolderBusy: Another engine uses the data folder.
@@ -108,12 +112,23 @@ class Supervisor:
             undone.callback(claimed(config.data).release)
             self.store = Store(store_url(config), migrate=True)
             undone.callback(self.store.close)
-            undone.callback(claim_database(self.store, told_to_stop=told_to_stop).release)
+            self.membership: Membership | None = None
+            if config.fleet.enabled:
+                self._require_shared(self.store)
+                self.membership = Membership(config, store_url=store_url(config))
+                self.membership.node.join(told_to_stop=told_to_stop)
+                undone.callback(self.membership.node.leave)
+            else:
+                undone.callback(claim_database(self.store, told_to_stop=told_to_stop).release)
             self._undone = undone.pop_all()
         self._doorbell, self._alerts_bell = CONTEXT.Semaphore(0), CONTEXT.Semaphore(0)
         self._recorder = Recorder(self.store, bell=self._alerts_bell)
         self.counting = Counting(self._recorder, self.notes)
-        self._housekeeping = Housekeeping(self.store, self.media, notes=self.notes)
+        self.address, self._own = (
+            "",
+            config if self.membership is None else config.model_copy(update={"cameras": {}}),
+        )
+        self._housekeeping = Housekeeping(self.store, self.media, notes=self.notes, node=self.node_name)
         self.detectors: dict[str, DetectorFacts] = {}
         self.fleet = Fleet(doorbell=self._doorbell, as_json=log_json)
         self.inference = Stage(
@@ -134,12 +149,12 @@ class Supervisor:
             patience_seconds=lambda: _HUNG_SECONDS,
         )
         with self.store.reading() as session:
-            outages = open_outages(session)
+            outages = {} if self.membership else open_outages(session)
         self._newsroom = CameraNewsroom(
             self._recorder, tell=lambda news: self.alerts.send({"cameras": news}), outages=outages
         )
         self._is_open = False
-        self._told: tuple[LiveConfig, Mapping[str, MemoryName]] | None = None
+        self._told: tuple[LiveConfig, Mapping[str, MemoryName], Mapping[str, Lease]] | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
         self._looked_at_file = -math.inf
@@ -150,6 +165,8 @@ class Supervisor:
 
     def start(self) -> None:
         """Starts everything, and returns; cameras begin once their detectors are open."""
+        if self.membership is not None:
+            self.membership.node.start()
         self._recorder.start()
         self.alerts.start()
         self.inference.start()
@@ -170,11 +187,14 @@ class Supervisor:
         """In the order of the data: whoever comes later still takes what those before have left."""
         self._thread.join()
         with self.lock:
+            self._hand_over()
             in_time = self.fleet.stop()
             is_scored = _ended(self.inference, self._doorbell, _INFERENCE_STOP_SECONDS)
             self.fleet.close()
             self.is_stored = self._recorder.stop(_RECORDER_STOP_SECONDS) and is_scored
             in_time &= self.is_stored
+            if self.membership is not None:
+                self.membership.node.give_all_back()
             in_time &= _ended(self.alerts, self._alerts_bell, _ALERTS_STOP_SECONDS)
         self._housekeeping.stop()
         return in_time
@@ -208,9 +228,11 @@ class Supervisor:
             if stage.state == "failed" and not self._went_back(stage):
                 self._give_up(stage)
                 return
-        self.fleet.tick(now, self.config, self.detectors)
+        self._follow_fleet(now)
+        self.fleet.tick(now, self._own, self.detectors)
         self._tell_inference()
-        self._newsroom.look(self.fleet.seen(self.config), self.config)
+        if self.membership is None or self.membership.node.is_sure:
+            self._newsroom.look(self.fleet.seen(self._own), self._own)
         if now - self._looked_at_file >= _CONFIG_SECONDS:
             self._looked_at_file = now
             self._read_file()
@@ -229,8 +251,56 @@ class Supervisor:
         for stage in (self.inference, self.alerts):
             self.notes.put(stage.name, _hang(stage, now))
 
+    # -- one node among several
+
+    @property
+    def node_name(self) -> str:
+        """Of this engine among several; empty where it has the database for itself."""
+        return self.membership.identity.name if self.membership else ""
+
+    @property
+    def own(self) -> LiveConfig:
+        """The configuration with the cameras alone that are watched here."""
+        return self._own
+
+    def _follow_fleet(self, now: float) -> None:
+        """Takes up which cameras are this node's by now."""
+        if self.membership is None:
+            self._own = self.config
+            return
+        member, node = self.membership, self.membership.node
+        if node.failure and self.failure is None:
+            self._stop_because(EngineFailed(node.failure, exit_code=1))
+        self._own, new = member.own(self.config)
+        self._newsroom.leases = dict(member.begun)
+        for name, taken in new.items():
+            self._newsroom.adopt(name, taken.away_since)
+        while not node.judged.empty():
+            if (camera := node.judged.get()) in member.begun:
+                self.relearn(camera)
+        here = self.fleet.status(self._own)
+        member.tell(self.config, here, ready=self._is_open, address=self.address, now=now)
+        self.notes.put("node", member.trouble)
+
+    def _hand_over(self) -> None:
+        """Where other nodes go on, what goes on here is not ended."""
+        if self.membership is not None:
+            self.membership.node.end()
+            if self.membership.node.has_others:
+                self.inference.send(HandOver())
+
+    @staticmethod
+    def _require_shared(store: Store) -> None:
+        if store.engine.dialect.name != "postgresql":
+            hint = "Set store.url to it, on every node"
+            raise ConfigError("nodes share a PostgreSQL database", where="fleet.enabled", hint=hint)
+
     def _give_up(self, stage: Stage) -> None:
-        self.failure = EngineFailed(f"{stage.name} is given up: {stage.reason}", exit_code=stage.exit_code)
+        why = f"{stage.name} is given up: {stage.reason}"
+        self._stop_because(EngineFailed(why, exit_code=stage.exit_code))
+
+    def _stop_because(self, failure: EngineFailed) -> None:
+        self.failure = failure
         logger.critical("the engine stops: %s", self.failure)
         self._stopping.set()
 
@@ -239,15 +309,18 @@ class Supervisor:
     def _inference_job(self) -> InferenceJob:
         self._is_open, self._told = False, None
         self.counting.renew()
-        return InferenceJob(self.config, store_url(self.config), self.media)
+        return InferenceJob(self.config, store_url(self.config), self.media, self.node_name)
 
     def _alerts_job(self) -> AlertsJob:
         self._newsroom.forget_told()
-        return AlertsJob(self.config, store_url(self.config), self.media)
+        identity = self.membership.identity if self.membership else None
+        return AlertsJob(self.config, store_url(self.config), self.media, identity)
 
     def _on_inference(self, message: Any) -> None:
         if isinstance(message, Counters):
             self.counting.take(message)
+        if isinstance(message, Left) and self.membership is not None:
+            self.membership.node.left(message.lease)
         if isinstance(message, Ready) and self.inference.state == "running":
             self._is_open, self._opened_with = True, self.config
             self.detectors.clear()
@@ -257,11 +330,16 @@ class Supervisor:
 
     def _tell_inference(self) -> None:
         """Which cameras there are, and what is in force, where it was not told so already."""
-        wanted = self.config, self.fleet.watched
+        wanted = self.config, self.fleet.watched, self._leases()
         if self._is_open and (self._told is None or self._told[0] is not wanted[0] or self._told != wanted):
             self.inference.send(Configure(*wanted))
             self._told = wanted
             ring(self._doorbell)
+
+    def _leases(self) -> dict[str, Lease]:
+        """Of the cameras that the engine has to read; none where this one has the database for itself."""
+        begun = self.membership.begun if self.membership else {}
+        return {name: begun[name] for name in self.fleet.watched if name in begun}
 
     def relearn(self, camera: str) -> None:
         """Thresholds of a camera follow what people said of its events."""
@@ -299,7 +377,9 @@ class Supervisor:
         """With what only a restart takes up as it was: a process that is started anew must not go another way."""
         started = self._started_with
         store = config.store.model_copy(update={"url": started.store.url})
-        return config.model_copy(update={"data": started.data, "web": started.web, "store": store})
+        return config.model_copy(
+            update={"data": started.data, "web": started.web, "store": store, "fleet": started.fleet}
+        )
 
     def _renew_inference(self) -> None:
         """With other detectors. Cameras go on meanwhile; those whose frames have another size then begin anew."""

@@ -61,6 +61,11 @@ class Dashboard:
                 return status
         raise HTTPException(404, f"There is no camera {name!r}.")
 
+    def address_of(self, node: str) -> str:
+        """Of another node's dashboard; empty where it has none, or is this one."""
+        found = [each.address for each in self.engine.nodes() if each.name == node and not each.is_here]
+        return found[0].rstrip("/") if found else ""
+
     def title(self, camera: str) -> str:
         """What people call a camera; its name where it is gone."""
         config = self.engine.config.cameras.get(camera)

@@ -1,6 +1,6 @@
 """What Prometheus is told; read from the engine and the store when it asks."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from itertools import accumulate
 from typing import Final
@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 from normalcy.errors import NormalcyError
 from normalcy.live.cameras.state import CameraState
 from normalcy.live.frames.counters import LATENCY_BOUNDS_SECONDS
-from normalcy.live.status import CameraStatus, EngineCounters, StageStatus
+from normalcy.live.status import CameraStatus, EngineCounters, NodeStatus, StageStatus
 from normalcy.live.store.events import count_events, opened_events
 from normalcy.live.store.receivers import ReceiverCounts
 from normalcy.live.store.records import EventFilter
@@ -48,6 +48,7 @@ _ENGINE_COUNTERS: Final = {
     "media_failures": "Pictures and clips that could not be written.",
     "thinned_pictures": "Pictures that clips had no room for.",
     "lesson_failures": "False alarms that could not be taught.",
+    "fenced": "Changes that were not stored because another node has their camera by now.",
 }
 
 
@@ -72,7 +73,10 @@ class DashboardCollector(Collector):
         yield _gauge(
             "normalcy_ready", "Whether everything that should run does.", self._board.engine.is_ready
         )
-        cameras = self._board.engine.cameras()
+        own = self._board.engine.node
+        cameras = [each for each in self._board.engine.cameras() if each.node in ("", own)]
+        if own:
+            yield from node_metrics(own, self._board.engine.nodes())
         yield from camera_counters(cameras)
         yield from camera_gauges(cameras)
         yield latency(cameras)
@@ -110,6 +114,14 @@ def receiver_metrics(outcomes: Mapping[str, ReceiverCounts]) -> Iterator[Metric]
     last = {receiver: each.last_sent_at for receiver, each in outcomes.items() if each.last_sent_at}
     text = "When one arrived last, in seconds since 1970."
     yield _by_label("normalcy_alert_last_sent_seconds", text, "receiver", last)
+
+
+def node_metrics(own: str, nodes: Sequence[NodeStatus]) -> Iterator[Metric]:
+    """Of this node among several, and how many of them live; each tells of its own cameras alone."""
+    counts = {each.name: len(each.cameras) for each in nodes if each.is_here}
+    yield _by_label("normalcy_node_cameras", "Cameras that this node watches.", "node", counts or {own: 0})
+    alive = sum(each.state == "alive" for each in nodes)
+    yield _gauge("normalcy_nodes_alive", "Nodes that are heard, and can watch cameras.", alive)
 
 
 def engine_counters(counters: EngineCounters) -> Iterator[Metric]:

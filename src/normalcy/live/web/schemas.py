@@ -4,7 +4,15 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field
 
-from normalcy.live.status import CalibrationView, CameraStatus, Note, StageStatus, VerdictEffect
+from normalcy.live.status import (
+    CalibrationView,
+    CameraStatus,
+    NodeState,
+    NodeStatus,
+    Note,
+    StageStatus,
+    VerdictEffect,
+)
 from normalcy.live.store.records import EventRecord, Verdict
 from normalcy.live.web.words import shown_state
 
@@ -36,6 +44,7 @@ class CameraOut(BaseModel):
     scene: str
     watching: bool
     scored_age_seconds: float | None
+    node: str = Field(description="That watches it, where several share the database; empty where none does")
     shown: str = Field(description="What people are told: the state, or `not_scored`")
 
     @classmethod
@@ -72,6 +81,7 @@ class EventOut(BaseModel):
     verdict: Verdict | None
     verdict_by: str | None
     verdict_at: float | None
+    node: str = Field(description="That keeps its media; empty where one engine has the database for itself")
 
     @classmethod
     def of(cls, event: EventRecord, *, media: list[str]) -> Self:
@@ -85,6 +95,27 @@ class EventPage(BaseModel):
 
     events: list[EventOut]
     next: str | None
+
+
+class NodeOut(BaseModel):
+    """One of several engines that share the database; times are seconds since 1970."""
+
+    name: str
+    state: NodeState
+    is_here: bool = Field(description="Whether it is the one that answers")
+    silent_seconds: float
+    started_at: float
+    cameras: list[str]
+    capacity: int | None
+    frames_per_second: float
+    version: str
+    address: str = Field(description="Of its dashboard")
+
+    @classmethod
+    def of(cls, node: NodeStatus) -> Self:
+        """From what the engine says."""
+        plain = {key: getattr(node, key) for key in cls.model_fields}
+        return cls.model_validate({**plain, "cameras": list(node.cameras)})
 
 
 class VerdictIn(BaseModel):

@@ -33,6 +33,8 @@ _WORDS: Final[Mapping[str, object]] = {
     "state_tones": words.STATE_TONES,
     "stage_words": words.STAGE_WORDS,
     "stage_tones": words.STAGE_TONES,
+    "node_words": words.NODE_WORDS,
+    "node_tones": words.NODE_TONES,
     "drop_words": words.DROP_WORDS,
     "scene_words": words.SCENE_WORDS,
     "kind_words": words.KIND_WORDS,
@@ -72,6 +74,8 @@ def render(
         "zone": board.zone,
         "now": time.time(),
         "title_of": board.title,
+        "own_node": board.engine.node,
+        "address_of": board.address_of,
         "unreviewed": lambda: _unreviewed(board, identity),
     }
     page = board.pages.get_template(template).render({**shared, **context})

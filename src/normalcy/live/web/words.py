@@ -6,7 +6,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Final
 
 from normalcy.live.cameras.state import CameraState
-from normalcy.live.status import CameraStatus
+from normalcy.live.status import CameraStatus, NodeState
 
 STATE_WORDS: Final[Mapping[CameraState, str]] = {
     CameraState.CONNECTING: "Connecting",
@@ -23,6 +23,18 @@ STATE_TONES: Final[Mapping[CameraState, str]] = {
     CameraState.OFFLINE: "bad",
     CameraState.DISABLED: "off",
     CameraState.FAILED: "bad",
+}
+NODE_WORDS: Final[Mapping[NodeState, str]] = {
+    "alive": "Alive",
+    "starting": "Starting",
+    "silent": "Not heard",
+    "stopped": "Stopped",
+}
+NODE_TONES: Final[Mapping[NodeState, str]] = {
+    "alive": "good",
+    "starting": "warn",
+    "silent": "bad",
+    "stopped": "off",
 }
 NOT_SCORED: Final = "not_scored"
 SHOWN_STATES: Final[Mapping[str, tuple[str, str]]] = {

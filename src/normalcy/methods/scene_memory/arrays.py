@@ -73,6 +73,31 @@ class Arrays:
                         yield from each._holders(f"{prefix}{name}.{key}." if key else f"{prefix}{name}.")
 
 
+def within(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """The arrays whose names begin so, by the rest of their names.
+
+    >>> within("speed.", {"speed.a": np.zeros(1), "shape.a": np.ones(1)})
+    {'a': array([0.])}
+    """
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def below(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """The arrays under names that begin so."""
+    return {prefix + name: array for name, array in arrays.items()}
+
+
+def counted_together(count: Array, other: Array) -> Array:
+    """Sums of two counts of single precision, in double: beyond 16.7 million, adding ones to one would be lost.
+
+    Raises:
+        BundleError: They are of other places, scenes or bins.
+    """
+    if count.shape != other.shape:
+        raise BundleError(f"counts of {other.shape} do not add up with {count.shape}")
+    return (count.astype(np.float64) + other).astype(count.dtype)
+
+
 def misfits(expected: Mapping[str, Array], found: Mapping[str, Array]) -> list[str]:
     """What is wrong with the names and shapes of arrays, a line each."""
     lines = [f"{name} is missing" for name in expected if name not in found]

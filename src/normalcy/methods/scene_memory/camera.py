@@ -3,6 +3,7 @@
 Letters: T frames, R rows and C columns of cells, H and W height and width.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -73,12 +74,21 @@ class Camera:
         }
         return ClipScores(np.array([each.score for each in verdicts], np.float32), np.stack(maps), parts)
 
-    def remember(self, stamps: tuple[FrameStamp, ...], look: Look) -> None:
-        """Takes a clip of normal footage into the memory."""
+    def remember(
+        self, stamps: tuple[FrameStamp, ...], look: Look, *, start_seconds: float = -math.inf
+    ) -> None:
+        """Takes a clip of normal footage into the memory.
+
+        Args:
+            stamps: Of the clip's frames.
+            look: What was seen in it.
+            start_seconds: Earlier frames are not remembered, but streams that take time to see have seen them.
+        """
         for view in self._views(stamps, look):
             if view is not None:
                 for name, stream in self.memory.watched():
-                    stream.remember(view, self._states[name])
+                    take = stream.remember if view.where[2] >= start_seconds else stream.judge
+                    take(view, self._states[name])
 
     def amend(
         self, stamps: tuple[FrameStamp, ...], look: Look, *, times_RC: FloatArray, start_seconds: float = 0.0

@@ -4,13 +4,13 @@ Letters: N examples, D channels of a look, F of a whitened one, Q queries.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from normalcy.methods.scene_memory.arrays import Arrays
+from normalcy.methods.scene_memory.arrays import Array, Arrays
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
@@ -20,6 +20,7 @@ _LEAST_VARIANCE = 1e-3  # of the mean
 _TINY = 1e-6
 _USUAL = 1.1  # nineteen of twenty normal looks lie no farther from the nearest example
 _SAME = 0.1
+_MOST_HYPERGEOMETRIC = 10**9  # that NumPy draws from
 
 
 class Origin(NamedTuple):
@@ -57,6 +58,43 @@ class Candidates:
                 self._origins.append(origin)
             elif (place := int(self._random.integers(self._seen))) < self._limit:
                 self._looks[place], self._origins[place] = look_D.astype(np.float32), origin
+
+    def drawn(self) -> dict[str, Array]:
+        """What was kept, with where it comes from, and of how many it was drawn: plain arrays, for `merge`."""
+        rows_N5, videos_U = _as_arrays(self._origins)
+        return {
+            "look_ND": np.array(self._looks, np.float32),
+            "origin_N5": rows_N5,
+            "videos_U": videos_U,
+            "offered": np.array(self._seen, np.int64),
+        }
+
+    def merge(self, drawn: Mapping[str, Array]) -> None:
+        """Draws anew from both: each look that was offered to either is kept with the same chance."""
+        looks_ND, offered = drawn["look_ND"], int(drawn["offered"])
+        origins = _as_origins(drawn["origin_N5"], drawn["videos_U"])
+        own = self._own_share(offered, others=len(looks_ND))
+        kept_own = self._some(len(self._looks), own)
+        kept_other = self._some(len(looks_ND), min(self._limit, self._seen + offered) - own)
+        self._looks = [*(self._looks[place] for place in kept_own), *looks_ND[kept_other].astype(np.float32)]
+        self._origins = [
+            *(self._origins[place] for place in kept_own),
+            *(origins[place] for place in kept_other),
+        ]
+        self._seen += offered
+
+    def _own_share(self, offered: int, *, others: int) -> int:
+        """How many of an even draw from both would be from the own: hypergeometric."""
+        kept = min(self._limit, self._seen + offered)
+        if self._seen + offered < _MOST_HYPERGEOMETRIC:
+            return int(self._random.hypergeometric(self._seen, offered, kept))
+        # Of so many, drawing with and without putting back is the same.
+        own = int(self._random.binomial(kept, self._seen / (self._seen + offered)))
+        return min(max(own, kept - others), len(self._looks))
+
+    def _some(self, count: int, kept: int) -> IntArray:
+        """Places of so many, in their order."""
+        return np.sort(self._random.choice(count, kept, replace=False))
 
     def __len__(self) -> int:
         return len(self._looks)
@@ -125,16 +163,12 @@ class Examples(Arrays):
 
     def nearest(self, whitened_QF: FloatArray) -> list[Origin]:
         """Where the nearest example of each look comes from."""
-        names = _from_bytes(self.videos_U)
-        rows = self.origin_N5[self._squares(whitened_QF).argmin(axis=1)]
-        return [Origin(names[int(v)], int(f), float(t), int(r), int(c)) for v, f, t, r, c in rows]
+        return _as_origins(self.origin_N5[self._squares(whitened_QF).argmin(axis=1)], self.videos_U)
 
     @property
     def origins(self) -> list[Origin]:
         """Where each example comes from."""
-        names = _from_bytes(self.videos_U)
-        rows = self.origin_N5
-        return [Origin(names[int(v)], int(f), float(t), int(r), int(c)) for v, f, t, r, c in rows]
+        return _as_origins(self.origin_N5, self.videos_U)
 
     def add(self, whitened_NF: FloatArray, origins: Sequence[Origin]) -> None:
         """More examples, such as an operator's "this is normal"."""
@@ -204,11 +238,7 @@ class Examples(Arrays):
         return np.asarray(np.hstack([whitened_QF, ones_Q1]) @ self._made[1], np.float32)
 
     def _set_origins(self, origins: Sequence[Origin]) -> None:
-        names = sorted({origin.video for origin in origins})
-        number = {name: place for place, name in enumerate(names)}
-        rows = [(number[o.video], o.frame, o.seconds, o.row, o.column) for o in origins]
-        self.origin_N5 = np.array(rows, np.float64)
-        self.videos_U = _as_bytes(names)
+        self.origin_N5, self.videos_U = _as_arrays(origins)
 
 
 def _representatives(whitened_NF: FloatArray, count: int, seed: int) -> tuple[FloatArray, IntArray]:
@@ -224,6 +254,19 @@ def _representatives(whitened_NF: FloatArray, count: int, seed: int) -> tuple[Fl
     order = np.lexsort((away_N, clusters.labels_))
     labels, first = np.unique(clusters.labels_[order], return_index=True)
     return clusters.cluster_centers_[labels].astype(np.float32), order[first]
+
+
+def _as_arrays(origins: Sequence[Origin]) -> tuple[npt.NDArray[np.float64], UInt8Array]:
+    """Numbers of each, (N, 5), and the names of the videos that the first of them stands for."""
+    names = sorted({origin.video for origin in origins})
+    number = {name: place for place, name in enumerate(names)}
+    rows = [(number[o.video], o.frame, o.seconds, o.row, o.column) for o in origins]
+    return np.array(rows, np.float64), _as_bytes(names)
+
+
+def _as_origins(rows_N5: npt.NDArray[np.float64], videos_U: UInt8Array) -> list[Origin]:
+    names = _from_bytes(videos_U)
+    return [Origin(names[int(v)], int(f), float(t), int(r), int(c)) for v, f, t, r, c in rows_N5]
 
 
 def _as_bytes(names: Sequence[str]) -> UInt8Array:

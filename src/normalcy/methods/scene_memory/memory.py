@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from normalcy.layers.flow_threads import flow_threads, one_thread_a_flow
 from normalcy.methods.contract import ClipSpec, Look
-from normalcy.methods.scene_memory.arrays import Array, Arrays
+from normalcy.methods.scene_memory.arrays import Array, Arrays, below, within
 from normalcy.methods.scene_memory.camera import Camera
 from normalcy.methods.scene_memory.compensation import residual_energy
 from normalcy.methods.scene_memory.detector import Detector
@@ -157,6 +157,10 @@ class Memory(Arrays):
         self.motion.survey(sampled_flows(videos, self.motion))
         self.scenes = Scenes(self.config)
         self.scenes.survey(sampled_thumbs(videos))
+        self._forget()
+
+    def _forget(self) -> None:
+        """All that was remembered since the survey."""
         self.streams = self._untold_streams()
         velocity = self.streams.get("velocity")
         if isinstance(velocity, Velocity):
@@ -183,6 +187,39 @@ class Memory(Arrays):
         self.make_room({name: array.shape for name, array in arrays.items()})
         self.load(arrays)
         return new.count
+
+    # Remembering in parts: each in a memory of its own, of the same survey; then those are merged.
+
+    def part(self, number: int) -> "Memory":
+        """A memory that has remembered nothing, for a part of the footage; shares survey, trunk and detector.
+
+        Args:
+            number: Of the part. What it draws by chance depends on it, and on nothing else but the seed.
+        """
+        seed = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
+        found = Memory(self.config, trunk=self.trunk, seed=seed)
+        found.motion, found.scenes, found.detector = self.motion, self.scenes, self.detector
+        found._forget()
+        return found
+
+    def collected(self) -> dict[str, Array]:
+        """What was remembered since the survey, by name of the stream: what `merge` takes. Its size has a bound."""
+        return {
+            name: array
+            for stream, each in self.watched()
+            for name, array in below(f"{stream}.", each.collected()).items()
+        }
+
+    def merge(self, collected: Mapping[str, Array]) -> None:
+        """Takes in what another memory of the same survey has collected; `settle` when all are in.
+
+        Counts add up exactly. Examples are chosen from a draw of draws, as even as one over all footage.
+
+        Raises:
+            BundleError: It is of other scenes, or another grid.
+        """
+        for stream, each in self.watched():
+            each.merge(within(f"{stream}.", collected))
 
     def settle(self) -> None:
         """After all footage was remembered."""

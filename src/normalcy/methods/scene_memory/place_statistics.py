@@ -3,10 +3,12 @@
 Letters: S scenes, R rows and C columns of cells, B bins.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
-from normalcy.methods.scene_memory.arrays import Arrays
+from normalcy.methods.scene_memory.arrays import Array, Arrays, counted_together
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -57,6 +59,14 @@ class PlaceHistogram(Arrays):
         np.add.at(count_RCB, (rows, columns, place), times_N)
         if times_RC is not None:
             np.maximum(count_RCB, 0, out=count_RCB)
+
+    def counted(self) -> dict[str, Array]:
+        """What was counted, by name, as it is held."""
+        return {"count_SRCB": self.count_SRCB}
+
+    def merge(self, counted: Mapping[str, Array]) -> None:
+        """Adds what another of the same scenes has counted: exact, as if this one had counted all of it."""
+        self.count_SRCB[...] = counted_together(self.count_SRCB, counted["count_SRCB"])
 
     def quantile(self, q: float, *, reach: tuple[int, int], alike: float = 1.0) -> FloatArray:
         """Value that a part `q` stays below, (S, R, C), over the cells up to `reach` rows and columns away.
@@ -116,6 +126,14 @@ class RowUsual(Arrays):
         """Counts the values above 0, on a logarithmic scale; `times_RC` as above."""
         logs_RC = np.log(np.maximum(value_RC, self.low))
         self.seen.add(logs_RC, scene=scene, where_RC=value_RC > 0, times_RC=times_RC)
+
+    def counted(self) -> dict[str, Array]:
+        """What was counted, by name, as it is held."""
+        return self.seen.counted()
+
+    def merge(self, counted: Mapping[str, Array]) -> None:
+        """Adds what another has counted, exactly; `settle` then takes the usual of both."""
+        self.seen.merge(counted)
 
     def settle(self) -> None:
         """Takes the usual from what was counted in each row and right beside it."""

@@ -3,12 +3,14 @@
 Letters: C channels, F features, N objects, H and W height and width of the thumbnails, R rows and C columns of cells.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from normalcy.methods.scene_memory.arrays import Array
 from normalcy.methods.scene_memory.smoothing import Smoother
 
 FloatArray = npt.NDArray[np.float32]
@@ -73,6 +75,14 @@ class Stream(Protocol):
 
     def amend(self, view: View, state: Any, times_RC: FloatArray | None) -> None:
         """Takes the cells of a frame into what was fitted, as if seen so many times (once without); below 0, out."""
+        ...
+
+    def collected(self) -> dict[str, Array]:
+        """What was remembered since the survey, by name: all that another memory needs of it to be merged."""
+        ...
+
+    def merge(self, collected: Mapping[str, Array]) -> None:
+        """Takes in what another memory of the same survey has collected, as if it had been remembered here."""
         ...
 
     def settle(self) -> None:

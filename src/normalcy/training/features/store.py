@@ -119,6 +119,14 @@ class FeatureStore:
                         self._write(content, video, found)
         return found
 
+    def holds(self, video: LabelledVideo, *, views: int = 1) -> bool:
+        """Whether the features of a video are there in its first so many views.
+
+        Raises:
+            UnreadableVideo: The video cannot be read.
+        """
+        return self._read(content_hash(video.path), views) is not None
+
     def _read(self, content: str, views: int) -> Seen | None:
         """What is there of a video; None where it is less than is asked for, or damaged."""
         path = self._path(content)

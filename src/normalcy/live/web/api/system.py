@@ -12,7 +12,7 @@ from normalcy.live.web.dashboard import Board
 from normalcy.live.web.guard.access import Someone
 from normalcy.live.web.hub import HubFull
 from normalcy.live.web.probes import alert_counts
-from normalcy.live.web.schemas import DiskOut, HealthOut, MeOut, NoteOut, StageOut
+from normalcy.live.web.schemas import DiskOut, HealthOut, MeOut, NodeOut, NoteOut, StageOut
 from normalcy.live.web.shown import shown_cameras, shown_notes, shown_stages
 from normalcy.live.web.wellbeing import troubles
 
@@ -27,7 +27,14 @@ def get_health(board: Board) -> HealthOut:
     return HealthOut(
         ready=ready and database == "ok",
         problems=list(
-            troubles(shown_cameras(board.engine), counts, ready=ready, database=database, notes=len(notes))
+            troubles(
+                shown_cameras(board.engine),
+                counts,
+                ready=ready,
+                database=database,
+                notes=len(notes),
+                nodes=board.engine.nodes(),
+            )
         ),
         database=database,
         notes=[NoteOut.of(each) for each in notes],
@@ -35,6 +42,12 @@ def get_health(board: Board) -> HealthOut:
         alerts=counts,
         disk=disk(board.media),
     )
+
+
+@router.get("/api/v1/nodes")
+def get_nodes(board: Board) -> list[NodeOut]:
+    """All engines that share the database; none where there is only this one."""
+    return [NodeOut.of(node) for node in board.engine.nodes()]
 
 
 def disk(folder: Path) -> DiskOut | None:

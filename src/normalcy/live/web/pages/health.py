@@ -30,6 +30,7 @@ def _facts(board: Board) -> dict[str, Any]:
     return {
         "health": get_health(board),
         "cameras": shown_cameras(board.engine),
+        "nodes": board.engine.nodes(),
         "disk": disk(board.media),
         "retention": retention,
     }

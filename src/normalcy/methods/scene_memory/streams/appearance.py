@@ -3,6 +3,7 @@
 Letters: R rows and C columns of cells, F channels of a look, Q cells.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from normalcy.layers.blas_threads import one_blas_thread
-from normalcy.methods.scene_memory.arrays import Arrays
+from normalcy.methods.scene_memory.arrays import Array, Arrays
 from normalcy.methods.scene_memory.examples import Candidates, Examples, Origin
 from normalcy.methods.scene_memory.settings import TRUNK_WIDTH, SceneMemoryConfig
 from normalcy.methods.scene_memory.smoothing import Average
@@ -78,8 +79,7 @@ class Appearance(Arrays):
         """
         if view.look_RCF is None:
             return
-        if self._candidates is None:
-            self._candidates = Candidates(self.config.appearance.candidates, seed=self._seed)
+        candidates = self._begun()
         rows, columns = np.nonzero(view.foreground_RC)
         if len(rows) > _CELLS_A_FRAME:
             some = np.sort(self._random.choice(len(rows), _CELLS_A_FRAME, replace=False))
@@ -87,7 +87,12 @@ class Appearance(Arrays):
         origins = [
             Origin(*view.where, int(row), int(column)) for row, column in zip(rows, columns, strict=True)
         ]
-        self._candidates.add(view.look_RCF[rows, columns], origins)
+        candidates.add(view.look_RCF[rows, columns], origins)
+
+    def _begun(self) -> Candidates:
+        if self._candidates is None:
+            self._candidates = Candidates(self.config.appearance.candidates, seed=self._seed)
+        return self._candidates
 
     def amend(self, view: View, state: LastLook, times_RC: FloatArray | None) -> None:
         """Takes looks that are no usual ones as examples; below 0, drops what was learned from these looks."""
@@ -132,6 +137,19 @@ class Appearance(Arrays):
             found.append(Neighbour(row, column, float(map_RC[peak]), origin))
             map_RC[_around(peak, _APART_CELLS)] = 0
         return found
+
+    def collected(self) -> dict[str, Array]:
+        """The looks that were drawn, and of how many."""
+        return self._candidates.drawn() if self._candidates else {}
+
+    def merge(self, collected: Mapping[str, Array]) -> None:
+        """Draws from the looks that another memory has drawn and from its own, as from all that both were offered.
+
+        A draw of draws (a coreset of coresets): as even as one draw over all footage, but another one, as with
+        another seed; examples are chosen from it by `settle`, so they differ as those of two seeds do.
+        """
+        if collected:
+            self._begun().merge(collected)
 
     def settle(self) -> None:
         """Chooses the examples; candidates stay, in case that more footage follows."""

@@ -3,13 +3,13 @@
 Letters: N boxes, R rows and C columns of cells.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from normalcy.methods.scene_memory.arrays import Arrays
+from normalcy.methods.scene_memory.arrays import Array, Arrays, below, within
 from normalcy.methods.scene_memory.place_statistics import RowUsual
 from normalcy.methods.scene_memory.settings import CELL_PX, SceneMemoryConfig
 from normalcy.methods.scene_memory.smoothing import Average
@@ -75,6 +75,15 @@ class Objects(Arrays):
                 value_RC = np.zeros(self.grid_RC, np.float32)
                 value_RC[found.foot] = value
                 usual.add(value_RC, scene=view.scene, times_RC=times_RC)
+
+    def collected(self) -> dict[str, Array]:
+        """What was counted of sizes and speeds, by name."""
+        return below("size.", self.size.counted()) | below("speed.", self.speed.counted())
+
+    def merge(self, collected: Mapping[str, Array]) -> None:
+        """Adds what another memory of the same survey has counted: exact, the sums are those of one memory."""
+        self.size.merge(within("size.", collected))
+        self.speed.merge(within("speed.", collected))
 
     def settle(self) -> None:
         """Takes what is usual."""

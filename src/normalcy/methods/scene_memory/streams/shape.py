@@ -3,11 +3,13 @@
 Letters: R rows and C columns of cells, H and W height and width of the thumbnails.
 """
 
+from collections.abc import Mapping
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from normalcy.methods.scene_memory.arrays import Arrays
+from normalcy.methods.scene_memory.arrays import Array, Arrays
 from normalcy.methods.scene_memory.place_statistics import RowUsual
 from normalcy.methods.scene_memory.settings import SceneMemoryConfig
 from normalcy.methods.scene_memory.smoothing import Average
@@ -56,6 +58,14 @@ class Shape(Arrays):
     def amend(self, view: View, state: None, times_RC: FloatArray | None) -> None:
         """Counts them so many times, once without."""
         self.usual.add(self._flatness(view), scene=view.scene, times_RC=times_RC)
+
+    def collected(self) -> dict[str, Array]:
+        """What was counted, by name."""
+        return self.usual.counted()
+
+    def merge(self, collected: Mapping[str, Array]) -> None:
+        """Adds what another memory of the same survey has counted: exact, the sums are those of one memory."""
+        self.usual.merge(collected)
 
     def settle(self) -> None:
         """Takes what is usual."""

@@ -1,9 +1,11 @@
 """Speed: whether something passes faster than what usually passes in that row of the picture."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
-from normalcy.methods.scene_memory.arrays import Arrays
+from normalcy.methods.scene_memory.arrays import Array, Arrays
 from normalcy.methods.scene_memory.place_statistics import RowUsual
 from normalcy.methods.scene_memory.settings import SceneMemoryConfig
 from normalcy.methods.scene_memory.smoothing import TrimmedMean
@@ -46,6 +48,14 @@ class Speed(Arrays):
         """Counts them so many times, once without."""
         times_RC = None if times_RC is None else times_RC[:, ::2]
         self.usual.add(_speed(view)[:, ::2], scene=view.scene, times_RC=times_RC)
+
+    def collected(self) -> dict[str, Array]:
+        """What was counted, by name."""
+        return self.usual.counted()
+
+    def merge(self, collected: Mapping[str, Array]) -> None:
+        """Adds what another memory of the same survey has counted: exact, the sums are those of one memory."""
+        self.usual.merge(collected)
 
     def settle(self) -> None:
         """Takes what is usual."""

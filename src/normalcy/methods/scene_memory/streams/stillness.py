@@ -4,13 +4,14 @@ Letters: R rows and C columns of cells, H and W height and width of the thumbnai
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from normalcy.methods.scene_memory.arrays import Arrays
+from normalcy.methods.scene_memory.arrays import Array, Arrays
 from normalcy.methods.scene_memory.place_statistics import PlaceHistogram
 from normalcy.methods.scene_memory.scenes import largest_channel
 from normalcy.methods.scene_memory.settings import SceneMemoryConfig
@@ -68,6 +69,14 @@ class Stillness(Arrays):
         still_RC = self._stillness(view, state)
         if state.seconds_seen >= self.config.dwell.seconds:
             self.seen.add(still_RC, scene=view.scene, times_RC=times_RC)
+
+    def collected(self) -> dict[str, Array]:
+        """What was counted, by name."""
+        return self.seen.counted()
+
+    def merge(self, collected: Mapping[str, Array]) -> None:
+        """Adds what another memory of the same survey has counted: exact, the sums are those of one memory."""
+        self.seen.merge(collected)
 
     def settle(self) -> None:
         """Takes what is usual at each place and right around it."""

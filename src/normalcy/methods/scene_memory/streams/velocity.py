@@ -4,11 +4,13 @@ It does not believe that faster is stranger: who walks where everybody rides is 
 everybody walks, and who goes against the stream is strange at any speed.
 """
 
+from collections.abc import Mapping
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from normalcy.methods.scene_memory.arrays import Arrays
+from normalcy.methods.scene_memory.arrays import Array, Arrays, counted_together
 from normalcy.methods.scene_memory.settings import SceneMemoryConfig
 from normalcy.methods.scene_memory.smoothing import Average
 from normalcy.methods.scene_memory.view import View
@@ -64,6 +66,14 @@ class Velocity(Arrays):
         place = (view.scene, kind_RC[rows, columns], rows, columns)
         times_N = np.float32(1) if times_RC is None else times_RC[rows, columns]
         self.count_SKRC[place] = np.maximum(self.count_SKRC[place] + times_N, 0)
+
+    def collected(self) -> dict[str, Array]:
+        """What was counted, by name."""
+        return {"count_SKRC": self.count_SKRC}
+
+    def merge(self, collected: Mapping[str, Array]) -> None:
+        """Adds what another memory of the same survey has counted: exact, the sums are those of one memory."""
+        self.count_SKRC[...] = counted_together(self.count_SKRC, collected["count_SKRC"])
 
     def settle(self) -> None:
         """Chances are taken from the counts when they are first needed."""

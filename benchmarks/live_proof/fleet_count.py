@@ -1,0 +1,147 @@
+"""From what was noted to numbers: what the footage held, what the store has of it, and what was told.
+
+An anomaly is *owed* where a node that lived watched its camera from before it began until after it ended. One that fell
+into the time between a node's death and the first verdicts of the next is *unwatched*: nobody saw it.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from live_proof.fleet_truth import Heard, Noted
+
+Span = tuple[float, float]
+
+BEFORE_DEATH_SECONDS = 1.0
+"""What ended so shortly before a node was killed may not have been scored."""
+AFTER_BEGIN_SECONDS = 2.0
+"""A camera that begins needs so long before it can tell anything."""
+_SLACK_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Event:
+    """An event as the store had it in the end, and how often its row was inserted."""
+
+    id: str
+    camera: str
+    span: Span
+    state: str
+    inserted: int
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What came of a time.
+
+    Attributes:
+        anomalies: In the footage.
+        owed: Of these, seen by a node that lived.
+        lost: Of those, without an event.
+        unwatched: Of the anomalies, those that nobody saw.
+        events: In the store that belong to an anomaly.
+        other_events: That belong to none.
+        duplicates: Anomalies with more than one event.
+        alerts_owed: Messages of these events: an opening each, and an ending where they ended.
+        alerts_missing: Of these, never received.
+        told_twice: Anomalies of which more than one event was told.
+        repeated_keys: Messages that were received more than once, with the same idempotency key.
+    """
+
+    anomalies: int
+    owed: int
+    lost: int
+    unwatched: int
+    events: int
+    other_events: int
+    duplicates: int
+    alerts_owed: int
+    alerts_missing: int
+    told_twice: int
+    repeated_keys: int
+
+
+def events_of(noted: Sequence[Noted]) -> list[Event]:
+    """All events that were ever stored, from what the triggers noted."""
+    rows: dict[str, dict[str, object]] = {}
+    inserted: Counter[str] = Counter()
+    for each in noted:
+        if each.place == "events":
+            rows[each.row["id"]] = each.row
+            inserted[each.row["id"]] += each.what == "INSERT"
+    return [
+        Event(
+            str(row["id"]),
+            str(row["camera"]),
+            (float(str(row["started_at"])), float(str(row["ended_at"]))),
+            str(row["state"]),
+            inserted[str(row["id"])],
+        )
+        for row in rows.values()
+        if row["kind"] == "anomaly"
+    ]
+
+
+def count(
+    anomalies: Mapping[str, Sequence[Span]],
+    watched: Mapping[str, Sequence[Span]],
+    events: Sequence[Event],
+    heard: Sequence[Heard],
+) -> Counts:
+    """Counts.
+
+    Args:
+        anomalies: Of the time that is judged, by camera.
+        watched: When cameras were watched by a node that lived, to its margins.
+        events: All that there are.
+        heard: All messages that were received.
+    """
+    keys = Counter(str(each.payload["key"]) for each in heard)
+    told = Counter(str(each.payload["id"]) for each in heard if each.payload["type"] == "event.opened")
+    found = {
+        (camera, span): _covering(camera, span, events)
+        for camera, spans in anomalies.items()
+        for span in spans
+    }
+    owed = {each for each in found if any(_within(each[1], time) for time in watched[each[0]])}
+    mine = {event.id: event for covering in found.values() for event in covering}
+    wanted = [key for event in mine.values() for key in _keys_of(event)]
+    judged = _between(anomalies, events)
+    return Counts(
+        anomalies=len(found),
+        owed=len(owed),
+        lost=sum(not found[each] for each in owed),
+        unwatched=sum(not covering for each, covering in found.items() if each not in owed),
+        events=len(mine),
+        other_events=len([event for event in judged if event.id not in mine]),
+        duplicates=sum(sum(event.inserted for event in covering) > 1 for covering in found.values()),
+        alerts_owed=len(wanted),
+        alerts_missing=sum(key not in keys for key in wanted),
+        told_twice=sum(sum(event.id in told for event in covering) > 1 for covering in found.values()),
+        repeated_keys=sum(times > 1 for key, times in keys.items() if key.partition(":")[0] in mine),
+    )
+
+
+def _covering(camera: str, span: Span, events: Sequence[Event]) -> list[Event]:
+    return [each for each in events if each.camera == camera and _overlap(each.span, span)]
+
+
+def _overlap(event: Span, anomaly: Span) -> bool:
+    return event[0] <= anomaly[1] + _SLACK_SECONDS and event[1] >= anomaly[0] - _SLACK_SECONDS
+
+
+def _within(span: Span, time: Span) -> bool:
+    return time[0] <= span[0] and span[1] <= time[1]
+
+
+def _between(anomalies: Mapping[str, Sequence[Span]], events: Sequence[Event]) -> list[Event]:
+    """Events that began in the time of these anomalies."""
+    starts = [span[0] for spans in anomalies.values() for span in spans]
+    if not starts:
+        return []
+    return [each for each in events if min(starts) <= each.span[0] <= max(starts)]
+
+
+def _keys_of(event: Event) -> list[str]:
+    kinds = ["event.opened", *(["event.closed"] if event.state == "closed" else [])]
+    return [f"{event.id}:{kind}:mqtt" for kind in kinds]

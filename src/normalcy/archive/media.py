@@ -1,0 +1,50 @@
+"""Opens a video of an archive: a local file as it is, a small object as a whole, a large one in ranges."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, cast
+
+from normalcy.archive.listing import Video, gone
+from normalcy.errors import UnreadableVideo
+from normalcy.video.sources import Source
+
+_WHOLE_BYTES = 48 * 1024**2
+_RANGE_BYTES = 8 * 1024**2
+
+
+@contextmanager
+def opened(video: Video) -> Iterator[Source]:
+    """What decoders read it from.
+
+    Raises:
+        UnreadableVideo: It is gone, empty, or may not be read.
+    """
+    if video.size_bytes == 0:
+        raise UnreadableVideo(
+            "the file is empty (0 bytes)", where=video.name, hint="Record or copy it again."
+        )
+    from fsspec.core import url_to_fs
+    from fsspec.implementations.local import LocalFileSystem
+
+    files, path = url_to_fs(video.url)
+    if isinstance(files, LocalFileSystem):
+        if not files.exists(path):
+            raise gone(video, FileNotFoundError())
+        yield Source("file", video.name, path)
+        return
+    try:
+        file = _file(files, path, video)
+    except OSError as error:
+        raise gone(video, error) from None
+    with file:
+        yield Source("file", video.name, file=file)
+
+
+def _file(files: object, path: str, video: Video) -> BinaryIO:
+    """Whole where it is small: one question instead of many."""
+    if video.size_bytes <= _WHOLE_BYTES:
+        return io.BytesIO(files.cat_file(path))  # type: ignore[attr-defined]
+    # Decoders read on and on, and now and then go back to an index: what is read ahead serves both.
+    file = files.open(path, "rb", block_size=_RANGE_BYTES, cache_type="readahead")  # type: ignore[attr-defined]
+    return cast(BinaryIO, file)

@@ -1,0 +1,1 @@
+"""Several engines on one database: which of them watches which camera."""

@@ -1,0 +1,103 @@
+"""What a frozen backbone sees in videos, by the workers of an engine."""
+
+import shutil
+
+import numpy as np
+import pytest
+from spread_engines import Dying, Here
+
+from normalcy.errors import InputError, SkippedVideoWarning
+from normalcy.run_folder import RunFolder
+from normalcy.scoring.bundle import Bundle
+from normalcy.training.config import FitConfig
+from normalcy.training.features.store import FeatureStore
+from normalcy.training.fit import build_method, fit
+from normalcy.training.fit_classes import open_classes, store_of, wanted_videos, with_classes
+from normalcy.training.spread.features import See, see
+from normalcy.training.spread.settings import Spread
+from tiny_classes import tiny_class_config, write_tiny_classes
+
+FEW = 4
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    patch = pytest.MonkeyPatch()
+    patch.setattr("normalcy.datasets.class_folder.HASHES", tmp_path_factory.mktemp("hashes") / "hashes")
+    yield write_tiny_classes(tmp_path_factory.mktemp("classes"))
+    patch.undo()
+
+
+def opened(root, caches) -> tuple[FitConfig, object, FeatureStore, list]:
+    config = tiny_class_config(root, caches)
+    dataset = open_classes(config)
+    config = with_classes(config, dataset)
+    method = build_method(config)
+    method.begin_training()
+    return config, method, store_of(config, method), wanted_videos(config, dataset)
+
+
+def kept(store: FeatureStore) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in store.folder.glob("*.safetensors")}
+
+
+def test_workers_see_what_is_seen_without_them_even_if_one_dies(root, tmp_path, monkeypatch):
+    _, _, store, videos = opened(root, tmp_path / "alone")
+    for each, views in videos[:FEW]:
+        store.open(each.video, views=views)
+    config, method, spread_store, _ = opened(root, tmp_path / "spread")
+    engine = Dying(See, tmp_path / "killed")
+    monkeypatch.setattr(Spread, "open", lambda self: engine)
+    see(method, spread_store, videos[:FEW], config, spread=Spread("local"))
+    assert sorted(engine.tries) == [1] * (FEW - 1) + [2]
+    assert kept(spread_store) == kept(store)
+    assert len(kept(store)) == FEW
+
+
+def test_what_is_kept_is_not_looked_at_again(root, tmp_path, monkeypatch):
+    config, method, store, videos = opened(root, tmp_path)
+    for each, views in videos[:2]:
+        store.open(each.video, views=views)
+    # One view of the three is not enough.
+    shown, views = videos[2]
+    assert views > 1
+    store.open(shown.video, views=1)
+    engine, said = Here(), []
+    monkeypatch.setattr(Spread, "open", lambda self: engine)
+    see(
+        method,
+        store,
+        videos[:FEW],
+        config,
+        spread=Spread("local"),
+        progress=lambda *words: said.append(words),
+    )
+    assert [item.video.name for item in engine.items] == [each.video.name for each, _ in videos[2:FEW]]
+    assert [(done, total) for _, done, total in said] == [(1, 2), (2, 2)]
+    see(method, store, videos[:FEW], config, spread=Spread("local"))
+    assert len(engine.items) == 2
+
+
+def test_a_fit_over_an_engine_is_the_fit_without_and_a_bad_video_is_left_out(root, tmp_path, monkeypatch):
+    damaged = shutil.copytree(root, tmp_path / "damaged")
+    for number in range(3):  # one of them at least is learned from
+        (damaged / "passing" / f"broken{number}.mp4").write_bytes(b"nothing" * (number + 1))
+    monkeypatch.setattr(Spread, "open", lambda self: Here())
+    bundles = []
+    for name, spread in (("alone", None), ("spread", Spread("local"))):
+        config = tiny_class_config(damaged, tmp_path / name)
+        with pytest.warns(SkippedVideoWarning, match=r"broken\d\.mp4"):
+            bundles.append(fit(config, run=RunFolder(tmp_path / f"run-{name}"), spread=spread))
+    alone, other = bundles
+    for name, weight in alone.weights.items():
+        np.testing.assert_array_equal(other.weights[name], weight)
+    assert other.calibration == alone.calibration
+    assert Bundle.load(tmp_path / "run-spread").header.fit.learned == alone.header.fit.learned
+
+
+def test_a_worker_that_would_see_something_else_refuses(root, tmp_path, monkeypatch):
+    config, method, store, videos = opened(root, tmp_path)
+    monkeypatch.setattr("normalcy.training.features.store.decoder_version", lambda: "another")
+    monkeypatch.setattr(Spread, "open", lambda self: Here())
+    with pytest.raises(InputError, match="Install the same versions on all machines"):
+        see(method, store, videos[:1], config, spread=Spread("local"))
