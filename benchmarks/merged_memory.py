@@ -3,7 +3,7 @@
     normalcy data synthesize --root runs/walkway
     python benchmarks/merged_memory.py --data walkway --root runs/walkway --out results/benchmarks/merged-memory.json
 
-Each seed is fitted in one piece, and in parts by each number of workers; the first of these also says how far its scores
+Each seed is fitted in one piece, and in parts by each number of workers; the first of these also says how far scores
 of the test videos are from those of one piece. The others are to be the same to the last bit, and the result says
 whether they are. Videos are decoded before any clock runs. A table stands beside the JSON (`.md`).
 """

@@ -45,11 +45,13 @@ class FleetSite:
             Store(url, migrate=True).close()
             self.database = DatabaseLog(url.replace("+psycopg", ""))
             self._stack.callback(self.database.close)
+            self._folder.mkdir(parents=True, exist_ok=True)
             mosquitto = Broker(self._folder)
             self._stack.callback(mosquitto.stop)
             self.broker = self._stack.enter_context(BrokerLog(mosquitto.port, topic=f"{_TOPIC}/events"))
             for number in range(self._count):
-                camera = WorldCamera(seed=7 + number, delay_seconds=_APART_SECONDS * number)
+                # The same picture, for others alarm the floor without a cause; only not at the same time.
+                camera = WorldCamera(delay_seconds=_APART_SECONDS * number)
                 self.cameras[f"camera{number}"] = self._stack.enter_context(camera)
             said = self._said(url, mosquitto.port)
             for name in NODES:

@@ -1,5 +1,6 @@
 """Videos for the tests of archives, an engine that works in this process, and comparisons with `normalcy score`."""
 
+import pickle
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -70,8 +71,6 @@ class EngineHere:
         pass
 
     def run(self, job: Any, items: Sequence[Any]) -> Iterator[Outcome[Any]]:
-        import pickle
-
         work = pickle.loads(pickle.dumps(job)).open()
         for place, item in enumerate(items):
             if self.most is not None and len(self.items) >= self.most:
@@ -96,7 +95,9 @@ def of_video(table: pa.Table, name: str) -> pa.Table:
     return table.filter(pc.equal(table["video"], name))
 
 
-def require_same(scores: pa.Table, events: pa.Table, expected: ScoredVideo, *, tolerance: float = 1e-5) -> None:
+def require_same(
+    scores: pa.Table, events: pa.Table, expected: ScoredVideo, *, tolerance: float = 1e-5
+) -> None:
     """The tables of one video are what scoring in one go gave."""
     assert scores["frame"].to_pylist() == expected.index_T.tolist()
     columns = {
@@ -107,7 +108,9 @@ def require_same(scores: pa.Table, events: pa.Table, expected: ScoredVideo, *, t
         **{f"part.{name}": part_T for name, part_T in expected.parts.items()},
     }
     for name, values_T in columns.items():
-        np.testing.assert_allclose(scores[name].to_numpy(), values_T, rtol=tolerance, atol=tolerance, err_msg=name)
+        np.testing.assert_allclose(
+            scores[name].to_numpy(), values_T, rtol=tolerance, atol=tolerance, err_msg=name
+        )
     assert scores["alarmed"].to_pylist() == expected.alarmed_T.tolist()
     assert scores["own"].to_pylist() == expected.own_T.tolist()
     spans = [(each["start_index"], each["end_index"], each["peak_index"]) for each in events.to_pylist()]

@@ -1,5 +1,7 @@
 """An S3 server in this process, for whoever finds it in the environment, as a user's own would be."""
 
+import logging
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +16,7 @@ def s3_server() -> Iterator[dict[str, str]]:
     import s3fs
     from moto.server import ThreadedMotoServer
 
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -27,6 +30,8 @@ def s3_server() -> Iterator[dict[str, str]]:
         with pytest.MonkeyPatch.context() as patch:
             for name, value in environment.items():
                 patch.setenv(name, value)
+            # What it holds belongs to the process: an earlier server's objects are still there.
+            urllib.request.urlopen(f"{environment['AWS_ENDPOINT_URL']}/moto-api/reset", data=b"").close()
             client = boto3.client("s3")
             for bucket in ("footage", "results"):
                 client.create_bucket(Bucket=bucket)

@@ -38,8 +38,7 @@ def test_chunks_hold_each_clip_once_and_all_they_need(name, frames):
     spec, hop = SPECS[name]
     found = survey(frames)
     plans = [
-        ChunkPlan.from_bytes(plan.to_bytes())
-        for plan in cut(found, spec, hop_frames=hop, chunk_seconds=10)
+        ChunkPlan.from_bytes(plan.to_bytes()) for plan in cut(found, spec, hop_frames=hop, chunk_seconds=10)
     ]
     assert len(plans) >= 3
     assert [clip for plan in plans for clip in plan.clips()] == in_one_go(found, spec, hop)

@@ -108,7 +108,9 @@ def test_a_bad_video_is_a_row_with_its_error(tiny_run, footage, tmp_path):
 def test_rows_of_something_else_are_never_mixed_in(tiny_flow_run, tiny_run, footage, tmp_path):
     out = tmp_path / "out"
     run(tiny_flow_run.bundle, footage / "yard", out)
-    with pytest.raises(RunFolderExists, match=r"another method flow-magnitude, bundle \w+. Choose another --out"):
+    with pytest.raises(
+        RunFolderExists, match=r"another method flow-magnitude, bundle \w+. Choose another --out"
+    ):
         run(tiny_run.bundle, footage / "yard", out)
     with pytest.raises(RunFolderExists, match=r"another chunk_seconds 5.0"):
         run(tiny_flow_run.bundle, footage, out, options=ArchiveOptions(backend="torch", chunk_seconds=60))

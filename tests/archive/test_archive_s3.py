@@ -24,9 +24,7 @@ def test_an_archive_in_an_object_store(whole_bytes, tiny_flow_run, tmp_path, mon
         upload(footage, "s3://footage/cams")
         patterns, out = ["s3://footage/cams/**/*.mp4"], "s3://results/runs/one"
         with pytest.raises(KeyboardInterrupt):
-            score_archive(
-                tiny_flow_run.bundle, patterns, out=out, engine=EngineHere(most=4), options=OPTIONS
-            )
+            score_archive(tiny_flow_run.bundle, patterns, out=out, engine=EngineHere(most=4), options=OPTIONS)
         engine = EngineHere()
         result = score_archive(tiny_flow_run.bundle, patterns, out=out, engine=engine, options=OPTIONS)
         tables = read_archive(out)

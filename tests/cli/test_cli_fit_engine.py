@@ -9,8 +9,8 @@ from normalcy.scoring.bundle import Bundle
 
 @pytest.fixture
 def words(tiny_root, tiny_cache) -> list[str]:
-    """A fit of scene memory that watches speed alone, which needs no weights."""
-    sets = ["model.size_px=[64,88]", 'model.streams=["speed"]', f"data.cache={tiny_cache}"]
+    """A fit of scene memory that watches how things move, which needs no weights."""
+    sets = ["model.size_px=[64,88]", 'model.streams=["speed","velocity"]', f"data.cache={tiny_cache}"]
     named = [word for each in sets for word in ("--set", each)]
     return ["fit", "scene-memory", "--data", "folder", "--root", str(tiny_root), *named]
 

@@ -69,7 +69,10 @@ def test_what_others_fail_of_as_well_ends_the_run(tmp_path):
 
 
 def test_workers_that_never_come_up_end_the_run():
-    with LocalEngine(1) as engine, pytest.raises(NormalcyError, match=r"made themselves ready \(exit status 7"):
+    with (
+        LocalEngine(1) as engine,
+        pytest.raises(NormalcyError, match=r"made themselves ready \(exit status 7"),
+    ):
         list(engine.run(DeadOnArrival(), [1]))
 
 
@@ -83,7 +86,8 @@ def test_closing_the_outcomes_ends_the_work(tmp_path):
 
 def test_workers_do_not_outlive_a_killed_parent(tmp_path):
     code = (
-        "from pathlib import Path; from engine_jobs import SLOW, Squares; from normalcy.engines.local import LocalEngine\n"
+        "from pathlib import Path\nfrom engine_jobs import SLOW, Squares\n"
+        "from normalcy.engines.local import LocalEngine\n"
         "if __name__ == '__main__':\n"
         "    engine = LocalEngine(1)\n"
         f"    for each in engine.run(Squares(Path({str(tmp_path)!r})), [1, SLOW]): print(each.result[1], flush=True)\n"
@@ -102,7 +106,7 @@ def test_workers_do_not_outlive_a_killed_parent(tmp_path):
 def test_engines_are_opened_by_name(monkeypatch):
     assert open_engine("local", workers=3).workers == 3
     assert open_engine("local").workers >= 1
-    with pytest.raises(ConfigError, match="unknown engine 'spark'. Known are local, ray"):
+    with pytest.raises(ConfigError, match=r"unknown engine 'spark'. Known are local, ray"):
         open_engine("spark")
     with pytest.raises(ConfigError, match="--address: local workers have no address"):
         open_engine("local", address="auto")

@@ -63,8 +63,11 @@ def postgresql_server() -> Iterator[Server]:
 
 
 @contextmanager
-def running_server(*, is_safe: bool = True) -> Iterator[Server]:
-    """A server that ends with the block; one that is not safe loses what it holds where the machine loses its power."""
+def running_server(*, is_safe: bool = True, options: str = "") -> Iterator[Server]:
+    """A server that ends with the block; one that is not safe loses what it holds where the machine loses its power.
+
+    `options` are PostgreSQL's own, beside those that it needs here.
+    """
     programs = _programs()
     # pytest's own folders are closed to the user that the server runs as.
     folder = Path(tempfile.mkdtemp(prefix="normalcy-postgresql-"))
@@ -75,7 +78,7 @@ def running_server(*, is_safe: bool = True) -> Iterator[Server]:
     password.chmod(0o644)
     make = [programs / "initdb", "-D", data, "-U", "postgres", "-A", "scram-sha-256", "--no-sync"]
     control = [*as_user, programs / "pg_ctl", "-D", data, "-w", "-l", folder / "log"]
-    options = f"-p {server.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=''"
+    options = f"-p {server.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' {options}"
     options += "" if is_safe else " -c fsync=off"
     try:
         _run([*as_user, *make, f"--pwfile={password}"])

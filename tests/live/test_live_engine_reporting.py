@@ -16,6 +16,7 @@ from normalcy.live.engine.reporting import Reporter
 from normalcy.live.events.incident import Change, Peak, Step
 from normalcy.live.store.events import find_event
 from normalcy.live.store.models import MessageRow
+from normalcy.live.store.records import Lease
 from normalcy.live.store.refusals import StoreError
 from normalcy.live.store.scores import read_scores
 
@@ -35,13 +36,15 @@ class InOrder:
     """A recorder that keeps its jobs until they are asked for."""
 
     def __init__(self, store) -> None:
-        self.store, self.jobs, self.if_room = store, [], []
+        self.store, self.jobs, self.if_room, self.leases = store, [], [], []
 
-    def record(self, job):
+    def record(self, job, lease=None):
         self.jobs.append(job)
+        self.leases.append(lease)
 
-    def record_if_room(self, job):
+    def record_if_room(self, job, lease=None):
         self.if_room.append(job)
+        self.leases.append(lease)
 
     def write(self):
         for job in [*self.jobs, *self.if_room]:
@@ -203,3 +206,16 @@ def test_a_supervisor_that_is_gone_is_no_error():
             raise BrokenPipeError
 
     Orders(Refusing(0), Gone()).look(0.0)
+
+
+def test_a_node_writes_by_the_lease_that_held_when_it_saw_it(sqlite_store):
+    recorder, first, second = InOrder(sqlite_store), Lease("yard", "t", 1), Lease("yard", "t", 2)
+    reporter = Reporter(CONFIG, recorder=recorder, pictures=Following(), node="hall")
+    reporter.leases = {"yard": first}
+    reporter.report(camera(explained), [step(Change.OPENED)])
+    reporter.leases = {"yard": second}
+    reporter.report(camera(explained), [step(Change.CLOSED, event=replace(EVENT, state="closed"))])
+    assert recorder.leases == [first, second]
+    recorder.write()
+    with sqlite_store.reading() as session:
+        assert find_event(session, EVENT.id).node == "hall"

@@ -20,10 +20,11 @@ from normalcy.methods.contract import ClipSpec
 from normalcy.run_folder import RunFolder
 from normalcy.training.adversarial import train_adversarial
 from normalcy.training.classify import train_classify
-from normalcy.training.config import TrainingConfig
+from normalcy.training.config import FineTuning, TrainingConfig
 from normalcy.training.data import Footage, NormalFootage
 from normalcy.training.distributed.group import Group
 from normalcy.training.distributed.sampling import OwnRows
+from normalcy.training.finetune import LabelledFrames, finetune
 from normalcy.training.history import read_history
 from normalcy.training.loaders import training_loader, validation_loader
 from normalcy.training.reconstruct import train_reconstruct
@@ -118,6 +119,23 @@ def cnn_lstm(group: Group, folder: Path) -> Method:
     return method
 
 
+def backbone(group: Group, folder: Path) -> Method:
+    """Backbone and classifier together, from frames; the last batch has an odd number of sequences."""
+    method = small("cnn-lstm", seed=SEED, dropout=0.3)
+    random = np.random.default_rng(6)
+
+    def videos(count: int) -> list[LabelledFrames]:
+        shapes = [(3 + n % 2, 3, *method.clip.size_px) for n in range(count)]
+        return [
+            LabelledFrames(random.integers(0, 255, shape, np.uint8), n % 2) for n, shape in enumerate(shapes)
+        ]
+
+    settings = FineTuning(epochs=1, batch_size=4, frames=4, learning_rate=1e-3)
+    options = {"run": RunFolder(folder), "seed": SEED, "resume": False, "group": group}
+    finetune(method, videos(7), videos(3), settings, config(class_aware=False), **options)
+    return method
+
+
 CASES: dict[str, Callable[[Group, Path], Method]] = {
     "stae": stae,
     "future-frame": gan("future-frame"),
@@ -125,6 +143,7 @@ CASES: dict[str, Callable[[Group, Path], Method]] = {
     # Three clips in the only batch: two here, one there.
     "ocr-gan-video-uneven": gan("ocr-gan-video", noise=0.1, clips_per_epoch=3, epochs=2),
     "cnn-lstm": cnn_lstm,
+    "cnn-lstm-backbone": backbone,
 }
 
 

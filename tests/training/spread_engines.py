@@ -8,16 +8,25 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import pytest
+
 from normalcy.engines.contract import Job, Outcome
 from normalcy.engines.local import LocalEngine
+from normalcy.errors import NormalcyError
 
 
 class Here:
-    """Works in this process, on the last item first: nothing may depend on the order in which results come."""
+    """Works in this process, on the last item first: nothing may depend on the order in which results come.
 
-    name, workers = "here", 1
+    Args:
+        patient: Whether an item that fails is an outcome, as with other engines; else the test fails of it.
+    """
 
-    def __init__(self) -> None:
+    name = "here"
+    workers = 1
+
+    def __init__(self, *, patient: bool = False) -> None:
+        self._patient = patient
         self.items: list[Any] = []
         self.tries: list[int] = []
 
@@ -30,13 +39,24 @@ class Here:
 
     def run(self, job: Job[Any, Any], items: Sequence[Any]) -> Iterator[Outcome[Any]]:
         self.items += items
-        work = job.open()
+        with pytest.MonkeyPatch.context() as patch:
+            # This process goes on in the threads that it has.
+            for room in ("memory_jobs", "features"):
+                patch.setattr(f"normalcy.training.spread.{room}.compute_in", lambda threads: None)
+            work = job.open()
         for place in reversed(range(len(items))):
-            yield Outcome(place, work(items[place]))
+            try:
+                yield Outcome(place, work(items[place]))
+            except NormalcyError as error:
+                if not self._patient:
+                    raise
+                yield Outcome(place, None, str(error))
 
 
 class Dying(Here):
     """One kind of job is done by two local processes, of which the one that begins the second item kills itself."""
+
+    workers = 2
 
     def __init__(self, kind: type, marker: Path) -> None:
         super().__init__()
@@ -46,7 +66,7 @@ class Dying(Here):
         if not isinstance(job, self._kind):
             yield from super().run(job, items)
             return
-        with LocalEngine(2) as engine:
+        with LocalEngine(self.workers) as engine:
             for outcome in engine.run(Killed(job, self._marker, items[1]), items):
                 self.tries.append(outcome.tries)
                 yield outcome

@@ -20,6 +20,8 @@ from normalcy.training.distributed import starting
 from normalcy.training.fit import fit
 from tiny_scene import TINY_STAE, tiny_config
 
+# Each starts processes that import everything anew.
+pytestmark = pytest.mark.timeout(300)
 TWO = Devices(2)
 REACH = 1e-5
 
@@ -138,11 +140,11 @@ def test_an_error_of_another_process_ends_the_command_with_its_one_line(
 
 def test_torchrun_starts_it_as_well(words, tiny_run, tmp_path):
     run = tmp_path / "run"
-    torchrun = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone", "--no-python"]
-    # The command as a user gives it; of its processes the first alone says something.
-    normalcy = [sys.executable, "-m", "normalcy", *words, "--out", str(run), "--json"]
+    torchrun = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone"]
+    # Of its processes the first alone says something.
+    normalcy = ["-m", "normalcy", *words, "--out", str(run), "--json"]
     done = subprocess.run(
-        [sys.executable, *torchrun, *normalcy], capture_output=True, text=True, timeout=110, check=False
+        [sys.executable, *torchrun, *normalcy], capture_output=True, text=True, timeout=280, check=False
     )
     assert done.returncode == 0, done.stderr
     assert len(re.findall(r'"method": "stae"', done.stdout)) == 1

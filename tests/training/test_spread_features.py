@@ -1,23 +1,21 @@
 """What a frozen backbone sees in videos, by the workers of an engine."""
 
-import shutil
+from dataclasses import replace
 
-import numpy as np
 import pytest
 from spread_engines import Dying, Here
 
 from normalcy.errors import InputError, SkippedVideoWarning
 from normalcy.run_folder import RunFolder
-from normalcy.scoring.bundle import Bundle
 from normalcy.training.config import FitConfig
 from normalcy.training.features.store import FeatureStore
 from normalcy.training.fit import build_method, fit
-from normalcy.training.fit_classes import open_classes, store_of, wanted_videos, with_classes
+from normalcy.training.fit_classes import open_classes, see_all, store_of, wanted_videos, with_classes
 from normalcy.training.spread.features import See, see
 from normalcy.training.spread.settings import Spread
 from tiny_classes import tiny_class_config, write_tiny_classes
 
-FEW = 4
+FEW = 3
 
 
 @pytest.fixture(scope="module")
@@ -56,10 +54,10 @@ def test_workers_see_what_is_seen_without_them_even_if_one_dies(root, tmp_path, 
 
 def test_what_is_kept_is_not_looked_at_again(root, tmp_path, monkeypatch):
     config, method, store, videos = opened(root, tmp_path)
-    for each, views in videos[:2]:
+    for each, views in videos[:1]:
         store.open(each.video, views=views)
-    # One view of the three is not enough.
-    shown, views = videos[2]
+    # One view of the two is not enough.
+    shown, views = videos[1]
     assert views > 1
     store.open(shown.video, views=1)
     engine, said = Here(), []
@@ -72,27 +70,35 @@ def test_what_is_kept_is_not_looked_at_again(root, tmp_path, monkeypatch):
         spread=Spread("local"),
         progress=lambda *words: said.append(words),
     )
-    assert [item.video.name for item in engine.items] == [each.video.name for each, _ in videos[2:FEW]]
+    assert [item.video.name for item in engine.items] == [each.video.name for each, _ in videos[1:FEW]]
     assert [(done, total) for _, done, total in said] == [(1, 2), (2, 2)]
     see(method, store, videos[:FEW], config, spread=Spread("local"))
     assert len(engine.items) == 2
 
 
-def test_a_fit_over_an_engine_is_the_fit_without_and_a_bad_video_is_left_out(root, tmp_path, monkeypatch):
-    damaged = shutil.copytree(root, tmp_path / "damaged")
-    for number in range(3):  # one of them at least is learned from
-        (damaged / "passing" / f"broken{number}.mp4").write_bytes(b"nothing" * (number + 1))
-    monkeypatch.setattr(Spread, "open", lambda self: Here())
-    bundles = []
-    for name, spread in (("alone", None), ("spread", Spread("local"))):
-        config = tiny_class_config(damaged, tmp_path / name)
-        with pytest.warns(SkippedVideoWarning, match=r"broken\d\.mp4"):
-            bundles.append(fit(config, run=RunFolder(tmp_path / f"run-{name}"), spread=spread))
-    alone, other = bundles
-    for name, weight in alone.weights.items():
-        np.testing.assert_array_equal(other.weights[name], weight)
-    assert other.calibration == alone.calibration
-    assert Bundle.load(tmp_path / "run-spread").header.fit.learned == alone.header.fit.learned
+def test_a_bad_video_is_passed_over_and_left_out_with_a_warning(root, tmp_path, monkeypatch):
+    config, method, store, videos = opened(root, tmp_path)
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"nothing")
+    (good, views), (other, _) = videos[:2]
+    bad = replace(other, video=replace(other.video, path=broken))
+    wanted = [(bad, views), (good, views)]
+    monkeypatch.setattr(Spread, "open", lambda self: Here(patient=True))
+    see(method, store, wanted, config, spread=Spread("local"))
+    assert len(kept(store)) == 1
+    with pytest.warns(SkippedVideoWarning, match=r"broken\.mp4"):
+        seen = see_all(store, wanted, classes=method.classes)
+    assert [each.source for each in seen] == [good]
+
+
+def test_a_fit_looks_at_all_its_videos_over_the_engine(root, tmp_path, monkeypatch):
+    engine = Here()
+    monkeypatch.setattr(Spread, "open", lambda self: engine)
+    config = tiny_class_config(root, tmp_path, overrides=["training.epochs=1"])
+    bundle = fit(config, run=RunFolder(tmp_path / "run"), spread=Spread("local"))
+    looked_at = {item.video.name for item in engine.items}
+    assert len(looked_at) == len(engine.items) == len(bundle.header.fit.learned)
+    assert set(bundle.header.fit.held_out_videos) < looked_at
 
 
 def test_a_worker_that_would_see_something_else_refuses(root, tmp_path, monkeypatch):

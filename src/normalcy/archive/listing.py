@@ -96,7 +96,7 @@ def _matches(pattern: str) -> Iterator[Video]:
         files, path = url_to_fs(pattern, use_listings_cache=False)
         found: dict[str, dict[str, Any]] = _found(files, path)
     except (OSError, ValueError, ImportError) as error:
-        raise InputError(f"cannot be listed ({_reason(error)})", where=redact(pattern)) from None
+        raise InputError(f"cannot be listed ({reason(error)})", where=redact(pattern)) from None
     if not found:
         hint = "Quote the pattern, so that the shell does not take it apart, and see whether `**` is needed"
         raise InputError("no video there", where=redact(pattern), hint=hint)
@@ -159,13 +159,14 @@ def day_of(name: str, modified: str) -> str:
     return modified[:10] or "unknown"
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """What an error of a file system says, in one line and without credentials."""
     found = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return redact(" ".join(str(found).split()))[:200]
+    return " ".join(redact(word) for word in str(found).split())[:200]
 
 
 def gone(video: Video, error: Exception) -> UnreadableVideo:
     """The error for a video that was listed and cannot be read."""
     if isinstance(error, FileNotFoundError):
         return UnreadableVideo("is gone", where=video.name)
-    return UnreadableVideo(f"cannot be read ({_reason(error)})", where=video.name)
+    return UnreadableVideo(f"cannot be read ({reason(error)})", where=video.name)

@@ -6,8 +6,10 @@ Their folders are partitions as Hive has them, so that other tools read them as 
     duckdb: SELECT * FROM read_parquet('out/scores/**/*.parquet', hive_partitioning = true)
 """
 
+import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from normalcy.archive.needs import require
 from normalcy.archive.store import Store
@@ -76,6 +78,21 @@ def table(store: Store, name: str) -> "pa.Table":
 
 
 def rows(store: Store) -> list[dict[str, Any]]:
-    """How each video went."""
-    found: list[dict[str, Any]] = table(store, "videos").to_pylist()
-    return found
+    """How each video went: the table `videos`, read file by file, for there are many and each is a row."""
+    import pyarrow.parquet as pq
+
+    found = store.get_all([path for path in store.paths("videos") if path.endswith(".parquet")])
+    return [
+        _partitions(path) | pq.read_table(io.BytesIO(data), partitioning=None).to_pylist()[0]
+        for path, data in found.items()
+    ]
+
+
+def _partitions(path: str) -> dict[str, str]:
+    """What the folders of a path say.
+
+    >>> _partitions("videos/day=2026-03-01/video=a%2Fb.mp4/part-00000.parquet")
+    {'day': '2026-03-01', 'video': 'a/b.mp4'}
+    """
+    folders = (folder.partition("=") for folder in path.split("/")[1:-1])
+    return {name: unquote(value) for name, _, value in folders}

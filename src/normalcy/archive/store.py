@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from normalcy.archive.listing import reason
 from normalcy.errors import OutputError
 from normalcy.run_folder import whole_file, writing_to
 from normalcy.video.urls import redact
@@ -38,9 +39,7 @@ class Store:
         try:
             self._files, root = url_to_fs(url, use_listings_cache=False)
         except (ValueError, ImportError, OSError) as error:
-            raise OutputError(
-                f"cannot be opened ({' '.join(str(error).split())[:200]})", where=self.shown
-            ) from None
+            raise OutputError(f"cannot be opened ({reason(error)})", where=self.shown) from None
         self._root = root.rstrip("/")
         self.local = Path(self._root) if isinstance(self._files, LocalFileSystem) else None
 
@@ -69,7 +68,16 @@ class Store:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise OutputError(f"{path} cannot be read ({error})", where=self.shown) from None
+            raise OutputError(f"{path} cannot be read ({reason(error)})", where=self.shown) from None
+
+    def get_all(self, paths: list[str]) -> dict[str, bytes]:
+        """What many files hold, those that there are; an object store is asked for several at once."""
+        if not paths:
+            return {}
+        found = self._files.cat([f"{self._root}/{path}" for path in paths], on_error="omit")
+        if isinstance(found, bytes):
+            return {paths[0]: found}
+        return {path[len(self._root) + 1 :]: data for path, data in found.items()}
 
     def paths(self, folder: str) -> list[str]:
         """All files below a folder, in order."""
@@ -78,7 +86,7 @@ class Store:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise OutputError(f"cannot be listed ({error})", where=self.shown) from None
+            raise OutputError(f"cannot be listed ({reason(error)})", where=self.shown) from None
         return sorted(path[len(self._root) + 1 :] for path in found)
 
     def remove(self, folder: str) -> None:
@@ -102,4 +110,4 @@ class Store:
         try:
             yield
         except OSError as error:
-            raise OutputError(f"cannot be written ({error})", where=self.shown) from None
+            raise OutputError(f"cannot be written ({reason(error)})", where=self.shown) from None

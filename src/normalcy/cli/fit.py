@@ -23,7 +23,10 @@ from normalcy.errors import ConfigError
 from normalcy.methods import METHODS
 
 if TYPE_CHECKING:
+    from normalcy.run_folder import RunFolder
     from normalcy.scoring.bundle import Bundle
+    from normalcy.training.config import FitConfig
+    from normalcy.training.devices import Devices
     from normalcy.training.distributed.group import Group
     from normalcy.training.spread.settings import Spread
 
@@ -101,10 +104,8 @@ def fit(
         open_dataset(resolved.data.name, resolved.data.root)
         run = RunFolder(run_folder or Path("runs") / f"{method}-{data}-seed{resolved.seed}")
         keep_freed_memory()
-        if group is not None and not group.is_first:
-            from normalcy.training.part import take_part
-
-            take_part(resolved, run=run.path, resume=resume, group=group)
+        if not _is_first(group, chosen):
+            _take_part(resolved, run, resume, group, chosen)
             return
         with progress_bar() as progress:
             bundle = fit_method(
@@ -142,6 +143,30 @@ def _among_others() -> "Iterator[Group | None]":
         if group is not None and not group.is_first:
             be_quiet()
         yield group
+
+
+def _is_first(group: "Group | None", devices: "Devices") -> bool:
+    """Whether this process writes and speaks, of all that train together."""
+    if group is not None:
+        return group.is_first
+    if devices.nodes == 1:
+        return True
+    from normalcy.training.distributed.starting import node_rank
+
+    return node_rank(devices) == 0
+
+
+def _take_part(
+    config: "FitConfig", run: "RunFolder", resume: bool, group: "Group | None", devices: "Devices"
+) -> None:
+    from normalcy.training.part import lead_machine, take_part
+
+    be_quiet()
+    devices.require(config)
+    if group is not None:
+        take_part(config, run=run.path, resume=resume, group=group)
+    else:
+        lead_machine(config, run=run, resume=resume, devices=devices)
 
 
 def _spread(engine: str | None, workers: int | None, address: str | None) -> "Spread | None":

@@ -87,6 +87,9 @@ def _estimator(preset: DisPreset, shape: tuple[int, ...]) -> cv2.DISOpticalFlow:
     kept = getattr(_of_thread, "kept", None)
     if kept is None or kept[:2] != (preset, shape):
         _of_thread.kept = kept = (preset, shape, dis_flow(preset))
+        # The first flow of small pictures settles the scales of all that follow: let it be nobody's.
+        blank_HW = np.zeros(shape, np.uint8)
+        flow_between(kept[2], blank_HW, blank_HW)
     estimator: cv2.DISOpticalFlow = kept[2]
     return estimator
 

@@ -89,8 +89,8 @@ class TrainingConfig(StrictConfig):
     Attributes:
         epochs: Largest number of epochs.
         clips_per_epoch: Clips in an epoch; null takes every clip at every stride once.
-        batch_size: Clips in a step of the optimiser, over all accumulated parts.
-        accumulate: Equal parts a batch is cut into where memory is short.
+        batch_size: Clips in a step of the optimiser, over all accumulated parts and all devices.
+        accumulate: Equal parts a batch is cut into where memory is short; devices share each of them.
         clip_strides: Distances between neighbouring frames of the clips that are sampled.
         learning_rate: Of Adam.
         discriminator_learning_rate: Of the second player's Adam, where two are trained; null for the same.

@@ -90,15 +90,15 @@ def _together(
 ) -> "AbstractContextManager[Group]":
     """The processes that train, of which this is the first."""
     from normalcy.training.distributed.group import ALONE
-    from normalcy.training.distributed.joining import joined_group
-    from normalcy.training.distributed.starting import started
 
     if devices.processes == 1:
         return nullcontext(ALONE)
+    from normalcy.training.distributed.joining import joined_group
+    from normalcy.training.distributed.starting import job_of, started
+
     if group := joined_group():
         return nullcontext(group)
-    job = {"config": config.model_dump(mode="json"), "run": str(run.path), "resume": resume}
-    return started(devices, job)
+    return started(devices, job_of(config, run=run, resume=resume))
 
 
 def _fit_claimed(
@@ -351,9 +351,7 @@ def _train(
         from normalcy.training.memory import train_memory
 
         return None, train_memory(method, footage, settings=config.scoring, kept=kept, progress=progress)
-    summary = train_method(
-        method, footage, config, run=run, resume=resume, group=group, progress=progress
-    )
+    summary = train_method(method, footage, config, run=run, resume=resume, group=group, progress=progress)
     return summary, unseen
 
 

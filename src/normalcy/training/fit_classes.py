@@ -131,7 +131,9 @@ def require_same(group: Group, footage: LabelledFootage) -> None:
     Raises:
         TrainingError: One has others.
     """
-    group.require_same([(each.source.video.name, each.frames) for each in (*footage.fitted, *footage.held_out)])
+    group.require_same(
+        [(each.source.video.name, each.frames) for each in (*footage.fitted, *footage.held_out)]
+    )
 
 
 def require_normal(footage: LabelledFootage, clip: ClipSpec, *, normal: int, root: Path) -> None:

@@ -16,7 +16,7 @@ from lightning.pytorch.callbacks import (  # noqa: E402
 )
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger  # noqa: E402
 from lightning.pytorch.plugins import LayerSync  # noqa: E402
-from lightning.pytorch.plugins.environments import (  # noqa: E402
+from lightning.pytorch.plugins.environments import (  # type: ignore[attr-defined]  # noqa: E402
     ClusterEnvironment,
     SLURMEnvironment,
     TorchElasticEnvironment,

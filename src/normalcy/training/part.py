@@ -4,10 +4,11 @@ from pathlib import Path
 
 from normalcy.methods import method_definition
 from normalcy.run_folder import RunFolder
-from normalcy.training import fit_classes as classes
 from normalcy.training.config import FitConfig
 from normalcy.training.data import load_normal_footage
+from normalcy.training.devices import Devices
 from normalcy.training.distributed.group import Group
+from normalcy.training.distributed.starting import job_of, started
 from normalcy.training.fit import build_method, train_method
 
 
@@ -31,7 +32,23 @@ def take_part(config: FitConfig, *, run: Path, resume: bool, group: Group) -> No
     train_method(method, footage, config, run=RunFolder(run), resume=resume, group=group)
 
 
+def lead_machine(config: FitConfig, *, run: RunFolder, resume: bool, devices: Devices) -> None:
+    """The same for the processes of a machine that is not the first, of which this is one: starts the others.
+
+    Raises:
+        TrainingError: Training failed, here or elsewhere.
+    """
+    if method_definition(config.method).training == "classify":
+        from normalcy.training import fit_classes as classes
+
+        config = classes.with_classes(config, classes.open_classes(config))
+    with started(devices, job_of(config, run=run, resume=resume)) as group:
+        take_part(config, run=run.path, resume=resume, group=group)
+
+
 def _with_classes(config: FitConfig, run: RunFolder, resume: bool, group: Group) -> None:
+    from normalcy.training import fit_classes as classes
+
     dataset = classes.open_classes(config)
     config = classes.with_classes(config, dataset)
     method = build_method(config)

@@ -20,6 +20,7 @@ from normalcy.live.alerts.mqtt_topics import (
 )
 from normalcy.live.config.alerts import MqttConfig
 
+_AGAIN_SECONDS = 1.0
 _NEWS = frozenset({"event.opened", "event.escalated"})
 
 
@@ -49,12 +50,14 @@ class MqttReceiver:
         self._status_topic = status_topic(config, node)
         self._lock = threading.Lock()
         self._standing: dict[str, str] = {}
+        self._again: threading.Thread = threading.Thread()
         self._last_events: dict[str, str] = {}
         self._link = MqttLink(
             config,
             will=(self._status_topic, OFFLINE),
             connected=self._on_connected,
             received=self._on_leftover,
+            overheard=self._on_overheard if node else lambda topic, payload: None,
             node=node,
         )
         board.add_reader(self._show)
@@ -123,6 +126,20 @@ class MqttReceiver:
     def _on_leftover(self, topic: str, payload: bytes) -> None:
         if payload and topic not in own_topics(self._config, self._board.cameras):
             self._link.publish(topic, "", retain=True)
+
+    def _on_overheard(self, topic: str, payload: bytes) -> None:
+        """Says again what another node said otherwise: one that stood still did not know yet whose camera it is."""
+        with self._lock:
+            is_other = self._standing.get(topic, "").encode() not in (b"", payload)
+            if not is_other:
+                return
+            del self._standing[topic]
+            if self._again.is_alive():
+                return
+            # Not at once: what was published meanwhile by this node itself is overheard as well.
+            self._again = threading.Timer(_AGAIN_SECONDS, self._show)
+            self._again.daemon = True
+            self._again.start()
 
 
 class MqttTrial:

@@ -38,6 +38,7 @@ class MqttLink:
         node: Name of this node, where there are several: each is a client of its own.
         connected: Called after each connection, in the client's thread.
         received: Called with topic and payload of each message that stood there before, in the client's thread.
+        overheard: Likewise of each that somebody publishes from now on, this client included.
 
     Raises:
         ConfigError: A secret or the certificates cannot be read.
@@ -50,9 +51,11 @@ class MqttLink:
         will: tuple[str, str] | None = None,
         connected: Callable[[], None] = lambda: None,
         received: Callable[[str, bytes], None] = lambda topic, payload: None,
+        overheard: Callable[[str, bytes], None] = lambda topic, payload: None,
         node: str = "",
     ) -> None:
-        self._config, self._connected, self._received = config, connected, received
+        self._config, self._connected = config, connected
+        self._received, self._overheard = received, overheard
         self._is_up = threading.Event()
         self._trouble = "no connection to the broker yet"
         self._pending: dict[str, paho.MQTTMessageInfo] = {}
@@ -131,8 +134,8 @@ class MqttLink:
             logger.info("mqtt: %s", self._trouble)
 
     def _on_message(self, client: paho.Client, _: Any, message: paho.MQTTMessage) -> None:
-        if message.retain:
-            self._received(message.topic, bytes(message.payload))
+        take = self._received if message.retain else self._overheard
+        take(message.topic, bytes(message.payload))
 
 
 def _client(config: MqttConfig, *, lasting: bool, node: str) -> paho.Client:

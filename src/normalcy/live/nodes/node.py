@@ -210,7 +210,7 @@ class Node:
         try:
             self._require_claim()
             if not self._look(started):
-                self._fail(f"another node called {self.identity.name!r} has taken this one's place")
+                self._fail(f"another life of {self.identity.name!r} has taken this one's place, or it was forgotten")
                 return
             self._decide(started)
         except RunFolderBusy as error:
@@ -374,7 +374,7 @@ class Node:
         with self._lock:
             is_busy = bool(self._leaving) or now - self._let_go_at < self._config.heartbeat_seconds
             has_too_many = has_to_let_go(self.identity.name, cameras=len(offer.cameras), members=members)
-            if wait_seconds or is_busy or not has_too_many:
+            if wait_seconds or is_busy or not (has_too_many and self._taken):
                 return
             name = max(self._taken, key=lambda each: (each not in offer.busy, each))
             self._leaving[name], self._let_go_at = (self._taken[name].lease, now + _LEAVE_SECONDS), now

@@ -74,6 +74,12 @@ class CameraNewsroom:
         if news:
             self._tell(news)
 
+    def fall_silent(self) -> None:
+        """Says nothing of any camera for now: another node may have them. What is known is told once that is over."""
+        if not self._all_are_news and self._known:
+            self._tell(dict.fromkeys(self._known))
+        self._all_are_news = True
+
     def forget_told(self) -> None:
         """The alerts process starts anew: it is told of every camera at the next look."""
         self._all_are_news = True

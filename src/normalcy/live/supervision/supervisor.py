@@ -233,6 +233,8 @@ class Supervisor:
         self._tell_inference()
         if self.membership is None or self.membership.node.is_sure:
             self._newsroom.look(self.fleet.seen(self._own), self._own)
+        else:
+            self._newsroom.fall_silent()
         if now - self._looked_at_file >= _CONFIG_SECONDS:
             self._looked_at_file = now
             self._read_file()

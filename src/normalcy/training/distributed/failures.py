@@ -10,11 +10,10 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from torch._C._distributed_c10d import Store
-
 from normalcy import errors
 from normalcy.errors import NormalcyError, TrainingError
 from normalcy.training.distributed.group import Deserted, Group
+from normalcy.training.distributed.stores import Store
 
 log = logging.getLogger(__name__)
 

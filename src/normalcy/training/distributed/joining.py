@@ -8,7 +8,6 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
-from torch._C._distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
 from normalcy.environment import available_cores
@@ -16,11 +15,12 @@ from normalcy.errors import ConfigError, TrainingError
 from normalcy.training.devices import launched_size
 from normalcy.training.distributed.failures import failing_together
 from normalcy.training.distributed.group import Group, Place
+from normalcy.training.distributed.stores import PrefixStore, Store
 from normalcy.training.lightning_import import ClusterEnvironment, SLURMEnvironment, TorchElasticEnvironment
 
 # Decoding hours of video may take long, and the others wait: one that ends is noticed without any limit of time.
 _PATIENCE = timedelta(days=14)
-_MEETING = timedelta(minutes=20)
+MEETING = timedelta(minutes=20)
 _NCCL = timedelta(minutes=10)
 
 _joined: list[Group] = []
@@ -78,7 +78,7 @@ def met_by_environment(place: Place) -> Store:
         TrainingError: Nobody is there.
     """
     try:
-        store: Store = next(rendezvous("env://", place.rank, place.size, timeout=_MEETING))[0]
+        store: Store = next(rendezvous("env://", place.rank, place.size, timeout=MEETING))[0]
     except (RuntimeError, ValueError, OSError) as error:
         where = f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}"
         raise TrainingError(

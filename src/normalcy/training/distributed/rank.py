@@ -12,13 +12,12 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from torch._C._distributed_c10d import TCPStore
-
 from normalcy.config import build_config
 from normalcy.training.config import FitConfig
 from normalcy.training.distributed.group import Place
 from normalcy.training.distributed.joining import joined
 from normalcy.training.distributed.starting import arrive
+from normalcy.training.distributed.stores import TCPStore
 from normalcy.training.part import take_part
 
 

@@ -16,16 +16,17 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import timedelta
 from typing import IO, Any
 
 import torch
-from torch._C._distributed_c10d import Store, TCPStore
 
 from normalcy.errors import ConfigError, TrainingError
+from normalcy.run_folder import RunFolder
+from normalcy.training.config import FitConfig
 from normalcy.training.devices import Devices
 from normalcy.training.distributed.group import Deserted, Group, Place
-from normalcy.training.distributed.joining import joined, met_by_environment
+from normalcy.training.distributed.joining import MEETING, joined
+from normalcy.training.distributed.stores import Store, TCPStore
 
 _PATIENCE_SECONDS = 10.0
 _HERE = "127.0.0.1"
@@ -57,6 +58,11 @@ class Started:
         return f"ended: {lines[-1]}" if lines else f"ended with code {code}"
 
 
+def job_of(config: FitConfig, *, run: RunFolder, resume: bool) -> dict[str, Any]:
+    """What the other processes of a fit are to do."""
+    return {"config": config.model_dump(mode="json"), "run": str(run.path), "resume": resume}
+
+
 @contextmanager
 def started(devices: Devices, job: Mapping[str, Any]) -> Iterator[Group]:
     """Starts the other processes of this machine and joins them; they end with the block, however it ends.
@@ -70,7 +76,7 @@ def started(devices: Devices, job: Mapping[str, Any]) -> Iterator[Group]:
         TrainingError: One of them ended.
     """
     _require_devices(devices)
-    first = _node(devices) * devices.devices
+    first = node_rank(devices) * devices.devices
     place = Place(first, devices.processes, 0, devices.devices)
     store, address = _meeting_place(place)
     others: list[Started] = []
@@ -94,12 +100,17 @@ def _require_devices(devices: Devices) -> None:
         )
 
 
-def _node(devices: Devices) -> int:
-    """Which of the machines this is."""
+def node_rank(devices: Devices) -> int:
+    """Which of the machines this is, from 0.
+
+    Raises:
+        ConfigError: There are several, and it is not said.
+    """
     if devices.nodes == 1:
         return 0
+    given = {name: os.environ.get(name, "").strip() for name in ("NODE_RANK", "MASTER_ADDR", "MASTER_PORT")}
     missing = [
-        name for name in ("NODE_RANK", "MASTER_ADDR", "MASTER_PORT") if not os.environ.get(name, "").strip()
+        name for name, value in given.items() if not (value if name == "MASTER_ADDR" else value.isdecimal())
     ]
     if missing:
         raise ConfigError(
@@ -108,14 +119,22 @@ def _node(devices: Devices) -> int:
             hint="Start it by torchrun or srun; or on each machine, with its NODE_RANK from 0, and with the "
             "MASTER_ADDR and MASTER_PORT of the first",
         )
-    return int(os.environ["NODE_RANK"])
+    return int(given["NODE_RANK"])
 
 
 def _meeting_place(place: Place) -> tuple[Store, tuple[str, int]]:
+    """A store that the others can reach, and where: the first process of all holds it."""
+    host, port = _HERE, 0
     if place.nodes > 1:
-        return met_by_environment(place), (os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]))
-    store = TCPStore(_HERE, 0, place.size, is_master=True, wait_for_workers=False)
-    return store, (_HERE, store.port)
+        host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    try:
+        # It waits for nobody: the others are not even started.
+        store = TCPStore(
+            host, port, place.size, is_master=place.rank == 0, wait_for_workers=False, timeout=MEETING
+        )
+    except RuntimeError as error:
+        raise TrainingError(f"did not meet the other machines ({error})", where=f"{host}:{port}") from error
+    return store, (host, store.port)
 
 
 def _start(place: Place, address: tuple[str, int], job: Mapping[str, Any]) -> Started:
@@ -143,8 +162,7 @@ def arrive(store: Store, rank: int) -> None:
 
 def _await(others: Sequence[Started], store: Store) -> None:
     """Until all that were started are there: one that cannot even start is not waited for."""
-    store.set_timeout(timedelta(minutes=20))
-    while not store.check([f"here/{each.rank}" for each in others]):
+    while others and not store.check([f"here/{each.rank}" for each in others]):
         for each in others:
             each.require_alive()
         time.sleep(0.02)
