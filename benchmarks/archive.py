@@ -4,9 +4,9 @@
 
 The archive is clips of the generated scene and one long video. Local workers read files and write files; the cluster,
 nodes of one core each on this machine, reads from and writes to an S3 server (moto) that runs here too. Every run
-begins with nothing; `seconds` is the whole run, `to_first_seconds` what of it passed before the first video was done: starting
-processes, importing, loading the bundle. Ends with 1 where a run's scores lie more than 1e-5 from those of one local
-worker, or alarms or events differ, or a worker that was killed cost a video.
+begins with nothing; `seconds` is the whole run, `to_first_seconds` what of it passed before the first video was done:
+starting processes, importing, loading the bundle. Ends with 1 where a run's scores lie more than 1e-5 from those of one
+local worker, or alarms or events differ, or a video failed.
 """
 
 import argparse

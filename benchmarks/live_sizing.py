@@ -76,7 +76,9 @@ def snapshot(url: str, running: Watching, heard: Subscriber, folder: Path, serve
         "database_cpu_seconds": database_cpu_seconds(server),
         "frames": sum(each.frames_in for each in running.desk.cameras()),
         "held_bytes": {
-            stage.name.partition(" ")[0]: held_bytes(stage.pid) for stage in running.desk.stages() if stage.pid
+            stage.name.partition(" ")[0]: held_bytes(stage.pid)
+            for stage in running.desk.stages()
+            if stage.pid
         }
         | {"main": held_bytes("self")},
     }

@@ -111,6 +111,8 @@ def test_pictures_of_other_sizes_before_change_nothing():
 def test_the_first_pair_of_a_thread_is_scored_as_any_other(preset):
     rng = np.random.default_rng(3)
     pair = [cv2.GaussianBlur(rng.integers(0, 255, (35, 43), np.uint8), (0, 0), 2) for _ in range(2)]
-    displacement_map(np.zeros((20, 30), np.uint8), np.zeros((20, 30), np.uint8), box_px=3)  # another size before
+    displacement_map(
+        np.zeros((20, 30), np.uint8), np.zeros((20, 30), np.uint8), box_px=3
+    )  # another size before
     first, second = (displacement_map(*pair, box_px=3, preset=preset) for _ in range(2))
     np.testing.assert_array_equal(first, second)

@@ -13,12 +13,15 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from normalcy import __version__
 from normalcy.errors import NormalcyError, RunFolderBusy
 from normalcy.live.config.fleet import FleetConfig
 from normalcy.live.nodes.identity import NodeIdentity
 from normalcy.live.nodes.picture import FleetPicture, Taken
 from normalcy.live.nodes.shares import has_to_let_go, room_of
+from normalcy.live.nodes.statuses import Statuses
 from normalcy.live.store import nodes
 from normalcy.live.store.claim import DatabaseClaim, claim_database
 from normalcy.live.store.leases import add_cameras, give_back, give_back_all, own_leases, read_leases, take
@@ -69,6 +72,7 @@ class Node:
     Attributes:
         picture: The fleet as it was read last.
         failure: Why this node may not go on; none as long as it may.
+        statuses: What the others say of themselves.
         judged: Cameras of whose events people said something, on the dashboard of any node.
     """
 
@@ -94,6 +98,7 @@ class Node:
         self._verdict = 0
         self._ending = self._is_away = False
         self.picture, self.failure = FleetPicture(), ""
+        self.statuses = Statuses(store)
         self.judged: SimpleQueue[str] = SimpleQueue()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="node", daemon=True)
@@ -210,7 +215,9 @@ class Node:
         try:
             self._require_claim()
             if not self._look(started):
-                self._fail(f"another life of {self.identity.name!r} has taken this one's place, or it was forgotten")
+                self._fail(
+                    f"another life of {self.identity.name!r} has taken this one's place, or it was forgotten"
+                )
                 return
             self._decide(started)
         except RunFolderBusy as error:
@@ -251,19 +258,16 @@ class Node:
         lives, judged = True, set[str]()
         with self._store.transaction() as session:
             nodes.keep_short(session, _ANSWER_SECONDS)
-            before = {each.token: each for each in nodes.read_nodes(session)}
+            own_silence = nodes.silence_of(session, self.identity.token)
             if is_due:
                 lives = self._beats(session, offer)
-            found, leases = (
-                nodes.read_nodes(session),
-                read_leases(session, lease_seconds=self._config.lease_seconds),
-            )
+            found = nodes.read_nodes(session)
+            leases = read_leases(session, lease_seconds=self._config.lease_seconds)
             if (verdict := nodes.newest_verdict(session)) != self._verdict:
                 judged, self._verdict = nodes.judged_since(session, self._verdict), verdict
-        own = before.get(self.identity.token)
-        if not lives or own is None:
+        if not lives or own_silence is None:
             return False
-        if own.silent_seconds > self._config.lease_seconds / 2:
+        if own_silence > self._config.lease_seconds / 2:
             self._steady_since = now  # so the others may have been kept from saying that they live as well
         if is_due:
             self._beaten = self._heard = now
@@ -274,7 +278,7 @@ class Node:
             self.judged.put(camera)
         return True
 
-    def _beats(self, session: Any, offer: Offer) -> bool:
+    def _beats(self, session: Session, offer: Offer) -> bool:
         return nodes.beat(
             session,
             token=self.identity.token,

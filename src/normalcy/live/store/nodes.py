@@ -1,6 +1,7 @@
 """The nodes of a fleet as the database knows them: their signs of life are what their leases hang on."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import delete, exists, func, or_, select, text, update
@@ -11,6 +12,8 @@ from normalcy.live.store.leases import database_now, is_alive
 from normalcy.live.store.models import EventRow, LeaseRow, MessageRow, NodeRow, VerdictRow
 from normalcy.live.store.records import NodeRecord
 from normalcy.live.store.upserts import insert_into
+
+_FIELDS = frozenset(each.name for each in fields(NodeRecord)) - {"silent_seconds"}
 
 
 def keep_short(session: Session, seconds: float) -> None:
@@ -73,26 +76,18 @@ def stop(session: Session, token: str) -> None:
     session.execute(update(NodeRow).where(NodeRow.token == token).values(state="stopped", ready=False))
 
 
-def read_nodes(session: Session) -> list[NodeRecord]:
-    """All that there are, by name."""
-    silent_seconds = database_now() - NodeRow.heard_at
-    rows = session.execute(select(NodeRow, silent_seconds).order_by(NodeRow.name))
-    return [
-        NodeRecord(
-            name=row.name,
-            token=row.token,
-            state=row.state,
-            ready=row.ready,
-            started_at=row.started_at,
-            heard_at=row.heard_at,
-            silent_seconds=max(0.0, seconds),
-            address=row.address,
-            version=row.version,
-            capacity=row.capacity,
-            status=row.status,
-        )
-        for row, seconds in rows
-    ]
+def silence_of(session: Session, token: str) -> float | None:
+    """Seconds since a life of a node was heard; None where it is forgotten, or another one has begun."""
+    return session.scalar(select(database_now() - NodeRow.heard_at).where(NodeRow.token == token))
+
+
+def read_nodes(session: Session, *, with_status: bool = False) -> list[NodeRecord]:
+    """All that there are, by name; what they say of themselves, by far the most of it, only where asked for."""
+    names = _FIELDS if with_status else _FIELDS - {"status"}
+    wanted = [column for column in NodeRow.__table__.columns if column.name in names]
+    silent_seconds = (database_now() - NodeRow.heard_at).label("silent_seconds")
+    rows = session.execute(select(*wanted, silent_seconds).order_by(NodeRow.name)).mappings()
+    return [NodeRecord(**{**row, "silent_seconds": max(0.0, row["silent_seconds"])}) for row in rows]
 
 
 def forget_gone(session: Session, *, silent_seconds: float) -> list[str]:

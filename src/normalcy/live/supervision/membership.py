@@ -100,7 +100,7 @@ class Membership:
     def cameras(self, config: LiveConfig, here: list[CameraStatus]) -> list[CameraStatus]:
         """All cameras of the configuration, those of other nodes as these said last."""
         mine = {each.name: each for each in here}
-        picture = self.node.picture
+        picture = self.node.statuses.added_to(self.node.picture)
         nodes = {each.name: each for each in picture.nodes}
         return [
             mine[name]
@@ -111,7 +111,7 @@ class Membership:
 
     def nodes(self) -> list[NodeStatus]:
         """All nodes."""
-        picture = self.node.picture
+        picture = self.node.statuses.added_to(self.node.picture)
         return [
             node_status(each, picture, here=self.identity.name, lease_seconds=self._config.lease_seconds)
             for each in picture.nodes

@@ -263,7 +263,7 @@ class Supervisor:
     @property
     def own(self) -> LiveConfig:
         """The configuration with the cameras alone that are watched here."""
-        return self._own
+        return self._own if self.membership else self.config
 
     def _follow_fleet(self, now: float) -> None:
         """Takes up which cameras are this node's by now."""
