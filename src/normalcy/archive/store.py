@@ -1,10 +1,10 @@
 """The output of an archive: a folder here or in an object store, whose files appear whole or not at all.
 
-    job.json                                                       what made it
-    scores/day=2026-03-01/video=door%2Fa.mp4/part-00000.parquet    a row for each frame
-    events/day=.../video=.../part-00000.parquet                    a row for each event; none where there was none
-    videos/day=.../video=.../part-00000.parquet                    one row: how it went
-    _work/video=.../...                                            what long videos need until they are done
+job.json                                                       what made it
+scores/day=2026-03-01/video=door%2Fa.mp4/part-00000.parquet    a row for each frame
+events/day=.../video=.../part-00000.parquet                    a row for each event; none where there was none
+videos/day=.../video=.../part-00000.parquet                    one row: how it went
+_work/video=.../...                                            what long videos need until they are done
 """
 
 from collections.abc import Iterator

@@ -48,7 +48,9 @@ Workers = Annotated[
 ]
 Address = Annotated[
     str | None,
-    typer.Option("--address", metavar="ADDRESS", help="Of a Ray cluster; `auto` for the one of this machine."),
+    typer.Option(
+        "--address", metavar="ADDRESS", help="Of a Ray cluster; `auto` for the one of this machine."
+    ),
 ]
 BundlePath = Annotated[
     Path, typer.Argument(metavar="BUNDLE", help="Bundle folder, or the run folder that holds it.")

@@ -94,7 +94,13 @@ class RayEngine:
             else:
                 cores = self.workers or None
                 store = _OBJECT_STORE_BYTES
-                ray.init(num_cpus=cores, include_dashboard=False, object_store_memory=store, **quiet)
+                ray.init(
+                    address="local",  # not a cluster that happens to run on this machine
+                    num_cpus=cores,
+                    include_dashboard=False,
+                    object_store_memory=store,
+                    **quiet,
+                )
         except (ConnectionError, ValueError, RuntimeError) as error:
             hint = "Start one with `ray start --head`, or leave --address out"
             what = f"no Ray cluster answers ({' '.join(str(error).split())[:150]})"

@@ -1,9 +1,9 @@
 """Which frames a clip holds, and which it settles, told by stamps alone: before any picture is decoded.
 
-    length 4, hop 2     frames  0 1 2 3 4 5 6 |         clip 0-3 settles 0 1 2 3
-                                [-----]       |         clip 2-5 settles 4 5
-                                    [-----]   |         flush: clip 3-6 settles 6
-                                      [-----] |
+length 4, hop 2     frames  0 1 2 3 4 5 6 |         clip 0-3 settles 0 1 2 3
+                            [-----]       |         clip 2-5 settles 4 5
+                                [-----]   |         flush: clip 3-6 settles 6
+                                  [-----] |
 """
 
 from collections import deque

@@ -36,6 +36,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from normalcy.errors import BundleError, ConfigError
 from normalcy.methods.base import Method, MethodDefinition, Preset, Without
@@ -51,6 +52,8 @@ from normalcy.methods.scene_memory.survey import Footage, sampled_pictures
 from normalcy.methods.scene_memory.trunk import Trunk
 
 UInt8Array = npt.NDArray[np.uint8]
+
+_PATCH_PX = 32
 
 
 class SceneMemory(Method):
@@ -124,7 +127,7 @@ class SceneMemory(Method):
         height, width = self.clip.size_px
         graphs: tuple[GraphPlan, ...] = ()
         if self.trunk:
-            sample_2HW3 = torch.randint(0, 256, (2, ENLARGE * height, ENLARGE * width, 3), dtype=torch.uint8)
+            sample_2HW3 = _smooth_pictures(2, ENLARGE * height, ENLARGE * width)
             trunk = _OfPictures(self.trunk.prepared())
             graphs = (
                 GraphPlan(TRUNK, trunk, {PICTURES: sample_2HW3}, (LOOKS,), in_integers=self.trunk.quantised),
@@ -177,6 +180,16 @@ class SceneMemory(Method):
     def observe_parts(self, parts: Mapping[str, npt.NDArray[np.floating]], *, seconds: float) -> None:
         """Takes mean and deviation of each stream on so many seconds of held-out normal video."""
         self.memory.observe_parts(parts, seconds=seconds)
+
+
+def _smooth_pictures(count: int, height: int, width: int) -> Tensor:
+    """Random pictures, uint8 (N, H, W, 3), as smooth as a camera's.
+
+    Noise is beyond the range that integers were chosen for: rounded so coarsely, exports of one trunk disagree on it.
+    """
+    coarse_N3hw = 255 * torch.rand(count, 3, -(-height // _PATCH_PX), -(-width // _PATCH_PX))
+    picture_N3HW = F.interpolate(coarse_N3hw, size=(height, width), mode="bilinear")
+    return picture_N3HW.to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 
 
 class _OfPictures(nn.Module):
