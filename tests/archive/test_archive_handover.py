@@ -1,15 +1,19 @@
 """The state that goes from chunk to chunk: small, whole, and nothing else is read."""
 
+import io
 import os
 import pickle
+from collections import deque
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from normalcy.archive import states
 from normalcy.archive.chunk import without_map
 from normalcy.archive.handover import Handover, NotHandedOver
 from normalcy.methods.contract import FrameStamp
+from normalcy.methods.scene_memory.smoothing import TrimmedMean
 from normalcy.scoring.model import TorchModel
 from normalcy.scoring.pipeline import clip_scores
 from normalcy.scoring.settings import ScoringSettings
@@ -103,3 +107,71 @@ def test_a_camera_of_a_kind_that_nobody_knows_is_not_written():
 
     with pytest.raises(NotHandedOver, match="cannot be"):
         replace(begun(model), camera=Strange()).to_bytes()
+
+
+class Calls:
+    def __init__(self, what, *arguments):
+        self._call = what, arguments
+
+    def __reduce__(self):
+        return self._call
+
+
+def refused(state, data, match="is not known here") -> None:
+    with pytest.raises(NotHandedOver, match=match):
+        Handover.from_bytes(data, track=state.track, camera=state.camera)
+
+
+def test_no_array_is_made_of_addresses(model):
+    """A set hashes what it holds; an array of objects made of any bytes holds what lies at any address."""
+    state = begun(model)
+    array = Calls(np.ndarray, (1,), Calls(np.dtype, "O"), b"A" * 8)
+    refused(state, pickle.dumps(Calls(set, [array])))
+    refused(state, pickle.dumps(array))
+    file = io.BytesIO()
+    np.save(file, np.array([{}], object), allow_pickle=True)
+    refused(state, pickle.dumps(Calls(states._array, file.getvalue())), match="allow_pickle")
+
+
+@pytest.mark.parametrize("model", ["scene-memory"], indirect=True)
+def test_what_is_shared_is_never_changed(model):
+    state = begun(model)
+    before = dict(vars(state.camera.memory))
+
+    def named(name: str) -> bytes:
+        return b"\x80\x04\x8c" + bytes([len(name)]) + name.encode() + b"Q"
+
+    memory, rule = named("camera.memory"), named("track.rule")[2:]
+    change = b"}\x8c\x06config\x8c\x01xs"
+    refused(state, memory + change + b"b.")  # BUILD
+    refused(state, memory + b"\x8c\x01x)R.", match="only makers are called")
+    refused(state, memory + b"]\x8c\x01xa" + b"\x81.")  # NEWOBJ
+    refused(state, memory + b"\x8c\x01x" + rule + b"s.", match="cannot be read")  # SETITEM
+    refused(state, memory + b".", match="a Shared is no state")
+    assert vars(state.camera.memory) == before
+
+
+@pytest.mark.parametrize(
+    "fields, match",
+    [
+        ({"_last": [1.0]}, "cannot be a list"),
+        ({"_last": deque([np.zeros(3)])}, "cannot be a deque"),
+        ({"_last": deque(), "more": 1}, "with other fields"),
+        ({}, "with other fields"),
+    ],
+)
+def test_an_object_has_the_fields_of_its_class(model, fields, match):
+    mean = TrimmedMean(5)
+    vars(mean).clear()
+    vars(mean).update(fields)
+    refused(begun(model), states.written(mean, {}), match)
+
+
+@pytest.mark.parametrize("model", ["scene-memory"], indirect=True)
+def test_what_is_shared_stands_only_in_its_own_place(model):
+    state = begun(model)
+    mean = TrimmedMean(5)
+    mean._last = state.camera.memory
+    refused(state, states.written(mean, {"camera.memory": state.camera.memory}), "does not belong there")
+    mean._last = deque([state.camera.memory])
+    refused(state, states.written(mean, {"camera.memory": state.camera.memory}), "cannot be a deque")

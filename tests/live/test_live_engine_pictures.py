@@ -13,7 +13,9 @@ from normalcy.live.engine.pictures import EventPictures
 from normalcy.live.events.incident import Change, Peak, Step
 from normalcy.live.frames.layout import Layout
 from normalcy.live.frames.memory import CameraMemory
-from normalcy.live.store.events import find_event, insert_event
+from normalcy.live.store.events import find_event, insert_event, set_media
+from normalcy.live.store.models import LeaseRow
+from normalcy.live.store.records import Lease
 from normalcy.video.jpeg import encoded
 from normalcy.video.reader import open_video
 
@@ -36,9 +38,10 @@ class AtOnce:
 
     insist = submit
 
-    def record(self, job):
+    def record(self, job, *, then):
         with self.store.transaction() as session:
             job(session)
+        then()
 
 
 @pytest.fixture
@@ -228,3 +231,27 @@ def test_an_event_of_the_view_has_one_picture_and_no_clip(camera, pictures):
     pictures.collect()
     assert [each.name for each in pictures.folder.iterdir()] == ["snapshot.jpg"]
     assert (noted(pictures).media_bytes, noted(pictures).clip_offset_seconds) == (len(JPEG), None)
+
+
+def test_pictures_of_an_event_that_another_node_has_pictures_of_are_deleted(camera, pictures):
+    pictures._node = "one"
+    with pictures.store.transaction() as session:
+        set_media(session, EVENT.id, media="yard/e", media_bytes=7, node="two", takes_over=True)
+    show(camera, pictures, 0, 6)
+    pictures.follow(camera, step(Change.OPENED, 5, 5.5), CONFIG)
+    assert pictures.folder.is_dir()
+    pictures.abandon("yard")
+    assert not pictures.folder.exists()
+    assert (noted(pictures).node, noted(pictures).media_bytes) == ("two", 7)
+
+
+def test_pictures_of_the_node_that_watches_the_camera_now_are_the_events(camera, pictures):
+    pictures._node, pictures.leases = "one", {"yard": Lease("yard", "t", 3)}
+    with pictures.store.transaction() as session:
+        session.add(LeaseRow(camera="yard", node="one", token="t", epoch=3))
+        set_media(session, EVENT.id, media="yard/e", media_bytes=7, node="two", takes_over=True)
+    show(camera, pictures, 0, 6)
+    pictures.follow(camera, step(Change.OPENED, 5, 5.5), CONFIG)
+    pictures.abandon("yard")
+    assert noted(pictures).node == "one"
+    assert noted(pictures).media_bytes == sum(each.stat().st_size for each in pictures.folder.iterdir())

@@ -218,6 +218,28 @@ def test_writing_waits_for_nobody(written, sqlite_store):
     assert written.stop(30)
 
 
+def test_what_is_to_follow_follows_the_commit_and_never_a_job_that_is_lost(
+    written, sqlite_store, monkeypatch
+):
+    monkeypatch.setattr(recorders, "_FIRST_WAIT_SECONDS", 0.01)
+    done, refusals = [], iter([True, False])
+
+    def refused_once(session):
+        insert_event(session, an_event(1))
+        if next(refusals):
+            raise StoreError("is locked", transient=True)
+
+    def poison(_):
+        raise KeyError("poison")
+
+    written.record(refused_once, then=lambda: done.append(stored(sqlite_store)))
+    written.start()
+    until(lambda: done)
+    written.record(poison, then=lambda: done.append("poison"))
+    assert written.stop(30)
+    assert done == [[1]]
+
+
 def test_one_that_was_never_started_stops(written):
     assert written.stop(0.1)
 

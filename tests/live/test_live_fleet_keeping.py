@@ -2,16 +2,23 @@
 
 import time
 from dataclasses import replace
+from math import inf
 
 import pytest
 from live_databases import an_event
 from live_fleet import BEAT_SECONDS, LEASE_SECONDS, fleet_on
+from sqlalchemy import select
 
+from normalcy.live.alerts.messages import event_messages
+from normalcy.live.config.live import LiveConfig
 from normalcy.live.config.store import RetentionConfig
 from normalcy.live.store.check import check_store
 from normalcy.live.store.events import find_event, insert_event, set_media, update_event
+from normalcy.live.store.models import MessageRow
 from normalcy.live.store.nodes import close_unwatched, forget_gone
-from normalcy.live.store.retention import adopt_media, apply_retention
+from normalcy.live.store.retention import adopt_media, apply_retention, delete_moved
+from normalcy.live.supervision.housekeeping import Housekeeping
+from normalcy.live.supervision.notes import Notes
 
 pytest_plugins = ["live_databases"]
 
@@ -86,7 +93,10 @@ def test_a_node_without_pictures_leaves_those_of_another(fleet):
         assert not set_media(session, event.id, media="", media_bytes=0, node="two")
     assert (stored(fleet, event).node, stored(fleet, event).media_bytes) == ("one", 100)
     with fleet.store.transaction() as session:
-        assert set_media(session, event.id, media="yard/1", media_bytes=7, node="two")
+        assert not set_media(session, event.id, media="yard/1", media_bytes=7, node="two")
+    assert stored(fleet, event).node == "one"
+    with fleet.store.transaction() as session:
+        assert set_media(session, event.id, media="yard/1", media_bytes=7, node="two", takes_over=True)
     assert (stored(fleet, event).node, stored(fleet, event).media_bytes) == ("two", 7)
 
 
@@ -105,9 +115,67 @@ def test_events_that_nobody_can_go_on_with_are_ended(fleet):
     watched, orphan = keep(fleet, None, 1, state="open"), keep(fleet, None, 2, state="open", camera="gone")
     fresh = keep(fleet, None, 3, state="open", camera="gone", ended_at=time.time())
     with fleet.store.transaction() as session:
-        assert close_unwatched(session, lease_seconds=LEASE_SECONDS, quiet_seconds=3600) == [orphan.id]
+        closed = close_unwatched(session, lease_seconds=LEASE_SECONDS, quiet_seconds=3600)
+    assert closed == [stored(fleet, orphan)]
     assert [stored(fleet, each).state for each in (watched, orphan, fresh)] == ["open", "closed", "open"]
     assert stored(fleet, orphan).interrupted
+
+
+def test_whoever_was_told_of_an_event_is_told_that_nobody_goes_on_with_it(fleet, media):
+    orphan, config = keep(fleet, None, 1, state="open", camera="gone"), told_by_webhook(media)
+    house = Housekeeping(
+        fleet.store,
+        media,
+        notes=Notes(),
+        node="one",
+        told=lambda event: event_messages(event, "event.closed", config=config),
+    )
+    house.tick(time.monotonic() + DAY_SECONDS, RetentionConfig(free_gigabytes=0))
+    house.stop()
+    with fleet.store.reading() as session:
+        row = session.scalars(select(MessageRow)).one()
+    assert (row.kind, row.event_id, row.payload["state"]) == ("event.closed", orphan.id, "closed")
+
+
+def told_by_webhook(folder):
+    return LiveConfig.model_validate(
+        {
+            "data": str(folder),
+            "bundles": {"b": {"path": "b"}},
+            "cameras": {"yard": {"source": "rtsp://h/1"}},
+            "alerts": {"webhooks": {"guard": {"url": "http://127.0.0.1:9/"}}},
+        }
+    )
+
+
+def test_pictures_of_what_another_node_went_on_with_are_deleted(fleet, media):
+    fleet.node("one"), fleet.node("two")
+    mine, moved = keep(fleet, media, 1, node="one"), keep(fleet, media, 2, node="two")
+    fresh = keep(fleet, media, 3, node="two", ended_at=time.time())
+    going_on = keep(fleet, media, 4, node="two", state="open")
+    assert delete_moved(fleet.store, media, "one", since=-inf, until=time.time() - 3600) == 1
+    there = [(media / each.media).exists() for each in (mine, moved, fresh, going_on)]
+    assert there == [True, False, True, True]
+    assert stored(fleet, moved).media_bytes == 100
+
+
+def test_a_check_finds_pictures_of_what_another_node_went_on_with(fleet, media):
+    fleet.node("one"), fleet.node("two")
+    keep(fleet, media, 1, node="one")
+    moved, going_on = keep(fleet, media, 2, node="two"), keep(fleet, media, 3, node="two", state="open")
+    before = keep(fleet, media, 4)  # of the time before the fleet
+    found = check_store(fleet.store, media, repair=True, settled_seconds=-1, node="one")
+    assert [(each.kind, each.is_mended) for each in found.findings] == [("orphan", True)]
+    there = [(media / each.media).exists() for each in (moved, going_on, before)]
+    assert there == [False, True, True]
+
+
+def test_a_node_that_is_called_otherwise_by_now_keeps_its_pictures(fleet, media):
+    fleet.node("before", folder="f"), fleet.node("now", folder="f")
+    event = keep(fleet, media, 1, node="before")
+    assert delete_moved(fleet.store, media, "now", since=-inf, until=time.time() - 3600) == 0
+    assert check_store(fleet.store, media, repair=True, settled_seconds=-1, node="now").is_sound
+    assert (media / event.media / "snapshot.jpg").exists()
 
 
 def test_a_node_that_was_away_for_a_week_is_none_any_more(fleet):

@@ -246,3 +246,17 @@ def test_chores_are_done_by_one_at_a_time(fleet):
         assert (first, second) == (True, False)
     with chores_of(fleet.store) as again:
         assert again
+
+
+def test_cameras_are_taken_although_nobody_can_say_whether_they_were_told_to_be_gone(
+    fleet, monkeypatch, caplog
+):
+    def refused(session, *, cameras):
+        assert set(cameras) == set(CAMERAS)
+        raise StoreError("is slow")
+
+    monkeypatch.setattr("normalcy.live.nodes.node.open_outages", refused)
+    one = fleet.node("one")
+    fleet.live(one, seconds=2 * BEAT_SECONDS)
+    assert {name: each.away_since for name, each in one.taken.items()} == dict.fromkeys(CAMERAS)
+    assert "that were gone are back" in caplog.text

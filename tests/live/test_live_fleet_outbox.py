@@ -74,6 +74,23 @@ def test_one_of_two_claims_it(fleet, two):
     assert (due(fleet, one), due(fleet, other)) == ([], ["x"])
 
 
+def test_a_node_that_is_not_heard_claims_nothing(fleet, two):
+    one, other = two
+    put(fleet, "x", camera="b")
+    fleet.go_on(other, seconds=LEASE_SECONDS / 2 + 1)
+    assert not claims(fleet, one, "x")  # by the time that it sends, another may
+    fleet.go_on(one, other)
+    assert claims(fleet, one, "x")
+    assert not claims(fleet, other, "x")
+
+
+def test_a_node_that_ends_or_is_forgotten_claims_nothing(fleet, two):
+    one, _ = two
+    put(fleet, "x", camera="b")
+    one.leave()
+    assert not claims(fleet, one, "x")
+
+
 def test_while_one_is_claiming_it_another_does_not_wait_for_it(fleet, two):
     one, other = two
     put(fleet, "x", camera="b")

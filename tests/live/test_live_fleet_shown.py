@@ -10,6 +10,7 @@ from live_receivers import MOSQUITTO, Broker, Subscriber, wait_until
 from live_web import event as a_web_event
 from live_web import words_of
 
+from normalcy import __version__
 from normalcy.live.alerts.control import CameraBoard, CameraNews
 from normalcy.live.alerts.mqtt import MqttReceiver
 from normalcy.live.cameras.state import CameraState
@@ -17,13 +18,14 @@ from normalcy.live.config.live import LiveConfig
 from normalcy.live.status import CameraStatus, NodeStatus
 from normalcy.live.store.events import insert_event
 from normalcy.live.store.records import NodeRecord
-from normalcy.live.supervision.others import camera_of_another, status_of
+from normalcy.live.supervision.others import camera_of_another, digests_of, status_of, unlike_cameras
 
 pytest_plugins = ["live_web"]
 
 NODES = [
     NodeStatus("hall", "alive", True, 0.5, 1e9, ("yard",), None, 12.5, "1.0", "http://hall:8042"),
     NodeStatus("tower", "silent", False, 40.0, 1e9, (), 3, 0.0, "1.0", "http://tower:8042"),
+    NodeStatus("roof", "alive", False, 0.5, 1e9, unlike=("yard",)),
 ]
 ONLINE = CameraNews(state="online", alarmed=False, title="Door")
 
@@ -38,6 +40,8 @@ def test_any_dashboard_tells_of_all_nodes(site):
     assert (told["tower"]["state"], told["tower"]["is_here"]) == ("silent", False)
     page = client.get("/health").text
     assert "Not heard: tower" in words_of(page)
+    assert told["roof"]["unlike"] == ["yard"]
+    assert "its configuration has other settings for" in words_of(page)
     assert '<a href="http://tower:8042">tower</a>' in page
     assert "on tower" in words_of(client.get("/").text)
     assert {each["name"]: each["node"] for each in client.get("/api/v1/cameras").json()}["yard"] == "hall"
@@ -81,6 +85,24 @@ def test_a_camera_of_another_node_is_shown_as_that_node_said_it():
     )
     assert camera_of_another("c", config, newer, read_at=0.0).state is CameraState.CONNECTING
     assert camera_of_another("c", config, None, read_at=0.0).state is CameraState.OFFLINE
+
+
+def test_cameras_that_another_node_has_other_settings_for_are_told():
+    def config_of(**cameras):
+        return LiveConfig.model_validate({"bundles": {"d": {"path": "d"}}, "cameras": cameras})
+
+    here = config_of(
+        door={"source": "rtsp://h/1"}, yard={"source": "rtsp://h/2"}, hall={"source": "rtsp://h/3"}
+    )
+    there = config_of(door={"source": "rtsp://h/1"}, yard={"source": "rtsp://h/2", "stride": 2})
+
+    def unlike(version):
+        status = {"settings": digests_of(there)}
+        node = NodeRecord("n", "t", "running", True, 0.0, 0.0, 1.0, version=version, status=status)
+        return unlike_cameras(node, digests_of(here))
+
+    assert unlike(__version__) == ("hall", "yard")
+    assert unlike("0.0.1") == ()  # it writes the same settings another way
 
 
 @pytest.fixture

@@ -224,3 +224,4 @@ def test_outages_that_nobody_was_told_the_end_of_are_open(any_store):
         assert open_outages(session) == {"gate": 11.0}
         tell(session, "camera.offline", "yard", 20.0)
         assert open_outages(session) == {"gate": 11.0, "yard": 20.0}
+        assert open_outages(session, cameras=["yard", "hall"]) == {"yard": 20.0}

@@ -9,6 +9,7 @@ import json
 import math
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ import torch
 from normalcy.errors import NonFiniteLoss
 from normalcy.methods.base import Method
 from normalcy.methods.contract import ClipSpec
+from normalcy.progress import Progress
 from normalcy.run_folder import RunFolder
 from normalcy.training.adversarial import train_adversarial
 from normalcy.training.classify import train_classify
@@ -24,6 +26,7 @@ from normalcy.training.config import FineTuning, TrainingConfig
 from normalcy.training.data import Footage, NormalFootage
 from normalcy.training.distributed.group import Group
 from normalcy.training.distributed.sampling import OwnRows
+from normalcy.training.distributed.strategy import average_gradients
 from normalcy.training.finetune import LabelledFrames, finetune
 from normalcy.training.history import read_history
 from normalcy.training.loaders import training_loader, validation_loader
@@ -33,6 +36,7 @@ from small_methods import small
 
 SEED = 3
 SETTINGS = {"epochs": 1, "batch_size": 4, "clips_per_epoch": 12, "precision": "float32", "keep": "last"}
+BEGUN_ALONE, BEGUN_TOGETHER = "begun-alone", "begun-together"
 CLASSES = ("normal", "fight", "fall")
 
 
@@ -73,11 +77,13 @@ def stae(group: Group, folder: Path) -> Method:
     return method
 
 
-def gan(name: str, **changes: object) -> Callable[[Group, Path], Method]:
+def gan(name: str, **changes: object) -> Callable[..., Method]:
     """A method of two players."""
     settings = {key: changes.pop(key) for key in ("clips_per_epoch", "epochs") if key in changes}
 
-    def train(group: Group, folder: Path) -> Method:
+    def train(
+        group: Group, folder: Path, *, resume: bool = False, progress: Progress | None = None
+    ) -> Method:
         method = small(name, seed=SEED, **changes)
         train_adversarial(
             method,
@@ -85,12 +91,38 @@ def gan(name: str, **changes: object) -> Callable[[Group, Path], Method]:
             config(**settings),
             run=RunFolder(folder),
             seed=SEED,
-            resume=False,
+            resume=resume,
+            progress=progress,
             group=group,
         )
         return method
 
     return train
+
+
+two_epochs = gan("future-frame", epochs=2)
+
+
+class BrokenOff(Exception):
+    """In the middle of the second epoch."""
+
+
+def break_off(group: Group, folder: Path) -> None:
+    """Trains `two_epochs` so far that it can be resumed."""
+
+    def stop(_: str, done: int, __: int) -> None:
+        if done == 4:
+            raise BrokenOff
+
+    with suppress(BrokenOff):
+        two_epochs(group, folder, progress=stop)
+
+
+def resume(group: Group, folder: Path) -> None:
+    """Goes on with `two_epochs`, and the first process writes the weights."""
+    method = two_epochs(group, folder, resume=True)
+    if group.is_first:
+        np.savez(folder / "weights.npz", **method.arrays())
 
 
 def cnn_lstm(group: Group, folder: Path) -> Method:
@@ -177,6 +209,16 @@ def _that_count(sampler: OwnRows[int]) -> list[int]:
     return found
 
 
+def averaged(group: Group) -> list[list[float] | None]:
+    """Gradients after `average_gradients`; they were (rank + 1) * (1, 2, 5), of the last process alone, of none."""
+    weights = [torch.nn.Parameter(torch.zeros(3)) for _ in range(3)]
+    weights[0].grad = (group.rank + 1) * torch.tensor([1.0, 2.0, 5.0])
+    if group.rank == group.size - 1:
+        weights[1].grad = torch.tensor([8.0, -3.0, 0.5])
+    average_gradients(torch.optim.SGD(weights), group)
+    return [None if weight.grad is None else weight.grad.tolist() for weight in weights]
+
+
 def poisoned(group: Group, folder: Path) -> str:
     """What is raised where the loss becomes NaN in the last process alone."""
     method, calls = small("stae", seed=SEED), list[int]()
@@ -207,7 +249,10 @@ def main(folder: Path) -> None:
         own = folder / f"process{group.rank}"
         for name in CASES:
             run_case(name, group, own / name)
+        break_off(group, own / BEGUN_TOGETHER)
+        resume(group, own / BEGUN_ALONE)
         outcome = {
+            "averaged": group.everyone(averaged(group)),
             "drawn": group.everyone(drawn(group)),
             "poisoned": group.everyone(poisoned(group, own / "poisoned")),
             "threads": group.everyone(torch.get_num_threads()),

@@ -24,6 +24,7 @@ A single weight of a deep backbone whose gradient is next to nothing may lie far
 def together(tmp_path_factory) -> Path:
     """What two processes came to, started as Slurm's srun starts them."""
     folder = tmp_path_factory.mktemp("together")
+    spread_cases.break_off(ALONE, folder / "process0" / spread_cases.BEGUN_ALONE)
     for done in under_srun([str(Path(spread_cases.__file__)), str(folder)]):
         assert done.returncode == 0, done.stderr
     return folder
@@ -59,6 +60,28 @@ def test_weights_and_logs_are_those_of_one_process(together, tmp_path, name):
     assert found.keys() == expected.keys()
     for logged, values in expected.items():
         np.testing.assert_allclose(found[logged], values, rtol=1e-4, atol=1e-6, err_msg=logged)
+
+
+@pytest.fixture(scope="module")
+def in_one_go(tmp_path_factory) -> dict[str, np.ndarray]:
+    """Weights of the two epochs that the others resume in."""
+    return spread_cases.two_epochs(ALONE, tmp_path_factory.mktemp("in-one-go")).arrays()
+
+
+@pytest.mark.parametrize("begun", [spread_cases.BEGUN_ALONE, spread_cases.BEGUN_TOGETHER])
+def test_two_optimisers_are_resumed_by_more_and_by_fewer(together, in_one_go, begun):
+    folder = together / "process0" / begun
+    if begun == spread_cases.BEGUN_TOGETHER:
+        spread_cases.resume(ALONE, folder)
+    found = weights(folder)
+    assert found.keys() == in_one_go.keys()
+    for weight, values in in_one_go.items():
+        np.testing.assert_allclose(found[weight], values, atol=REACH, rtol=0, err_msg=weight)
+
+
+def test_gradients_are_the_mean_of_all_processes(outcome):
+    """Exactly: that weights are equal after Adam, or after clipping, says nothing of a factor."""
+    assert outcome["averaged"] == [[[1.5, 3.0, 7.5], [4.0, -1.5, 0.25], None]] * 2
 
 
 def test_each_clip_is_drawn_once_in_the_batches_of_one_process(outcome):

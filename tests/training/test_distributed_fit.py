@@ -52,6 +52,12 @@ def assert_same_weights(found: Bundle, expected: Bundle) -> None:
         np.testing.assert_allclose(found.weights[name], tensor, atol=REACH, rtol=0, err_msg=name)
 
 
+def assert_resumed(found: Bundle, whole: RunFolder, *, devices: int) -> None:
+    assert_same_weights(found, Bundle.load(whole.path))
+    assert found.header.fit.training["devices"] == devices
+    assert found.header.fit.training["epochs"] == 3
+
+
 class Stop:
     """A progress callback that does something once training has taken so many steps."""
 
@@ -92,20 +98,14 @@ def test_the_command_fits_on_two_devices_and_its_bundle_scores(
     assert "Fitted stae" in capfd.readouterr().out
 
 
-@pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2)])
-def test_other_devices_resume_what_ctrl_c_broke_off(
-    tiny_root, tiny_cache, tiny_run, others, tmp_path, before, after
-):
+def test_one_device_resumes_what_ctrl_c_broke_off_on_two(tiny_root, tiny_cache, tiny_run, others, tmp_path):
     config, run = tiny_config(tiny_root, tiny_cache), RunFolder(tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        fit(config, run=run, devices=Devices(before), progress=Stop(5, press_ctrl_c))
+        fit(config, run=run, devices=TWO, progress=Stop(5, press_ctrl_c))
     assert (run.checkpoints / "last.ckpt").is_file()
     assert not run.finished.exists()
-    bundle = fit(config, run=run, resume=True, devices=Devices(after))
-    assert_same_weights(bundle, Bundle.load(tiny_run.path))
-    assert bundle.header.fit.training["devices"] == after
-    assert bundle.header.fit.training["epochs"] == 3
-    assert all(each.process.returncode is not None for each in others)
+    assert [each.process.returncode is not None for each in others] == [True]
+    assert_resumed(fit(config, run=run, resume=True), tiny_run, devices=1)
 
 
 def test_a_process_that_is_killed_is_named(tiny_root, tiny_cache, others, tmp_path):
@@ -138,18 +138,20 @@ def test_an_error_of_another_process_ends_the_command_with_its_one_line(
     assert others[0].process.returncode not in (None, 0)
 
 
-def test_torchrun_starts_it_as_well(words, tiny_run, tmp_path):
+def test_torchrun_starts_it_as_well_and_two_devices_resume_what_one_began(
+    words, tiny_root, tiny_cache, tiny_run, tmp_path
+):
     run = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        fit(tiny_config(tiny_root, tiny_cache), run=RunFolder(run), progress=Stop(5, press_ctrl_c))
     torchrun = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone"]
     # Of its processes the first alone says something.
-    normalcy = ["-m", "normalcy", *words, "--out", str(run), "--json"]
+    normalcy = ["-m", "normalcy", *words, "--out", str(run), "--resume", "--json"]
     done = subprocess.run(
         [sys.executable, *torchrun, *normalcy], capture_output=True, text=True, timeout=280, check=False
     )
     assert done.returncode == 0, done.stderr
     assert len(re.findall(r'"method": "stae"', done.stdout)) == 1
     assert len(re.findall("training: 0/9", done.stderr)) == 1
-    bundle = Bundle.load(run)
-    assert bundle.header.fit.training["devices"] == 2
-    assert_same_weights(bundle, Bundle.load(tiny_run.path))
+    assert_resumed(Bundle.load(run), tiny_run, devices=2)
     assert list(Path(tmp_path).iterdir()) == [run]

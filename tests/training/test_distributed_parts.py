@@ -1,4 +1,7 @@
-"""What each of several processes takes of a batch, without starting any."""
+"""What each of several processes takes of a batch, and how they meet and fail, without starting any."""
+
+import time
+from datetime import timedelta
 
 import pytest
 import torch
@@ -11,11 +14,12 @@ from normalcy.layers.spread_batch import Dropout, Part, normal_like, working_on
 from normalcy.layers.synced_batch_norm import SyncedBatchNorm2d, plain, synced
 from normalcy.training.clips import EpochSampler
 from normalcy.training.devices import Devices
-from normalcy.training.distributed import starting
-from normalcy.training.distributed.failures import failing_together
+from normalcy.training.distributed import joining, starting, watching
+from normalcy.training.distributed.failures import failing_together, read_failure, say_failure
 from normalcy.training.distributed.group import ALONE, Deserted, Group, Place
 from normalcy.training.distributed.sampling import OwnRows, own_rows
 from normalcy.training.distributed.stores import TCPStore
+from normalcy.training.distributed.watching import Children, watched
 from tiny_scene import tiny_config
 
 
@@ -171,23 +175,76 @@ def store():
 
 def test_the_first_error_is_raised_by_those_that_were_deserted(store):
     told = NonFiniteLoss("the loss became nan", where="here", hint="Begin again")
-    with pytest.raises(NonFiniteLoss), failing_together(of(1, 3), store):
+    with pytest.raises(NonFiniteLoss), failing_together(Place(1, 3), store):
         raise told
-    with pytest.raises(ValueError, match="later"), failing_together(of(2, 3), store):
+    with pytest.raises(ValueError, match="later"), failing_together(Place(2, 3), store):
         raise ValueError("later")
     expected = pytest.raises(NonFiniteLoss, match=r"^here: the loss became nan. Begin again$")
-    with expected, failing_together(of(0, 3), store):
+    with expected, failing_together(Place(0, 3), store):
         raise Deserted("another process is gone")
 
 
 def test_a_defect_elsewhere_names_its_process_and_an_interrupt_is_one(store):
-    with pytest.raises(ZeroDivisionError), failing_together(of(1, 2), store):
+    with pytest.raises(ZeroDivisionError), failing_together(Place(1, 2), store):
         _ = 1 / 0
     expected = pytest.raises(TrainingError, match=r"^process 1: ZeroDivisionError: division by zero")
-    with expected, failing_together(of(0, 2), store):
+    with expected, failing_together(Place(0, 2), store):
         raise Deserted("another process is gone")
     other = TCPStore("127.0.0.1", 0, 1, is_master=True, wait_for_workers=False)
-    with pytest.raises(KeyboardInterrupt), failing_together(of(1, 2), other):
+    with pytest.raises(KeyboardInterrupt), failing_together(Place(1, 2), other):
         raise KeyboardInterrupt
-    with pytest.raises(KeyboardInterrupt), failing_together(of(0, 2), other):
+    with pytest.raises(KeyboardInterrupt), failing_together(Place(0, 2), other):
         raise Deserted("another process is gone")
+
+
+def test_who_does_not_come_is_named_and_not_waited_for(store, monkeypatch):
+    monkeypatch.setattr(joining, "MEETING", timedelta(seconds=0.3))
+    store.set(joining.here(1), "")
+    expected = pytest.raises(TrainingError, match="process 0 did not meet the others: of 3, 2 did not come")
+    with expected, joining.joined(Place(0, 3, 0, 1), store):
+        pass
+    assert "2 did not come" in str(read_failure(store))
+
+
+@pytest.fixture
+def quick_watch(monkeypatch):
+    monkeypatch.setattr(watching, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(watching, "GRACE_SECONDS", 0.2)
+
+
+def work_for(seconds: float) -> None:
+    """Without any exchange."""
+    for _ in range(round(seconds * 100)):
+        time.sleep(0.01)
+
+
+@pytest.mark.usefixtures("quick_watch")
+def test_who_works_on_alone_is_told_that_another_failed(store):
+    say_failure(store, 1, NonFiniteLoss("the loss became nan"))
+    with watched(Place(0, 2), store) as watch:
+        expected = pytest.raises(NonFiniteLoss, match=r"^the loss became nan$")
+        with expected, failing_together(Place(0, 2), store), watch.raising():
+            work_for(60)
+
+
+@pytest.mark.usefixtures("quick_watch")
+def test_a_child_that_ends_without_a_word_fails_all(store):
+    def require_alive() -> None:
+        raise TrainingError("process 1 of the training was ended by SIGKILL")
+
+    with watched(Place(0, 2), store, Children(require_alive)) as watch:
+        expected = pytest.raises(TrainingError, match="was ended by SIGKILL")
+        with expected, failing_together(Place(0, 2), store), watch.raising():
+            work_for(60)
+    assert "SIGKILL" in str(read_failure(store))
+
+
+@pytest.mark.usefixtures("quick_watch")
+def test_who_has_raised_or_left_is_let_alone(store):
+    with watched(Place(0, 2), store) as watch:
+        with pytest.raises(ValueError, match="own"), failing_together(Place(0, 2), store), watch.raising():
+            raise ValueError("own")
+        work_for(0.6)
+    with watched(Place(1, 2), store) as watch, watch.raising():
+        watch.stop()
+        work_for(0.6)

@@ -30,6 +30,8 @@ BATCH_CLIPS = 8
 _WITNESSES = 6
 _LEAST_CHUNK = 0.5
 """What is left after the last cut is at least so much of a chunk."""
+_MOST_CHUNK = 4.0
+"""Where key frames are so far apart that a chunk would be so many times as long, nothing is cut."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +92,7 @@ class ChunkPlan:
 
 
 def cut(survey: PacketSurvey, spec: ClipSpec, *, hop_frames: int, chunk_seconds: float) -> list[ChunkPlan]:
-    """The chunks of a video, in order; none where it is too short for one clip.
+    """The chunks of a video, in order; none where it is too short for one clip, or has key frames too rarely.
 
     Args:
         survey: Of its packets.
@@ -99,8 +101,16 @@ def cut(survey: PacketSurvey, spec: ClipSpec, *, hop_frames: int, chunk_seconds:
         chunk_seconds: About how long each is to be.
     """
     groups = list(_groups(survey, spec, hop_frames, chunk_seconds))
+    if any(_is_too_long(group, chunk_seconds) for group in groups):
+        return []
     firsts = [min(group[0].stamps[0].index, group[0].due[0].index) for group in groups]
     return [_plan(survey, groups, firsts, number) for number in range(len(groups))]
+
+
+def _is_too_long(group: list[ClipStamps], chunk_seconds: float) -> bool:
+    """A single batch is never too long: it cannot be shorter."""
+    seconds = group[-1].stamps[-1].pts_seconds - group[0].stamps[0].pts_seconds
+    return len(group) > BATCH_CLIPS and seconds > _MOST_CHUNK * chunk_seconds
 
 
 def _groups(

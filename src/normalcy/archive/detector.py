@@ -2,10 +2,12 @@
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from normalcy.layers.blas_threads import limit_blas
 from normalcy.methods.contract import ClipSpec
 from normalcy.scoring.backends.choice import Opened, open_backend
 from normalcy.scoring.bundle import Bundle
@@ -48,12 +50,17 @@ class Detector:
         model: What scores.
         bundle: With the calibration that belongs to it.
         backend: Name of what scores.
+
+    Args:
+        opened: A bundle, ready to score.
+        decode_threads: How many decode a video.
     """
 
-    def __init__(self, opened: Opened) -> None:
+    def __init__(self, opened: Opened, *, decode_threads: int | None = None) -> None:
         self.model: ScoringModel = opened.model
         self.bundle: Bundle = opened.bundle
         self.backend = opened.name
+        self._decode_threads = decode_threads
 
     @property
     def spec(self) -> ClipSpec:
@@ -69,7 +76,8 @@ class Detector:
     def options(self) -> ReadOptions:
         """How videos are read."""
         rate = self.bundle.header.frames_per_second
-        return scoring_options(ReadOptions(), self.spec, frames_per_second=rate)
+        options = ReadOptions(decode_threads=self._decode_threads)
+        return scoring_options(options, self.spec, frames_per_second=rate)
 
     def track(self, source_id: str) -> ScoreTrack:
         """Of a source, before its first clip."""
@@ -79,7 +87,13 @@ class Detector:
         )
 
 
-def limit_process(threads: int) -> None:
-    """Before anything heavy is imported: libraries that ask for threads as they are loaded get no more than these."""
+@contextmanager
+def limited(threads: int) -> Iterator[None]:
+    """What is opened in it takes no more threads, then and ever after.
+
+    Libraries that ask for threads as they are loaded find the limit in the environment; NumPy's was loaded before.
+    """
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, str(threads))
+    yield
+    limit_blas(threads)

@@ -33,17 +33,37 @@ def _digest(bundle: PackedBundle, backend: str) -> str:
     return found.hexdigest()[:16]
 
 
+def earlier_backend(store: Store, bundle: PackedBundle) -> str | None:
+    """With which backend the same bundle made what is in the output; None where it did not."""
+    found = store.get(RECORD)
+    record = json.loads(found) if found else {}
+    backend = record.get("backend")
+    is_same = backend and record.get("bundle") == _digest(bundle, backend)
+    return str(backend) if is_same else None
+
+
 def claim(store: Store, identity: dict[str, Any], *, overwrite: bool) -> None:
     """Says in the output what makes it, or finds that said already.
+
+    Args:
+        store: The output.
+        identity: What makes it.
+        overwrite: Removes what something else made; what the same made is gone on with all the same.
 
     Raises:
         RunFolderExists: Something else made it, or it holds files of another kind.
     """
     found = store.get(RECORD)
-    if found is not None and not overwrite:
-        _require_same(json.loads(found), identity, store)
+    other = None if found is None else _others(found, identity)
+    if other == []:
         return
-    if found is not None:
+    if other and not overwrite:
+        raise RunFolderExists(
+            f"was made with another {', '.join(other)}",
+            where=store.shown,
+            hint="Choose another --out, give the same bundle and options again, or begin anew with --overwrite",
+        )
+    if other:
         for folder in (*PARTS, WORK, RECORD):
             store.remove(folder)
     elif taken := [name for name in PARTS if store.paths(name)]:
@@ -56,11 +76,10 @@ def claim(store: Store, identity: dict[str, Any], *, overwrite: bool) -> None:
     store.put(RECORD, (json.dumps(record, indent=2) + "\n").encode())
 
 
-def _require_same(found: dict[str, Any], identity: dict[str, Any], store: Store) -> None:
-    other = [f"{name} {found.get(name)}" for name, value in identity.items() if found.get(name) != value]
-    if other:
-        raise RunFolderExists(
-            f"was made with another {', '.join(other)}",
-            where=store.shown,
-            hint="Choose another --out, give the same bundle and options again, or begin anew with --overwrite",
-        )
+def _others(record: bytes, identity: dict[str, Any]) -> list[str]:
+    """What was another when the output was made, in words."""
+    try:
+        found = json.loads(record)
+    except ValueError:
+        found = {}
+    return [f"{name} {found.get(name)}" for name, value in identity.items() if found.get(name) != value]

@@ -9,7 +9,7 @@ from typing import Any
 from normalcy.archive import places
 from normalcy.archive.chunk import score_chunk
 from normalcy.archive.cutting import cut
-from normalcy.archive.detector import Detector, PackedBundle, limit_process
+from normalcy.archive.detector import Detector, PackedBundle, limited
 from normalcy.archive.items import ChunkItem, Item, Result, VideoItem, WasCut, WasScored
 from normalcy.archive.listing import Video
 from normalcy.archive.media import opened
@@ -32,7 +32,7 @@ class ArchiveJob:
         threads: Of each worker.
         out: URL of the output.
         chunk_seconds: About how long chunks are.
-        wait_seconds: How long a chunk waits for the one before.
+        wait_seconds: How long a chunk waits at least for the one before.
     """
 
     bundle: PackedBundle
@@ -44,8 +44,9 @@ class ArchiveJob:
 
     def open(self) -> Callable[[Item], Result]:
         """Loads the bundle."""
-        limit_process(self.threads)
-        detector, store = Detector(self.bundle.opened(self.backend, self.threads)), Store(self.out)
+        with limited(self.threads):
+            opened_bundle = self.bundle.opened(self.backend, self.threads)
+        detector, store = Detector(opened_bundle, decode_threads=self.threads), Store(self.out)
 
         def work(item: Item) -> Result:
             if isinstance(item, ChunkItem):

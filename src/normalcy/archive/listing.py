@@ -5,11 +5,11 @@ which the object was last changed (UTC).
 """
 
 import datetime
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
 
 from normalcy.errors import InputError, UnreadableVideo
 from normalcy.video.urls import redact
@@ -34,7 +34,10 @@ VIDEO_SUFFIXES = frozenset(
 )
 _MAGIC = re.compile(r"[*?\[]")
 _DATE = re.compile(r"(?<!\d)(20\d\d|19\d\d)([-_.]?)(\d\d)\2(\d\d)(?=$|\D|\d{6}(?!\d))")
-_LONGEST_NAME = 240
+_RESERVED = re.compile(r"""[\x00-\x1f\x7f"#%'*/:=?\\{\[\]^]""")
+"""What Hive writes as %XX in the name of a partition; all else may stand in a folder's name."""
+_LONGEST_NAME_BYTES = 240
+"""File systems take names of 255 bytes, and `video=` stands before it."""
 _TIMES = ("mtime", "LastModified", "last_modified", "updated", "created")
 
 
@@ -45,21 +48,30 @@ class Video:
     Attributes:
         name: Its own among all.
         url: Where it lies; may hold credentials, so it is never shown.
-        size_bytes: Of the file.
+        size_bytes: Of the file; None where the file system does not tell.
         modified: UTC time of its last change, ISO 8601; empty where nobody knows.
         day: `YYYY-MM-DD`.
     """
 
     name: str
     url: str = field(repr=False)
-    size_bytes: int
+    size_bytes: int | None
     modified: str
     day: str
 
     @property
     def folder(self) -> str:
         """Its folder in tables, below `scores`, `events` and `videos`."""
-        return f"day={self.day}/video={quote(self.name, safe='')}"
+        return f"day={self.day}/video={folder_name(self.name)}"
+
+
+def folder_name(name: str) -> str:
+    """A video's name as part of a folder's.
+
+    >>> folder_name("Türe 1/50%.mp4")
+    'Türe 1%2F50%25.mp4'
+    """
+    return _RESERVED.sub(lambda found: f"%{ord(found[0]):02X}", name)
 
 
 def list_videos(patterns: Sequence[str]) -> list[Video]:
@@ -95,14 +107,14 @@ def _matches(pattern: str) -> Iterator[Video]:
     try:
         files, path = url_to_fs(pattern, use_listings_cache=False)
         found: dict[str, dict[str, Any]] = _found(files, path)
-    except (OSError, ValueError, ImportError) as error:
+    except Exception as error:  # clients of object stores have errors of their own, which are no OSError
         raise InputError(f"cannot be listed ({reason(error)})", where=redact(pattern)) from None
     if not found:
         hint = "Quote the pattern, so that the shell does not take it apart, and see whether `**` is needed"
         raise InputError("no video there", where=redact(pattern), hint=hint)
     root = _root(path, found)
     for where, about in sorted(found.items()):
-        yield _video(where[len(root) :].lstrip("/"), files.unstrip_protocol(where), about, pattern)
+        yield _video(where[len(root) :].lstrip("/"), files.unstrip_protocol(where), about)
 
 
 def _found(files: Any, path: str) -> dict[str, dict[str, Any]]:
@@ -126,13 +138,26 @@ def _root(path: str, found: dict[str, dict[str, Any]]) -> str:
     return path.rpartition("/")[0] if path in found else path
 
 
-def _video(name: str, url: str, about: dict[str, Any], pattern: str) -> Video:
+def _video(name: str, url: str, about: dict[str, Any]) -> Video:
     name = name.encode("utf-8", "backslashreplace").decode("utf-8")
-    if len(quote(name, safe="")) > _LONGEST_NAME:
-        hint = "Give a pattern that begins in a folder further down"
-        raise InputError(f"the name {name[:60]}... is too long", where=redact(pattern), hint=hint)
-    modified = modified_of(about)
-    return Video(name, url, int(about.get("size") or 0), modified, day_of(name, modified))
+    modified, size = modified_of(about), about.get("size")
+    size_bytes = None if size is None else int(size)
+    return Video(_that_fits(name), url, size_bytes, modified, day_of(name, modified))
+
+
+def _that_fits(name: str) -> str:
+    """The name; of one that is too long for a folder a digest and as much of its end as fits."""
+    if _bytes_in_folder(name) <= _LONGEST_NAME_BYTES:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:12]
+    end = name[-_LONGEST_NAME_BYTES:]
+    while _bytes_in_folder(shorter := f"{digest}~{end}") > _LONGEST_NAME_BYTES:
+        end = end[1:]
+    return shorter
+
+
+def _bytes_in_folder(name: str) -> int:
+    return len(folder_name(name).encode())
 
 
 def modified_of(about: dict[str, Any]) -> str:
@@ -162,7 +187,9 @@ def day_of(name: str, modified: str) -> str:
 def reason(error: Exception) -> str:
     """What an error of a file system says, in one line and without credentials."""
     found = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return " ".join(redact(word) for word in str(found).split())[:200]
+    # A URL may stand in quotes or brackets: it is one from its scheme on.
+    shown = re.sub(r"[a-z][a-z0-9+.-]*://[^\s\"'<>]+", lambda url: redact(url[0]), str(found), flags=re.I)
+    return " ".join(shown.split())[:200]
 
 
 def gone(video: Video, error: Exception) -> UnreadableVideo:

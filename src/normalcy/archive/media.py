@@ -1,6 +1,11 @@
-"""Opens a video of an archive: a local file as it is, a small object as a whole, a large one in ranges."""
+"""Opens a video of an archive: a local file as it is, a small object as a whole, a large one in ranges.
+
+One whose size nobody tells is copied to a file of this process first.
+"""
 
 import io
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, cast
@@ -11,6 +16,7 @@ from normalcy.video.sources import Source
 
 _WHOLE_BYTES = 48 * 1024**2
 _RANGE_BYTES = 8 * 1024**2
+_COPIED_BYTES = 1024**2
 
 
 @contextmanager
@@ -21,9 +27,7 @@ def opened(video: Video) -> Iterator[Source]:
         UnreadableVideo: It is gone, empty, or may not be read.
     """
     if video.size_bytes == 0:
-        raise UnreadableVideo(
-            "the file is empty (0 bytes)", where=video.name, hint="Record or copy it again."
-        )
+        raise _empty(video)
     from fsspec.core import url_to_fs
     from fsspec.implementations.local import LocalFileSystem
 
@@ -43,8 +47,29 @@ def opened(video: Video) -> Iterator[Source]:
 
 def _file(files: object, path: str, video: Video) -> BinaryIO:
     """Whole where it is small: one question instead of many."""
+    if video.size_bytes is None:
+        return _copied(files, path, video)
     if video.size_bytes <= _WHOLE_BYTES:
         return io.BytesIO(files.cat_file(path))  # type: ignore[attr-defined]
     # Decoders read on and on, and now and then go back to an index: what is read ahead serves both.
     file = files.open(path, "rb", block_size=_RANGE_BYTES, cache_type="readahead")  # type: ignore[attr-defined]
     return cast(BinaryIO, file)
+
+
+def _copied(files: object, path: str, video: Video) -> BinaryIO:
+    """What is streamed cannot be read in ranges, nor does anybody know whether memory would hold it."""
+    copy = cast(BinaryIO, tempfile.TemporaryFile(prefix="normalcy-"))  # noqa: SIM115 - closed by who reads it
+    try:
+        with files.open(path, "rb") as file:  # type: ignore[attr-defined]
+            shutil.copyfileobj(file, copy, _COPIED_BYTES)
+        if not copy.tell():
+            raise _empty(video)
+        copy.seek(0)
+    except BaseException:
+        copy.close()
+        raise
+    return copy
+
+
+def _empty(video: Video) -> UnreadableVideo:
+    return UnreadableVideo("the file is empty (0 bytes)", where=video.name, hint="Record or copy it again.")

@@ -1,8 +1,6 @@
 """Where the files of a video lie in the output."""
 
-from urllib.parse import quote
-
-from normalcy.archive.listing import Video
+from normalcy.archive.listing import Video, folder_name
 from normalcy.archive.store import WORK
 from normalcy.archive.tables import part_name
 
@@ -14,7 +12,7 @@ def part(table: str, video: Video, number: int) -> str:
 
 def work(video: Video) -> str:
     """The folder of what a long video needs until it is done."""
-    return f"{WORK}/video={quote(video.name, safe='')}"
+    return f"{WORK}/video={folder_name(video.name)}"
 
 
 def cut_record(video: Video) -> str:

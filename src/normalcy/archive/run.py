@@ -15,12 +15,12 @@ from typing import Any, cast
 
 from normalcy.archive import places
 from normalcy.archive.detector import PackedBundle
-from normalcy.archive.identity import claim, identity_of
+from normalcy.archive.identity import claim, earlier_backend, identity_of
 from normalcy.archive.items import ChunkItem, Item, Result, VideoItem, WasCut, WasScored
 from normalcy.archive.job import ArchiveJob
 from normalcy.archive.listing import Video, list_videos
 from normalcy.archive.needs import require
-from normalcy.archive.state import CutVideo, Standing, read_cut, standing
+from normalcy.archive.state import CutVideo, Standing, read_cut, require_parts, standing
 from normalcy.archive.store import WORK, Store
 from normalcy.archive.tables import row_file
 from normalcy.engines.contract import Engine, Outcome
@@ -41,8 +41,8 @@ class ArchiveOptions:
         backend: What scores, as `scoring.backends.choice.open_backend` takes it.
         threads: Of each worker; this machine's cores over the local workers without, one on Ray.
         chunk_seconds: Videos that are half as long again are cut into chunks of about so much.
-        wait_seconds: How long a chunk waits for the one before; then the video is scored as a whole.
-        overwrite: Begin anew where the output was made by something else.
+        wait_seconds: How long a chunk waits at least for the one before; then the video is scored as a whole.
+        overwrite: Begin anew where the output was made by something else; else go on with it.
     """
 
     backend: str = _AUTO
@@ -125,9 +125,9 @@ def score_archive(
     require("fsspec", "pyarrow")
     bundle = Bundle.load(bundle_path)
     videos, store = list_videos(patterns), Store(out)
-    backend = _resolved(bundle, options)
     assert bundle.path is not None
     packed = PackedBundle.of(bundle.path)
+    backend = _resolved(bundle, options, earlier=earlier_backend(store, packed))
     identity = identity_of(
         packed, method=bundle.header.method, backend=backend, chunk_seconds=options.chunk_seconds
     )
@@ -135,15 +135,19 @@ def score_archive(
         claim(store, identity, overwrite=options.overwrite)
         with engine:
             threads = options.threads or _threads(engine)
-            job = ArchiveJob(packed, backend, threads, out, options.chunk_seconds, options.wait_seconds)
+            # A worker need not be in the folder from which a relative path counts.
+            place = str(store.local) if store.local else out
+            job = ArchiveJob(packed, backend, threads, place, options.chunk_seconds, options.wait_seconds)
             run = _Run(
                 job, engine, store, progress, ScoredArchive(store.shown, engine.name, engine.workers, backend)
             )
             return run.all(videos)
 
 
-def _resolved(bundle: Bundle, options: ArchiveOptions) -> str:
-    """The backend by its full name, so that all workers take the same."""
+def _resolved(bundle: Bundle, options: ArchiveOptions, *, earlier: str | None) -> str:
+    """The backend by its full name, so that all workers take the same, and that of an earlier run."""
+    if options.backend == _AUTO and earlier:
+        return earlier
     if options.backend == _AUTO and not bundle.exports:
         return TORCH
     if options.backend in IN_TORCH:
@@ -189,9 +193,8 @@ class _Run:
 
     def _first(self, found: Standing) -> None:
         """Short videos, and cuts of long ones; the largest first, so that none is left for the end."""
-        items = [
-            VideoItem(video, may_cut=True) for video in sorted(found.new, key=lambda each: -each.size_bytes)
-        ]
+        videos = sorted(found.new, key=lambda each: -(each.size_bytes or 0))
+        items = [VideoItem(video, may_cut=True) for video in videos]
         for item, outcome in self._outcomes("videos", items):
             if isinstance(outcome.result, WasCut):
                 found.cut.append(read_cut(self._store, item.video))
@@ -235,17 +238,22 @@ class _Run:
     def _take(self, video: Video, outcome: Outcome[Result]) -> None:
         """Enters a video that was scored, or that failed."""
         if isinstance(outcome.result, WasScored):
+            require_parts(self._store, video, outcome.result.row["parts"])
             self._enter(video, outcome.result.row, error=None)
         else:
             error = outcome.error or ""
             self._failed += 1
+            for table in ("scores", "events"):  # of a part of it, or of what it was before
+                self._store.remove(f"{table}/{video.folder}")
             self._enter(
                 video, _NOTHING, error=error if error.startswith(video.name) else f"{video.name}: {error}"
             )
 
     def _finish(self, each: CutVideo) -> None:
         """Enters a video whose chunks are done, and clears away what they needed."""
-        self._enter(each.video, each.row(), error=None)
+        row = each.row()
+        require_parts(self._store, each.video, row["parts"])
+        self._enter(each.video, row, error=None)
         self._store.remove(places.work(each.video))
 
     def _break(self, video: Video, outcome: Outcome[Result]) -> str:

@@ -9,6 +9,7 @@ from normalcy.archive import places
 from normalcy.archive.listing import Video
 from normalcy.archive.reading import rows
 from normalcy.archive.store import PARTS, WORK, Store
+from normalcy.errors import OutputError
 
 
 @dataclass
@@ -62,19 +63,37 @@ class Standing:
 
 
 def standing(store: Store, videos: Iterable[Video]) -> Standing:
-    """Finds out; what is of an earlier content of a video is removed."""
+    """Finds out; what is of an earlier content of a video, under whatever day, is removed."""
     found = Standing()
-    earlier = {row["video"]: row for row in rows(store)}
+    earlier = {(row["video"], row["day"]): row for row in rows(store)}
     parts, work = set(store.paths("scores")), set(store.paths(WORK))
+    folders = _folders(store)
     for video in videos:
-        row = earlier.get(video.name)
-        if row and _is_done(row, video, parts):
+        row = earlier.get((video.name, video.day))
+        is_done = row is not None and _is_done(row, video, parts)
+        if row and is_done:
             found.rows[video.name] = row
-            continue
-        if row and row["day"] != video.day:
-            _remove(store, row, video)
-        _take(found, store, video, parts, work)
+        else:
+            _take(found, store, video, parts, work)
+        stays = is_done or all(video is not each for each in found.new[-1:])
+        for folder in folders.get(_own_folder(video), ()):
+            if not (stays and folder.endswith(f"/{video.folder}")):
+                store.remove(folder)
     return found
+
+
+def _folders(store: Store) -> dict[str, set[str]]:
+    """All folders in the tables, by that part of them which names the video."""
+    found: dict[str, set[str]] = {}
+    for table in PARTS:
+        for path in store.paths(table):
+            folder = path.rpartition("/")[0]
+            found.setdefault(folder.rpartition("/")[2], set()).add(folder)
+    return found
+
+
+def _own_folder(video: Video) -> str:
+    return video.folder.rpartition("/")[2]
 
 
 def _is_done(row: dict[str, Any], video: Video, parts: set[str]) -> bool:
@@ -112,11 +131,25 @@ def _cut(store: Store, video: Video, work: set[str]) -> CutVideo | None:
 
 
 def read_cut(store: Store, video: Video) -> CutVideo:
-    """As a worker has just cut it."""
-    return CutVideo(video, json.loads(store.get(places.cut_record(video)) or b"{}"))
+    """As a worker has just cut it.
+
+    Raises:
+        OutputError: It is not where the worker says that it wrote it.
+    """
+    path = places.cut_record(video)
+    data = store.get(path)
+    if data is None:
+        raise _unseen(store, path)
+    return CutVideo(video, json.loads(data))
 
 
-def _remove(store: Store, row: dict[str, Any], video: Video) -> None:
-    folder = video.folder.replace(f"day={video.day}/", f"day={row['day']}/", 1)
-    for table in PARTS:
-        store.remove(f"{table}/{folder}")
+def require_parts(store: Store, video: Video, parts: int) -> None:
+    """Raises OutputError where rows that workers wrote are not in the output as it is seen from here."""
+    wanted = {places.part("scores", video, number) for number in range(parts)}
+    if missing := wanted - set(store.paths(f"scores/{video.folder}")):
+        raise _unseen(store, min(missing))
+
+
+def _unseen(store: Store, path: str) -> OutputError:
+    hint = "--out has to be a folder that all machines share, or one of an object store"
+    return OutputError(f"a worker wrote {path}, and it is not there", where=store.shown, hint=hint)

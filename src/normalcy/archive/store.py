@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from normalcy.archive.listing import reason
-from normalcy.errors import OutputError
+from normalcy.archive.attempts import attempted, told
+from normalcy.errors import InputError, OutputError
 from normalcy.run_folder import whole_file, writing_to
 from normalcy.video.urls import redact
 
@@ -36,10 +36,8 @@ class Store:
         from fsspec.implementations.local import LocalFileSystem
 
         self.shown = redact(url)
-        try:
+        with told(OutputError, "cannot be opened", where=self.shown):
             self._files, root = url_to_fs(url, use_listings_cache=False)
-        except (ValueError, ImportError, OSError) as error:
-            raise OutputError(f"cannot be opened ({reason(error)})", where=self.shown) from None
         self._root = root.rstrip("/")
         self.local = Path(self._root) if isinstance(self._files, LocalFileSystem) else None
 
@@ -54,52 +52,63 @@ class Store:
                 with whole_file(self.local / path) as temporary:
                     temporary.write_bytes(data)
             else:
-                self._files.pipe_file(f"{self._root}/{path}", data)
+                attempted(lambda: self._files.pipe_file(f"{self._root}/{path}", data))
 
     def get(self, path: str) -> bytes | None:
         """What a file holds; None where there is none.
 
         Raises:
-            OutputError: It cannot be read.
+            InputError: It cannot be read, which others need not suffer from.
         """
-        try:
-            found: bytes = self._files.cat_file(f"{self._root}/{path}")
-            return found
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise OutputError(f"{path} cannot be read ({reason(error)})", where=self.shown) from None
+        with told(InputError, f"{path} cannot be read", where=self.shown):
+            try:
+                found: bytes = attempted(lambda: self._files.cat_file(f"{self._root}/{path}"))
+                return found
+            except FileNotFoundError:
+                return None
 
     def get_all(self, paths: list[str]) -> dict[str, bytes]:
-        """What many files hold, those that there are; an object store is asked for several at once."""
-        if not paths:
-            return {}
-        found = self._files.cat([f"{self._root}/{path}" for path in paths], on_error="omit")
-        if isinstance(found, bytes):
-            return {paths[0]: found}
-        return {path[len(self._root) + 1 :]: data for path, data in found.items()}
+        """What many files hold, those that there are; an object store is asked for several at once.
+
+        Raises:
+            InputError: One is there and cannot be read.
+        """
+        if len(paths) < 2:
+            alone = ((path, self.get(path)) for path in paths)
+            return {path: data for path, data in alone if data is not None}
+        with told(InputError, "cannot be read", where=self.shown):
+            found = self._files.cat([f"{self._root}/{path}" for path in paths], on_error="return")
+        for whole, data in found.items():
+            if isinstance(data, Exception):
+                found[whole] = self.get(whole[len(self._root) + 1 :])
+        return {path[len(self._root) + 1 :]: data for path, data in found.items() if data is not None}
 
     def paths(self, folder: str) -> list[str]:
-        """All files below a folder, in order."""
-        try:
-            found = self._files.find(f"{self._root}/{folder}")
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise OutputError(f"cannot be listed ({reason(error)})", where=self.shown) from None
+        """All files below a folder, in order.
+
+        Raises:
+            OutputError: They cannot be listed.
+        """
+        with told(OutputError, "cannot be listed", where=self.shown):
+            try:
+                found = attempted(lambda: self._files.find(f"{self._root}/{folder}"))
+            except FileNotFoundError:
+                return []
         return sorted(path[len(self._root) + 1 :] for path in found)
 
     def remove(self, folder: str) -> None:
         """Removes a folder, or a file, with all it holds."""
         with self._writing():
-            path = f"{self._root}/{folder}"
-            if self._files.exists(path):
-                self._files.rm(path, recursive=True)
+            attempted(lambda: self._remove(f"{self._root}/{folder}"))
 
     @property
     def file_system(self) -> tuple[Any, str]:
         """Of fsspec, and the path of the folder in it."""
         return self._files, self._root
+
+    def _remove(self, path: str) -> None:
+        if self._files.exists(path):
+            self._files.rm(path, recursive=True)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -107,7 +116,5 @@ class Store:
             with writing_to(self.local):
                 yield
             return
-        try:
+        with told(OutputError, "cannot be written", where=self.shown):
             yield
-        except OSError as error:
-            raise OutputError(f"cannot be written ({reason(error)})", where=self.shown) from None

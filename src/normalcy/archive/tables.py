@@ -43,7 +43,7 @@ def _parquet(columns: dict[str, Any]) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    types = {"error": pa.string(), "notes": pa.string(), "modified": pa.string()}
+    types = {"error": pa.string(), "notes": pa.string(), "modified": pa.string(), "size_bytes": pa.int64()}
     table = pa.table({name: pa.array(values, types.get(name)) for name, values in columns.items()})
     file = io.BytesIO()
     pq.write_table(table, file, compression="zstd")

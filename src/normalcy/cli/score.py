@@ -77,7 +77,8 @@ def score(
         ),
     ] = None,
     overwrite: Annotated[
-        bool, flag("--overwrite", "With --engine: begin anew where --out was made by something else.")
+        bool,
+        flag("--overwrite", "With --engine: begin anew where --out was made by something else, else go on."),
     ] = False,
     backend: Backend = "auto",
     threads: Threads = None,

@@ -87,6 +87,7 @@ class NodeStatus:
         frames_per_second: That it scores, in all.
         version: Of normalcy.
         address: Of its dashboard; empty without one.
+        unlike: Cameras that it knows by other settings than the node that is asked, or that only one of both knows.
     """
 
     name: str
@@ -99,6 +100,7 @@ class NodeStatus:
     frames_per_second: float = 0.0
     version: str = ""
     address: str = ""
+    unlike: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

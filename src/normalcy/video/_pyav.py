@@ -47,6 +47,7 @@ class PyAVBackend:
             self._stream = video_stream(self._container, source)
             # Frame threads hold back a frame per core: fast for files, late for cameras.
             self._stream.thread_type = "SLICE" if source.is_live else "AUTO"
+            limit_decoding(self._stream, options)
             self._timeline = timeline_of(self._stream, source)
             self._rest = self._decode_all()
             self._first: Decoded | None = next(self._rest, None)
@@ -198,6 +199,12 @@ def video_stream(container: InputContainer, source: Source) -> VideoStream:
             "FFmpeg has no decoder for its video", where=source.name, hint="Convert it to H.264."
         )
     return stream
+
+
+def limit_decoding(stream: VideoStream, options: ReadOptions) -> None:
+    """To the threads that the options allow; before its first packet is decoded."""
+    if options.decode_threads is not None:
+        stream.codec_context.thread_count = options.decode_threads
 
 
 def timeline_of(stream: VideoStream, source: Source) -> Timeline:

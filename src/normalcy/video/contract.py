@@ -30,6 +30,7 @@ class ReadOptions:
         open_timeout_seconds: How long a URL may take to be found, to answer, and to send its first data, each.
         read_timeout_seconds: How long a URL may stay silent.
         preview_height_px: Height of a second, coloured rendition of each frame, for people; None makes none.
+        decode_threads: How many decode a video; as many as there are cores where None.
         ffmpeg_options: (name, value) pairs passed to FFmpeg as they are: `("rtsp_transport", "udp")`,
             `("video_size", "1280x720")` for a webcam. May hold a secret, so it is never shown.
 
@@ -46,6 +47,7 @@ class ReadOptions:
     open_timeout_seconds: float = 10.0
     read_timeout_seconds: float = 10.0
     preview_height_px: int | None = None
+    decode_threads: int | None = None
     ffmpeg_options: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
@@ -62,6 +64,11 @@ class ReadOptions:
         _require(
             self.preview_height_px is None or self.preview_height_px >= 1,
             f"preview_height_px={self.preview_height_px}",
+            "1 or more",
+        )
+        _require(
+            self.decode_threads is None or self.decode_threads >= 1,
+            f"decode_threads={self.decode_threads}",
             "1 or more",
         )
         _require(self.read_timeout_seconds > 0, f"read_timeout_seconds={self.read_timeout_seconds}", "over 0")

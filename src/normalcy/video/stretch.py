@@ -7,7 +7,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
-from normalcy.video._pyav import open_container, video_stream
+from normalcy.video._pyav import limit_decoding, open_container, video_stream
 from normalcy.video._scaler import Scaler
 from normalcy.video.contract import ReadOptions
 from normalcy.video.frame import UInt8Array
@@ -23,7 +23,7 @@ class Stretch:
 
     Args:
         source: A file.
-        options: Size and colour of the images.
+        options: Size and colour of the images, and how many threads decode.
         seek: Timestamp of the key frame to begin at; None begins at the start.
         ticks: Timestamps of the wanted frames, ascending; none of those that are decoded in between may be missing.
         to_end: Whether nothing may come after them.
@@ -40,6 +40,7 @@ class Stretch:
         self._container = open_container(source, options)
         self._stream = video_stream(self._container, source)
         self._stream.thread_type = "AUTO"
+        limit_decoding(self._stream, options)
 
     def image(self, picture: av.VideoFrame) -> UInt8Array:
         """What a method reads, the same as a reader gives that decodes from the start."""

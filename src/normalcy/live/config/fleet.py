@@ -11,6 +11,8 @@ from normalcy.config import StrictConfig
 _NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 _BEATS = 3
 """So many signs of life fit into a lease at least: one that comes late costs nobody a camera."""
+_OPENING_SECONDS = 30.0
+"""A camera that another node had is opened by then, and its first frames are scored."""
 
 
 class FleetConfig(StrictConfig):
@@ -33,6 +35,15 @@ class FleetConfig(StrictConfig):
     lease_seconds: float = Field(15.0, ge=3, le=600)
     heartbeat_seconds: float = Field(3.0, gt=0, le=60)
     capacity: int | None = Field(None, ge=1)
+
+    @property
+    def take_over_seconds(self) -> float:
+        """Until another node goes on with a camera: it notices after a lease that the one before died, and opens it.
+
+        >>> FleetConfig(lease_seconds=600).take_over_seconds
+        630.0
+        """
+        return self.lease_seconds + _OPENING_SECONDS
 
     @model_validator(mode="after")
     def _beats_often(self) -> Self:

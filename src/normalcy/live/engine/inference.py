@@ -191,7 +191,7 @@ class Inference:
                 self._remove(name)
         self._forget_views(before)
         self._leases = dict(order.leases)
-        self._reporter.leases = self._leases
+        self._reporter.leases = self._pictures.leases = self._leases
         for name, memory in order.cameras.items():
             if name in self._cameras:
                 self._tune(self._cameras[name])
@@ -277,8 +277,8 @@ class Inference:
         self._school.dismiss(camera)
         camera.memory.close()
         if (lease := self._leases.get(name)) is not None:
-            # Written in order: what is taken up last follows all that was seen.
-            self._recorder.record(lambda _: self._departures.put(Left(lease)))
+            # Written in order: what is committed last follows all that was seen.
+            self._recorder.record(lambda _: None, then=lambda: self._departures.put(Left(lease)))
 
     def _keep_view(self, name: str, view: ViewRecord | None) -> None:
         """For the engine that comes next, and for a camera that is opened another way."""
@@ -293,7 +293,10 @@ class Inference:
                 self._views.pop(name, None)
 
     def _rule(self) -> IncidentRule:
-        return IncidentRule(self._config.events.cool_down_seconds)
+        rule = IncidentRule(self._config.events.cool_down_seconds)
+        if not self._node:
+            return rule
+        return replace(rule, resume_seconds=max(rule.resume_seconds, self._config.fleet.take_over_seconds))
 
 
 def run_inference(

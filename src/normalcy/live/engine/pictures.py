@@ -1,7 +1,8 @@
 """Pictures and clips of the events that are open: collected while frames come, written by the media thread."""
 
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +15,11 @@ from normalcy.live.events.clip import ClipRecording, picture_near
 from normalcy.live.events.incident import Change, Peak, Step
 from normalcy.live.events.media import MediaWriter, write_clip, write_stills
 from normalcy.live.store.events import set_media
-from normalcy.live.store.media import stored_bytes
-from normalcy.live.store.records import EventRecord
+from normalcy.live.store.leases import holds
+from normalcy.live.store.media import delete_folder, stored_bytes
+from normalcy.live.store.records import EventRecord, Lease
+
+logger = logging.getLogger(__name__)
 
 _CLIP = "clip.mp4"
 _LATE_SECONDS = 2.0
@@ -58,6 +62,7 @@ class EventPictures:
         node: Name of this node, where there are several.
 
     Attributes:
+        leases: By what right cameras are watched, where there are several nodes.
         thinned: Pictures that clips were left without, because all of them together grew too large.
     """
 
@@ -75,6 +80,7 @@ class EventPictures:
         self._media, self._recorder, self._writer = media, recorder, writer
         self._noted, self._clock, self._most_bytes, self._node = noted, clock, most_bytes, node
         self._followed: dict[str, _Followed] = {}
+        self.leases: Mapping[str, Lease] = {}
         self.thinned = 0
 
     def follow(self, camera: LiveCamera, step: Step, config: EventsConfig) -> None:
@@ -161,23 +167,39 @@ class EventPictures:
     def _finish(self, followed: _Followed) -> None:
         del self._followed[followed.event.id]
         self._write_clip(followed)
-        self._writer.insist(lambda: self._note(followed.event, followed.clip_offset_seconds))
+        lease = self.leases.get(followed.camera.name)
+        self._writer.insist(lambda: self._note(followed, lease))
 
-    def _note(self, event: EventRecord, clip_offset_seconds: float | None) -> None:
+    def _note(self, followed: _Followed, lease: Lease | None) -> None:
+        """Stores what there is; where another node's pictures are the event's, those here are deleted."""
+        event = followed.event
         folder = self._media / event.media
         taken_bytes = stored_bytes(folder) or 0
         media = event.media if taken_bytes else ""
-        offset_seconds = clip_offset_seconds if (folder / _CLIP).is_file() else None
+        offset_seconds = followed.clip_offset_seconds if (folder / _CLIP).is_file() else None
+        is_noted = True
 
         def job(session: Session) -> None:
-            set_media(
+            nonlocal is_noted
+            is_noted = set_media(
                 session,
                 event.id,
                 media=media,
                 media_bytes=taken_bytes,
                 clip_offset_seconds=offset_seconds,
                 node=self._node,
+                takes_over=lease is not None and holds(session, lease),
             )
 
-        self._recorder.record(job)
+        def then() -> None:
+            if media and not is_noted:
+                self._delete(media)
+
+        self._recorder.record(job, then=then)
         self._noted(event.camera)
+
+    def _delete(self, name: str) -> None:
+        try:
+            delete_folder(self._media, name)
+        except OSError as error:
+            logger.warning("pictures that belong to no event here cannot be deleted: %s", error)

@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
@@ -28,6 +29,16 @@ from normalcy.live.store.store import Store
 logger = logging.getLogger(__name__)
 
 Job = Callable[[Session], None]
+Then = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A job, and what is to be done once it is committed."""
+
+    job: Job
+    then: Then | None = None
+
 
 _MOST_JOBS = 10_000
 _ROOM_FOR_EVENTS = 2_000
@@ -54,7 +65,7 @@ class Recorder:
 
     def __init__(self, store: Store, *, bell: Bell) -> None:
         self._store, self._bell = store, bell
-        self._jobs: queue.Queue[Job] = queue.Queue(_MOST_JOBS)
+        self._jobs: queue.Queue[_Entry] = queue.Queue(_MOST_JOBS)
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._stopping, self._is_abandoned = threading.Event(), threading.Event()
         self.gave_way = self.lost = self.refusals = self.fenced = 0
@@ -65,15 +76,16 @@ class Recorder:
         """Begins to write."""
         self._thread.start()
 
-    def record(self, job: Job, lease: Lease | None = None) -> None:
+    def record(self, job: Job, lease: Lease | None = None, *, then: Then | None = None) -> None:
         """Writes what must not be lost; where ten thousand jobs wait, it waits for half a minute itself, once.
 
         Args:
             job: That writes.
             lease: Of the camera that it is of: it is written only where that still holds. Without, it is in any case.
+            then: Called by the recorder's thread after the commit; not where the job is lost.
         """
         try:
-            self._jobs.put(self._fenced(job, lease), timeout=self._patience_seconds)
+            self._jobs.put(_Entry(self._fenced(job, lease), then), timeout=self._patience_seconds)
         except queue.Full:
             self._patience_seconds = 0.0
             self._lose("nothing was written for too long")
@@ -83,7 +95,7 @@ class Recorder:
     def record_if_room(self, job: Job, lease: Lease | None = None) -> None:
         """Writes what is worth less than an event, or counts it where too much waits."""
         if self.has_room:
-            self._jobs.put(self._fenced(job, lease))
+            self._jobs.put(_Entry(self._fenced(job, lease)))
         else:
             self.gave_way += 1
 
@@ -129,33 +141,41 @@ class Recorder:
                 for _ in batch:
                     self._jobs.task_done()
 
-    def _next_batch(self) -> list[Job]:
-        batch: list[Job] = []
+    def _next_batch(self) -> list[_Entry]:
+        batch: list[_Entry] = []
         with suppress(queue.Empty):
             batch.append(self._jobs.get(timeout=_LOOK_SECONDS))
             while len(batch) < _MOST_AT_ONCE:
                 batch.append(self._jobs.get_nowait())
         return batch
 
-    def _write(self, batch: Sequence[Job]) -> None:
+    def _write(self, batch: Sequence[_Entry]) -> None:
         """Writes jobs together; one that can never be written costs only itself."""
         try:
-            self._insist(batch)
+            is_committed = self._insist([entry.job for entry in batch])
         except Exception as error:
             if len(batch) > 1:
-                for job in batch:
-                    self._write([job])
+                for entry in batch:
+                    self._write([entry])
                 return
             self._lose(f"{type(error).__name__}: {error}")
-        else:
-            ring(self._bell)
+            return
+        if is_committed:
+            for entry in batch:
+                if entry.then is not None:
+                    entry.then()
+        ring(self._bell)
 
     def _lose(self, why: str) -> None:
         self.lost += 1
         logger.error("the store did not take a change: %s", why)
 
-    def _insist(self, batch: Sequence[Job]) -> None:
-        """Writes jobs in one transaction, again and again while the store is locked, full, read-only or gone."""
+    def _insist(self, batch: Sequence[Job]) -> bool:
+        """Writes jobs in one transaction, again and again while the store is locked, full, read-only or gone.
+
+        Returns:
+            False where they were given up before the store took them.
+        """
         wait_seconds = _FIRST_WAIT_SECONDS
         while not self._is_abandoned.is_set():
             try:
@@ -174,4 +194,5 @@ class Recorder:
                 wait_seconds = min(2 * wait_seconds, _LONGEST_WAIT_SECONDS)
             else:
                 self.refused_since = None
-                return
+                return True
+        return False

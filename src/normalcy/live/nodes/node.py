@@ -355,11 +355,26 @@ class Node:
                 lease_seconds=self._config.lease_seconds,
                 of_the_silent=of_the_silent,
             )
-            outages = open_outages(session) if leases else {}
+        outages = self._outages_of(leases)
         with self._lock:
             self._taken |= {each.camera: Taken(each, outages.get(each.camera)) for each in leases}
         if leases:
             logger.info("takes %s", ", ".join(each.camera for each in leases))
+
+    def _outages_of(self, leases: list[Lease]) -> dict[str, float]:
+        """Since when somebody was told that cameras are gone.
+
+        Read once they are taken: nobody else adds to it then, and where it fails they are watched all the same.
+        """
+        if not leases:
+            return {}
+        try:
+            with self._store.transaction() as session:
+                nodes.keep_short(session, _ANSWER_SECONDS)
+                return open_outages(session, cameras=[each.camera for each in leases])
+        except NormalcyError as error:
+            logger.warning("nobody will be told that cameras that were gone are back: %s", error)
+            return {}
 
     def _drop_unwanted(self, offer: Offer, now: float) -> None:
         """Cameras that are not in the configuration any more, or are switched off."""

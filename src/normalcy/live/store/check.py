@@ -14,6 +14,7 @@ from sqlalchemy import Row, select, text, update
 
 from normalcy.live.store.media import event_folder, stored_bytes
 from normalcy.live.store.models import EventRow
+from normalcy.live.store.nodes import nodes_elsewhere
 from normalcy.live.store.store import Store, StoreError
 from normalcy.live.store.strays import stray_media
 
@@ -96,7 +97,7 @@ def check_store(
     )  # another node may go on with it
     faults = [
         *_event_faults(store, media, own, settled_at, open_at),
-        *_media_faults(media, events, settled_at),
+        *_media_faults(media, _may_be_here(store, events, node) if node else events, settled_at),
     ]
     return StoreCheck(len(events), tuple(_found(fault, repair=repair) for fault in faults))
 
@@ -157,6 +158,13 @@ def _event_faults(
         elif size_bytes != event.media_bytes:
             what = f"event {event.id} has media of {size_bytes} bytes, expected {event.media_bytes}"
             yield _Fault("media size", what, _correction(store, event, media_bytes=size_bytes))
+
+
+def _may_be_here(store: Store, events: list[_Event], node: str) -> list[_Event]:
+    """Events whose pictures may be in the folder of a node: it may go on with what another one began."""
+    with store.reading() as session:
+        elsewhere = set(session.scalars(nodes_elsewhere(node)))
+    return [event for event in events if event.node not in elsewhere or event.state == "open"]
 
 
 def _correction(store: Store, event: _Event, **values: Any) -> Callable[[], None]:

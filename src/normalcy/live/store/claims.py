@@ -31,11 +31,15 @@ def may_send(token: str, *, lease_seconds: float, now: float) -> ColumnElement[b
 
 
 def claim(session: Session, message_id: int, *, token: str, lease_seconds: float) -> bool:
-    """Claims a message; False where another node has it, or sent it meanwhile."""
+    """Claims a message; False where another node has it, or sent it meanwhile.
+
+    A node that is not heard itself claims nothing: it has half of a lease to send what it claims, and needs to be
+    taken for alive for so long.
+    """
     query = (
         select(MessageRow.id)
         .where(MessageRow.id == message_id, MessageRow.state == "waiting")
-        .where(_is_claimable(token, lease_seconds))
+        .where(_is_claimable(token, lease_seconds), is_alive(token, lease_seconds=lease_seconds / 2))
         .with_for_update(skip_locked=True)
     )
     if session.scalar(query) is None:

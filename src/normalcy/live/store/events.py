@@ -54,10 +54,22 @@ def set_media(
     media_bytes: int,
     clip_offset_seconds: float | None = None,
     node: str = "",
+    takes_over: bool = False,
 ) -> bool:
-    """Says where an event's pictures are, what they take and where its clip shows it; False where there is none.
+    """Says where an event's pictures are, what they take and where its clip shows it.
 
-    A node among several that has none leaves what another one keeps as it is.
+    Args:
+        session: In whose transaction.
+        event_id: Of which event.
+        media: Folder below the media folder; empty where there are no pictures.
+        media_bytes: What they take.
+        clip_offset_seconds: From the first picture of the clip to the event's beginning.
+        node: Name of the node that has them, where there are several. Without pictures it changes only its own.
+        takes_over: Whether its pictures are those of the event from now on, though another node has some: it watches
+            the camera now.
+
+    Returns:
+        False where nothing was changed: there is no such event, or another node has its pictures.
     """
     values = {"media": media, "media_bytes": media_bytes, "clip_offset_seconds": clip_offset_seconds}
     if not node:
@@ -65,6 +77,8 @@ def set_media(
     query = update(EventRow).where(EventRow.id == event_id).values(**values, node=node)
     if not media:
         query = query.where(EventRow.node == node)
+    elif not takes_over:
+        query = query.where(EventRow.node.in_((node, "")))
     return session.scalar(query.returning(EventRow.id)) is not None
 
 
@@ -78,8 +92,8 @@ def open_events(session: Session, *, cameras: Collection[str] | None = None) -> 
 
 def close_forgotten(
     session: Session, *, watched: ColumnElement[bool], ended_before: ColumnElement[float]
-) -> list[str]:
-    """Closes open events that nobody goes on with; returns their ids.
+) -> list[EventRecord]:
+    """Closes open events that nobody goes on with; returns them, closed.
 
     Args:
         session: In whose transaction.
@@ -88,7 +102,7 @@ def close_forgotten(
     """
     forgotten = (EventRow.state == "open", EventRow.ended_at < ended_before, ~watched)
     query = update(EventRow).where(*forgotten).values(state="closed", interrupted=True)
-    return list(session.scalars(query.returning(EventRow.id)))
+    return [as_event(row) for row in session.scalars(query.returning(EventRow))]
 
 
 def find_event(session: Session, event_id: str) -> EventRecord | None:

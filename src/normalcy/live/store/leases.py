@@ -35,7 +35,7 @@ def database_now() -> ColumnElement[float]:
 
 
 def is_alive(
-    token: InstrumentedAttribute[str | None] | InstrumentedAttribute[str], *, lease_seconds: float
+    token: InstrumentedAttribute[str | None] | InstrumentedAttribute[str] | str, *, lease_seconds: float
 ) -> ColumnElement[bool]:
     """Whether the node of a token runs and was heard not long ago."""
     return exists().where(

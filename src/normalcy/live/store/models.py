@@ -125,6 +125,7 @@ class MessageRow(Base):
         Index("outbox_by_receiver", "state", "receiver", "severity", "due_at"),
         Index("outbox_by_incident", "receiver", "incident"),
         Index("outbox_by_camera", "camera", "created_at"),
+        Index("outbox_by_kind", "camera", "kind"),
     )
 
 

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import delete, exists, func, or_, select, text, update
+from sqlalchemy import Select, delete, exists, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from normalcy.live.store.events import close_forgotten
 from normalcy.live.store.leases import database_now, is_alive
 from normalcy.live.store.models import EventRow, LeaseRow, MessageRow, NodeRow, VerdictRow
-from normalcy.live.store.records import NodeRecord
+from normalcy.live.store.records import EventRecord, NodeRecord
 from normalcy.live.store.upserts import insert_into
 
 _FIELDS = frozenset(each.name for each in fields(NodeRecord)) - {"silent_seconds"}
@@ -96,8 +96,19 @@ def forget_gone(session: Session, *, silent_seconds: float) -> list[str]:
     return list(session.scalars(gone.returning(NodeRow.name)))
 
 
-def close_unwatched(session: Session, *, lease_seconds: float, quiet_seconds: float) -> list[str]:
+def nodes_elsewhere(node: str) -> Select[str]:
+    """Names of the nodes that are known to have another data folder than this one.
+
+    One that is called otherwise by now is none of them: its pictures lie where they lay.
+    """
+    own = select(NodeRow.folder).where(NodeRow.name == node).scalar_subquery()
+    return select(NodeRow.name).where(NodeRow.folder != own)
+
+
+def close_unwatched(session: Session, *, lease_seconds: float, quiet_seconds: float) -> list[EventRecord]:
     """Closes events of cameras that no living node watches, such as those that are in no configuration any more.
+
+    Returns them, closed: whoever was told that they began is told that they are over, in the same transaction.
 
     Args:
         session: In whose transaction.

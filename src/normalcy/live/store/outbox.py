@@ -6,7 +6,7 @@ waiting --given up--> dead          waiting --rate limit--> held
 What becomes of messages is counted for their receiver in the same transaction (`receivers.py`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, func, select, update
@@ -108,11 +108,18 @@ def mark_held(session: Session, message_id: int, reason: str) -> None:
     _mark(session, message_id, {"state": "held", "error": reason}, counter="held")
 
 
-def open_outages(session: Session) -> dict[str, float]:
-    """Cameras that somebody was told to be gone, and nobody that they are back: when they went."""
+def open_outages(session: Session, *, cameras: Collection[str] | None = None) -> dict[str, float]:
+    """Cameras that somebody was told to be gone, and nobody that they are back: when they went.
+
+    Args:
+        session: In whose transaction.
+        cameras: Of some cameras only, where they are named: the index finds them.
+    """
     query = select(MessageRow.camera, MessageRow.kind, MessageRow.payload).where(
         MessageRow.kind.in_(("camera.offline", "camera.online"))
     )
+    if cameras is not None:
+        query = query.where(MessageRow.camera.in_(cameras))
     found: dict[str, float] = {}
     for camera, kind, payload in session.execute(query.order_by(MessageRow.id)):
         if kind == "camera.offline":

@@ -26,6 +26,7 @@ from normalcy.live.store.models import (
     SessionRow,
     ViewRow,
 )
+from normalcy.live.store.nodes import nodes_elsewhere
 from normalcy.live.store.outbox import open_outages
 from normalcy.live.store.store import Store
 
@@ -126,6 +127,35 @@ def adopt_media(store: Store, media: Path, node: str) -> int:
     return len(here)
 
 
+def delete_moved(store: Store, media: Path, node: str, *, since: float, until: float) -> int:
+    """Deletes what this node's folder holds of events whose pictures another node has: it went on with them.
+
+    Args:
+        store: The event store.
+        media: Folder of the media.
+        node: Name of this node.
+        since: Events that ended before, in seconds since 1970, were looked at.
+        until: Pictures of those that ended later may still be written.
+
+    Returns:
+        Of how many events; a folder that cannot be deleted is tried again the next time.
+    """
+    elsewhere = (EventRow.node.in_(nodes_elsewhere(node)), EventRow.media != "", _IS_CLOSED)
+    query = select(EventRow.media).where(*elsewhere, EventRow.ended_at < until)
+    with store.reading() as session:
+        names = session.scalars(query if math.isinf(since) else query.where(EventRow.ended_at >= since)).all()
+    here = [name for name in names if (folder := event_folder(media, name)) and folder.is_dir()]
+    return sum(_is_deleted(media, name) for name in here)
+
+
+def _is_deleted(media: Path, name: str) -> bool:
+    try:
+        delete_folder(media, name)
+    except OSError:
+        return False
+    return True
+
+
 _IS_CLOSED = EventRow.state == "closed"
 _MAY_GO = and_(_IS_CLOSED, EventRow.media_bytes > 0)
 _IS_REVIEWED = EventRow.verdict.is_not(None)
@@ -206,12 +236,10 @@ class _Sweep:
         return batch
 
     def _delete_media(self, event: EventRow) -> bool:
-        try:
-            delete_folder(self.media, event.media)
-        except OSError:
+        is_deleted = _is_deleted(self.media, event.media)
+        if not is_deleted:
             self.stuck.add(event.id)
-            return False
-        return True
+        return is_deleted
 
 
 def _delete_rows(session: Session, ids: list[str]) -> None:

@@ -5,14 +5,20 @@ import math
 import shutil
 import threading
 import time
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from itertools import chain
 from pathlib import Path
+
+from sqlalchemy.orm import Session
 
 from normalcy.errors import NormalcyError
 from normalcy.live.config.store import RetentionConfig
 from normalcy.live.store.claim import chores_of
 from normalcy.live.store.nodes import close_unwatched, forget_gone
-from normalcy.live.store.retention import RetentionReport, adopt_media, apply_retention
+from normalcy.live.store.outbox import enqueue
+from normalcy.live.store.records import EventRecord, NewMessage
+from normalcy.live.store.retention import RetentionReport, adopt_media, apply_retention, delete_moved
 from normalcy.live.store.store import Store
 from normalcy.live.supervision.notes import Notes
 
@@ -27,6 +33,9 @@ _FIRST_TRUST_SECONDS = 900.0
 _LATER_TRUST_SECONDS = 86_400.0
 _LONGEST_LEASE_SECONDS, _QUIET_SECONDS = 600.0, 3600.0
 """An event that nobody can go on with, at a camera of which no node was heard for so long, ends after an hour."""
+_SETTLED_SECONDS, _DAY_SECONDS = 3600.0, 86_400.0
+"""Pictures of an event that ended so short a time ago may still be written; times of others' clocks differ less than
+a day."""
 _FORGOTTEN = (
     "Clips of false alarms were deleted to make room: what a memory learned from them may alarm again. "
     "Give store.retention more gigabytes"
@@ -60,10 +69,20 @@ class Housekeeping:
         media: Folder of their pictures and clips.
         notes: Where a person is told of room that cannot be made.
         node: Name of this node, where there are several.
+        told: What is to be told of an event that is closed because no node can go on with it.
     """
 
-    def __init__(self, store: Store, media: Path, *, notes: Notes, node: str = "") -> None:
-        self._store, self._media, self._notes, self._node = store, media, notes, node
+    def __init__(
+        self,
+        store: Store,
+        media: Path,
+        *,
+        notes: Notes,
+        node: str = "",
+        told: Callable[[EventRecord], Sequence[NewMessage]] = lambda _: (),
+    ) -> None:
+        self._store, self._media, self._notes, self._node, self._told = store, media, notes, node, told
+        self._moved_since = -math.inf
         self._has_adopted = not node
         self._begun, self._thread = -math.inf, threading.Thread()
         self._has_forgotten = False
@@ -106,7 +125,9 @@ class Housekeeping:
         if does_chores and self._node:
             with self._store.transaction() as session:
                 forget_gone(session, silent_seconds=_GONE_SECONDS)
-                close_unwatched(session, lease_seconds=_LONGEST_LEASE_SECONDS, quiet_seconds=_QUIET_SECONDS)
+                self._close_unwatched(session)
+        if self._node:
+            self._delete_moved()
         return apply_retention(
             self._store,
             self._media,
@@ -116,6 +137,24 @@ class Housekeeping:
             node=self._node,
             does_chores=does_chores,
         )
+
+    def _close_unwatched(self, session: Session) -> None:
+        closed = close_unwatched(session, lease_seconds=_LONGEST_LEASE_SECONDS, quiet_seconds=_QUIET_SECONDS)
+        for message in chain.from_iterable(map(self._told, closed)):
+            enqueue(session, message, at=time.time())
+
+    def _delete_moved(self) -> None:
+        began = time.time()
+        count = delete_moved(
+            self._store,
+            self._media,
+            self._node,
+            since=self._moved_since,
+            until=began - _SETTLED_SECONDS,
+        )
+        self._moved_since = began - _SETTLED_SECONDS - _DAY_SECONDS
+        if count:
+            logger.info("deleted pictures of %d events that other nodes have pictures of by now", count)
 
 
 def _lack(report: RetentionReport, retention: RetentionConfig) -> str:

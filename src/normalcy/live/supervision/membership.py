@@ -15,7 +15,7 @@ from normalcy.live.nodes.picture import Taken
 from normalcy.live.status import CameraStatus, NodeStatus
 from normalcy.live.store.records import Lease
 from normalcy.live.store.store import Store
-from normalcy.live.supervision.others import camera_of_another, node_status, status_of
+from normalcy.live.supervision.others import camera_of_another, digests_of, node_status, status_of
 
 _WILDCARDS = ("0.0.0.0", "::", "")
 _OFFER_SECONDS = 1.0
@@ -55,6 +55,7 @@ class Membership:
         self.node = Node(Store(store_url), identity=self.identity, config=config.fleet)
         self.begun: dict[str, Lease] = {}
         self._offered, self._rate = 0.0, _Rate()
+        self._settings: dict[str, str] = {}
 
     def own(self, config: LiveConfig) -> tuple[LiveConfig, Mapping[str, Taken]]:
         """The configuration with the cameras alone that this node watches, and those of them that it begins with.
@@ -82,6 +83,7 @@ class Membership:
         if now - self._offered < _OFFER_SECONDS:
             return
         self._offered = now
+        self._settings = digests_of(config)
         mine = [each for each in cameras if each.name in self.begun]
         scored = sum(each.frames_scored for each in mine)
         self.node.offer(
@@ -92,6 +94,7 @@ class Membership:
                 status={
                     "frames_per_second": round(self._rate.follow(scored, now), 2),
                     "cameras": {each.name: status_of(each) for each in mine},
+                    "settings": self._settings,
                 },
                 busy=frozenset(each.name for each in mine if each.alarmed or each.event),
             )
@@ -113,7 +116,13 @@ class Membership:
         """All nodes."""
         picture = self.node.statuses.added_to(self.node.picture)
         return [
-            node_status(each, picture, here=self.identity.name, lease_seconds=self._config.lease_seconds)
+            node_status(
+                each,
+                picture,
+                here=self.identity.name,
+                lease_seconds=self._config.lease_seconds,
+                settings=self._settings,
+            )
             for each in picture.nodes
         ]
 

@@ -3,8 +3,10 @@
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
+from hashlib import blake2b
 from typing import Any
 
+from normalcy import __version__
 from normalcy.live.cameras.state import CameraState
 from normalcy.live.config.live import LiveConfig
 from normalcy.live.config.secrets import safe_text
@@ -54,8 +56,26 @@ def camera_of_another(
         return waiting  # a node of another version says it in other words
 
 
-def node_status(node: NodeRecord, picture: FleetPicture, *, here: str, lease_seconds: float) -> NodeStatus:
-    """A node as people see it."""
+def digests_of(config: LiveConfig) -> dict[str, str]:
+    """Of the settings of each camera: nodes that have the same configuration have the same."""
+    return {
+        name: blake2b(camera.model_dump_json().encode(), digest_size=4).hexdigest()
+        for name, camera in config.cameras.items()
+    }
+
+
+def unlike_cameras(node: NodeRecord, own: Mapping[str, str]) -> tuple[str, ...]:
+    """Cameras that a node has other settings for, by `digests_of`; none where it is of another version."""
+    said = node.status.get("settings")
+    if not isinstance(said, Mapping) or node.version != __version__:
+        return ()
+    return tuple(sorted(name for name in own.keys() | said.keys() if own.get(name) != said.get(name)))
+
+
+def node_status(
+    node: NodeRecord, picture: FleetPicture, *, here: str, lease_seconds: float, settings: Mapping[str, str]
+) -> NodeStatus:
+    """A node as people see it; `settings` are the digests of the cameras here."""
     cameras = tuple(name for name, held in picture.leases.items() if held.token == node.token)
     is_alive = is_living(node, lease_seconds)
     state: NodeState = "alive" if node.ready else "starting"
@@ -72,4 +92,5 @@ def node_status(node: NodeRecord, picture: FleetPicture, *, here: str, lease_sec
         frames_per_second=float(node.status.get("frames_per_second", 0.0)) if is_alive else 0.0,
         version=node.version,
         address=node.address if node.address.startswith(("http://", "https://")) else "",
+        unlike=unlike_cameras(node, settings) if is_alive and node.name != here else (),
     )

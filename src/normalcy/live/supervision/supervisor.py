@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from normalcy.errors import ConfigError, NormalcyError
+from normalcy.live.alerts.messages import event_messages
 from normalcy.live.alerts.outbox_loop import AlertsJob, run_alerts
 from normalcy.live.bells import Bell, ring
 from normalcy.live.config.change import change, only_a_restart_takes_up
@@ -38,7 +39,7 @@ from normalcy.live.processes import CONTEXT
 from normalcy.live.store.claim import claim_database
 from normalcy.live.store.opening import store_url
 from normalcy.live.store.outbox import open_outages
-from normalcy.live.store.records import Lease
+from normalcy.live.store.records import EventRecord, Lease, NewMessage
 from normalcy.live.store.store import Store
 from normalcy.live.supervision.camera_news import CameraNewsroom
 from normalcy.live.supervision.config_file import ConfigFile
@@ -128,7 +129,9 @@ class Supervisor:
             "",
             config if self.membership is None else config.model_copy(update={"cameras": {}}),
         )
-        self._housekeeping = Housekeeping(self.store, self.media, notes=self.notes, node=self.node_name)
+        self._housekeeping = Housekeeping(
+            self.store, self.media, notes=self.notes, node=self.node_name, told=self._told_of_end
+        )
         self.detectors: dict[str, DetectorFacts] = {}
         self.fleet = Fleet(doorbell=self._doorbell, as_json=log_json)
         self.inference = Stage(
@@ -283,6 +286,10 @@ class Supervisor:
         here = self.fleet.status(self._own)
         member.tell(self.config, here, ready=self._is_open, address=self.address, now=now)
         self.notes.put("node", member.trouble)
+
+    def _told_of_end(self, event: EventRecord) -> list[NewMessage]:
+        """What is to be told of an event that no node goes on with."""
+        return event_messages(event, "event.closed", config=self.config)
 
     def _hand_over(self) -> None:
         """Where other nodes go on, what goes on here is not ended."""

@@ -110,12 +110,13 @@ class NodeOut(BaseModel):
     frames_per_second: float
     version: str
     address: str = Field(description="Of its dashboard")
+    unlike: list[str] = Field(description="Cameras whose settings differ from those of the one that answers")
 
     @classmethod
     def of(cls, node: NodeStatus) -> Self:
         """From what the engine says."""
         plain = {key: getattr(node, key) for key in cls.model_fields}
-        return cls.model_validate({**plain, "cameras": list(node.cameras)})
+        return cls.model_validate({**plain, "cameras": list(node.cameras), "unlike": list(node.unlike)})
 
 
 class VerdictIn(BaseModel):

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from normalcy import errors
 from normalcy.errors import NormalcyError, TrainingError
-from normalcy.training.distributed.group import Deserted, Group
+from normalcy.training.distributed.group import Deserted, Place
 from normalcy.training.distributed.stores import Store
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ _PATIENCE_SECONDS = 3.0  # what a process says before it goes is there at once
 
 
 @contextmanager
-def failing_together(group: Group, store: Store) -> Iterator[None]:
+def failing_together(place: Place, store: Store) -> Iterator[None]:
     """Tells the others of an error here; where another failed first, raises its error.
 
     Raises:
@@ -31,14 +31,13 @@ def failing_together(group: Group, store: Store) -> Iterator[None]:
     try:
         yield
     except Deserted as error:
-        found = _read(store, deadline=time.monotonic() + _PATIENCE_SECONDS)
-        raise (error if found is None else _rebuilt(found)) from error
+        raise (_found(store, deadline=time.monotonic() + _PATIENCE_SECONDS) or error) from error
     except BaseException as error:
-        _write(store, group.rank, error)
+        say_failure(store, place.rank, error)
         raise
 
 
-def _write(store: Store, rank: int, error: BaseException) -> None:
+def say_failure(store: Store, rank: int, error: BaseException) -> None:
     """Says why this process failed, unless another did already."""
     said = {"rank": rank, "kind": type(error).__name__, "what": str(error) or type(error).__name__}
     if isinstance(error, NormalcyError):
@@ -50,17 +49,23 @@ def _write(store: Store, rank: int, error: BaseException) -> None:
         log.info("nobody was there to be told: %s", gone)
 
 
-def _read(store: Store, *, deadline: float) -> dict[str, str] | None:
+def read_failure(store: Store) -> BaseException | None:
+    """The error of the first that failed; None where none did.
+
+    Raises:
+        RuntimeError: The process that held the store is gone.
+    """
+    return _rebuilt(json.loads(store.get(_KEY))) if store.check([_KEY]) else None
+
+
+def _found(store: Store, *, deadline: float) -> BaseException | None:
     """What was said; None where a process ended without a word."""
     try:
-        while not store.check([_KEY]):
-            if time.monotonic() > deadline:
-                return None
+        while (failure := read_failure(store)) is None and time.monotonic() < deadline:
             time.sleep(0.02)
-        said: dict[str, str] = json.loads(store.get(_KEY))
     except RuntimeError:
         return None
-    return said
+    return failure
 
 
 def _rebuilt(said: dict[str, str]) -> BaseException:

@@ -1,7 +1,7 @@
 """The processes of one training, and what they tell each other.
 
 Everything goes over gloo but tensors of GPUs, which go over NCCL. Where a process ends, gloo breaks off at once, and
-`Deserted` is raised; `failures.py` finds out why. NCCL waits, so before gradients are added all meet over gloo.
+`Deserted` is raised; `failures.py` finds out why. NCCL waits: `watching.py` ends what hangs there.
 
 Letters: R processes.
 """
@@ -22,6 +22,11 @@ Value = TypeVar("Value")
 
 class Deserted(TrainingError):
     """Another process ended in the middle of an exchange."""
+
+    def __init__(
+        self, what: str = "another process of this training is gone", *, where: object = "", hint: str = ""
+    ) -> None:
+        super().__init__(what, where=where, hint=hint)
 
 
 @dataclass(frozen=True)

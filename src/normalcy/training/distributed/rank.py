@@ -16,7 +16,6 @@ from normalcy.config import build_config
 from normalcy.training.config import FitConfig
 from normalcy.training.distributed.group import Place
 from normalcy.training.distributed.joining import joined
-from normalcy.training.distributed.starting import arrive
 from normalcy.training.distributed.stores import TCPStore
 from normalcy.training.part import take_part
 
@@ -29,7 +28,6 @@ def main(job: dict[str, Any]) -> None:
     place = Place(**job["place"])
     host, port = job["address"]
     store = TCPStore(host, port, place.size, is_master=False)
-    arrive(store, place.rank)
     config = build_config(FitConfig, job["config"])
     with joined(place, store) as group:
         take_part(config, run=Path(job["run"]), resume=job["resume"], group=group)

@@ -25,8 +25,9 @@ from normalcy.run_folder import RunFolder
 from normalcy.training.config import FitConfig
 from normalcy.training.devices import Devices
 from normalcy.training.distributed.group import Deserted, Group, Place
-from normalcy.training.distributed.joining import MEETING, joined
+from normalcy.training.distributed.joining import MEETING, here, joined
 from normalcy.training.distributed.stores import Store, TCPStore
+from normalcy.training.distributed.watching import Children
 
 _PATIENCE_SECONDS = 10.0
 _HERE = "127.0.0.1"
@@ -85,7 +86,7 @@ def started(devices: Devices, job: Mapping[str, Any]) -> Iterator[Group]:
             beside = Place(first + local_rank, place.size, local_rank, place.local_size)
             others.append(_start(beside, address, job))
         _await(others, store)
-        with _naming_the_dead(others), joined(place, store) as group:
+        with _naming_the_dead(others), joined(place, store, _as_children(others)) as group:
             yield group
         _join(others)
     finally:
@@ -155,17 +156,24 @@ def _start(place: Place, address: tuple[str, int], job: Mapping[str, Any]) -> St
     return Started(place.rank, process, words)
 
 
-def arrive(store: Store, rank: int) -> None:
-    """Tells the process that started this one that it is there."""
-    store.set(f"here/{rank}", "")
-
-
 def _await(others: Sequence[Started], store: Store) -> None:
     """Until all that were started are there: one that cannot even start is not waited for."""
-    while others and not store.check([f"here/{each.rank}" for each in others]):
+    while others and not store.check([here(each.rank) for each in others]):
         for each in others:
             each.require_alive()
         time.sleep(0.02)
+
+
+def _as_children(others: Sequence[Started]) -> Children:
+    def require_alive() -> None:
+        for each in others:
+            each.require_alive()
+
+    def kill() -> None:
+        for each in others:
+            each.process.kill()
+
+    return Children(require_alive, kill)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from normalcy.training.config import FitConfig
 from normalcy.training.features.store import FeatureStore
 from normalcy.training.spread.settings import Spread
 from normalcy.training.spread.threads import compute_in
-from normalcy.training.spread.videos import at_its_place, unsaid_warnings
+from normalcy.training.spread.videos import at_its_place, require_arrived, unsaid_warnings
 
 if TYPE_CHECKING:
     from normalcy.layers.backbones import Backbone
@@ -91,11 +91,11 @@ def see(
 ) -> None:
     """Fills the store with what it does not hold of these videos, each in so many views.
 
-    One that cannot be read is passed over: whoever reads it next finds that again, and says so.
+    One that a worker cannot read is passed over with a warning: whoever reads it next finds that again.
 
     Raises:
         OutputError: The store cannot be written.
-        InputError: A worker cannot open the backbone.
+        InputError: A worker cannot open the backbone, or keeps what it sees where this machine does not find it.
     """
     missing = [
         Wanted(at_its_place(each.video), views)
@@ -110,6 +110,9 @@ def see(
         for done, outcome in enumerate(outcomes, start=1):
             if progress:
                 progress(f"looking at {missing[outcome.place].video.name}", done, len(missing))
+            video, views = missing[outcome.place]
+            is_held = _holds(store, video, views)
+            require_arrived(outcome, video, is_held=is_held, setting="data.features")
 
 
 def _holds(store: FeatureStore, video: LabelledVideo, views: int) -> bool:

@@ -11,7 +11,7 @@ from normalcy.progress import Progress
 from normalcy.training.config import DataConfig
 from normalcy.training.data import training_videos
 from normalcy.training.spread.settings import Spread
-from normalcy.training.spread.videos import at_its_place, unsaid_warnings
+from normalcy.training.spread.videos import at_its_place, require_arrived, unsaid_warnings
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,11 @@ class Decode:
 def decode(config: DataConfig, *, spec: ClipSpec, spread: Spread, progress: Progress | None = None) -> None:
     """Fills the cache with the normal training videos that it does not hold.
 
-    One that cannot be decoded is passed over: whoever reads it next finds that again, and says so.
+    One that a worker cannot decode is passed over with a warning: whoever reads it next finds that again.
 
     Raises:
         OutputError: The cache cannot be written.
+        InputError: A worker keeps what it decodes where this machine does not find it.
     """
     job = Decode(config.cache.expanduser().absolute(), spec.size_px, spec.channels)
     cache = FrameCache(job.cache)
@@ -54,3 +55,6 @@ def decode(config: DataConfig, *, spec: ClipSpec, spread: Spread, progress: Prog
         for done, outcome in enumerate(engine.run(job, missing), start=1):
             if progress:
                 progress(f"reading {missing[outcome.place].name}", done, len(missing))
+            video = missing[outcome.place]
+            is_held = cache.holds(video, size_px=spec.size_px, channels=spec.channels)
+            require_arrived(outcome, video, is_held=is_held, setting="data.cache")

@@ -8,7 +8,7 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Makes the tables and columns."""
+    """Makes the tables, columns and the index."""
     op.create_table(
         "nodes",
         sa.Column("name", sa.String(60), primary_key=True),
@@ -33,3 +33,4 @@ def upgrade() -> None:
     )
     op.add_column("events", sa.Column("node", sa.String(60), nullable=False, server_default=sa.text("''")))
     op.add_column("outbox", sa.Column("claimed_by", sa.String(32)))
+    op.create_index("outbox_by_kind", "outbox", ["camera", "kind"])
