@@ -75,3 +75,12 @@ def test_no_chunk_is_much_shorter_than_asked_for():
 
 def test_too_short_a_video_has_no_chunk():
     assert cut(survey(3), SPECS["every frame"][0], hop_frames=1, chunk_seconds=10) == []
+
+
+def test_where_key_frames_are_rare_nothing_is_cut():
+    spec, hop = SPECS["every frame"]
+    assert len(cut(survey(3000, gop=700), spec, hop_frames=hop, chunk_seconds=10)) == 5
+    assert cut(survey(3000, gop=1400), spec, hop_frames=hop, chunk_seconds=10) == []
+    # Batches that take longer than chunks cannot be shorter.
+    slow = ClipSpec(2, (2, 3), 1, stride_frames=200)
+    assert len(cut(survey(6000), slow, hop_frames=200, chunk_seconds=10)) == 4

@@ -1,12 +1,18 @@
 """Which videos patterns name, here and in object stores."""
 
+import re
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote
+
 import fsspec
 import pytest
 from archive_s3 import s3_server, upload
 
 from normalcy.archive.listing import day_of, list_videos
+from normalcy.archive.media import opened
 from normalcy.archive.needs import require
-from normalcy.errors import InputError, MissingPackage
+from normalcy.errors import InputError, MissingPackage, UnreadableVideo
 
 
 @pytest.fixture
@@ -51,6 +57,62 @@ def test_other_file_systems_are_listed_alike():
     finally:
         files.rm("/store", recursive=True)
     assert (video.name, video.day, video.size_bytes) == ("door/20260301T101500.mp4", "2026-03-01", 3)
+
+
+def test_names_are_written_as_hive_does_and_too_long_ones_shortened(tmp_path):
+    odd = 'Tür "1" 50%=x[3].mp4'
+    (tmp_path / odd).touch()
+    deep = tmp_path / "/".join("ä" * 60 for _ in range(3)) / "20260301.mp4"
+    deep.parent.mkdir(parents=True)
+    deep.touch()
+    (tmp_path / "kö").mkdir()
+    (tmp_path / "kö" / f"{'ü' * 110}.mp4").touch()
+    by_end = {video.name[-12:]: video for video in list_videos([str(tmp_path)])}
+    assert by_end[odd[-12:]].folder.endswith("/video=Tür %221%22 50%25%3Dx%5B3%5D.mp4")
+    whole = next(video for video in by_end.values() if "kö" in video.name)
+    assert whole.name == f"kö/{'ü' * 110}.mp4"
+    shortened = by_end["20260301.mp4"]
+    assert re.fullmatch(r"[0-9a-f]{12}~ä+/ä+/20260301\.mp4", shortened.name)
+    assert shortened.day == "2026-03-01"
+    folder = tmp_path / "out" / shortened.folder
+    folder.mkdir(parents=True)
+    assert unquote(folder.name) == f"video={shortened.name}"
+
+
+class Streams(BaseHTTPRequestHandler):
+    """Does not say how long what it sends is."""
+
+    sent = b""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(self.sent)
+
+    def do_HEAD(self):
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("sent", [b"x" * 3_000_000, b""])
+def test_what_a_server_streams_is_read_whatever_its_size(sent, monkeypatch):
+    monkeypatch.setattr(Streams, "sent", sent)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Streams) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        (video,) = list_videos([f"http://127.0.0.1:{server.server_port}/a.mp4"])
+        assert (video.name, video.size_bytes) == ("a.mp4", None)
+        if sent:
+            with opened(video) as source:
+                assert source.file.read() == sent
+                assert source.file.seek(5) == 5
+        else:
+            with pytest.raises(UnreadableVideo, match="the file is empty"), opened(video):
+                pass
+        server.shutdown()
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -48,9 +48,12 @@ def test_workers_stay_for_the_same_job_and_end_with_the_engine(tmp_path):
         pids = {each.result[1] for _ in range(2) for each in engine.run(Squares(tmp_path), [1, 2])}
         (pid,) = pids
         assert is_alive(pid)
-        (other,) = {each.result[1] for each in engine.run(Squares(tmp_path / "other"), [])} or {None}
-        assert other is None
-    assert gone(pid)
+        (tmp_path / "other").mkdir()
+        (other,) = {each.result[1] for each in engine.run(Squares(tmp_path / "other"), [1])}
+        assert other != pid
+        assert gone(pid)
+        assert is_alive(other)
+    assert gone(other)
 
 
 def test_items_are_begun_in_their_order(tmp_path):

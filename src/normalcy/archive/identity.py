@@ -35,11 +35,9 @@ def _digest(bundle: PackedBundle, backend: str) -> str:
 
 def earlier_backend(store: Store, bundle: PackedBundle) -> str | None:
     """With which backend the same bundle made what is in the output; None where it did not."""
-    found = store.get(RECORD)
-    record = json.loads(found) if found else {}
-    backend = record.get("backend")
-    is_same = backend and record.get("bundle") == _digest(bundle, backend)
-    return str(backend) if is_same else None
+    found = _read(store.get(RECORD) or b"")
+    backend = str(found.get("backend"))
+    return backend if found.get("bundle") == _digest(bundle, backend) else None
 
 
 def claim(store: Store, identity: dict[str, Any], *, overwrite: bool) -> None:
@@ -78,8 +76,14 @@ def claim(store: Store, identity: dict[str, Any], *, overwrite: bool) -> None:
 
 def _others(record: bytes, identity: dict[str, Any]) -> list[str]:
     """What was another when the output was made, in words."""
+    found = _read(record)
+    return [f"{name} {found.get(name)}" for name, value in identity.items() if found.get(name) != value]
+
+
+def _read(record: bytes) -> dict[str, Any]:
+    """What a record says; nothing where it is damaged."""
     try:
         found = json.loads(record)
     except ValueError:
-        found = {}
-    return [f"{name} {found.get(name)}" for name, value in identity.items() if found.get(name) != value]
+        return {}
+    return found if isinstance(found, dict) else {}

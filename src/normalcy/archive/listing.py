@@ -187,8 +187,8 @@ def day_of(name: str, modified: str) -> str:
 def reason(error: Exception) -> str:
     """What an error of a file system says, in one line and without credentials."""
     found = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    # A URL may stand in quotes or brackets: it is one from its scheme on.
-    shown = re.sub(r"[a-z][a-z0-9+.-]*://[^\s\"'<>]+", lambda url: redact(url[0]), str(found), flags=re.I)
+    # A URL may stand behind a quote or a bracket; a password may hold either.
+    shown = re.sub(r"[a-z][a-z0-9+.-]*://\S+", lambda url: redact(url[0]), str(found), flags=re.I)
     return " ".join(shown.split())[:200]
 
 

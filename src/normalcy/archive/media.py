@@ -8,15 +8,17 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
+from normalcy.archive.attempts import attempted
 from normalcy.archive.listing import Video, gone
-from normalcy.errors import UnreadableVideo
+from normalcy.errors import NormalcyError, UnreadableVideo
 from normalcy.video.sources import Source
 
 _WHOLE_BYTES = 48 * 1024**2
 _RANGE_BYTES = 8 * 1024**2
 _COPIED_BYTES = 1024**2
+_BUFFER_BYTES = 64 * 1024
 
 
 @contextmanager
@@ -31,18 +33,28 @@ def opened(video: Video) -> Iterator[Source]:
     from fsspec.core import url_to_fs
     from fsspec.implementations.local import LocalFileSystem
 
-    files, path = url_to_fs(video.url)
+    with _told(video):
+        files, path = url_to_fs(video.url)
     if isinstance(files, LocalFileSystem):
         if not files.exists(path):
             raise gone(video, FileNotFoundError())
         yield Source("file", video.name, path)
         return
-    try:
-        file = _file(files, path, video)
-    except OSError as error:
-        raise gone(video, error) from None
+    with _told(video):
+        file = attempted(lambda: _file(files, path, video))
     with file:
         yield Source("file", video.name, file=file)
+
+
+@contextmanager
+def _told(video: Video) -> Iterator[None]:
+    """Any error of a file system or its client says which video it is of; not all are OSErrors."""
+    try:
+        yield
+    except NormalcyError:
+        raise
+    except Exception as error:
+        raise gone(video, error) from None
 
 
 def _file(files: object, path: str, video: Video) -> BinaryIO:
@@ -53,7 +65,37 @@ def _file(files: object, path: str, video: Video) -> BinaryIO:
         return io.BytesIO(files.cat_file(path))  # type: ignore[attr-defined]
     # Decoders read on and on, and now and then go back to an index: what is read ahead serves both.
     file = files.open(path, "rb", block_size=_RANGE_BYTES, cache_type="readahead")  # type: ignore[attr-defined]
-    return cast(BinaryIO, file)
+    return io.BufferedReader(_Ranges(file, video), _BUFFER_BYTES)
+
+
+class _Ranges(io.RawIOBase):
+    """A file far away: a read that fails is tried again."""
+
+    def __init__(self, file: BinaryIO, video: Video) -> None:
+        self._file, self._video = file, video
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def readinto(self, buffer: Any) -> int:
+        with _told(self._video):
+            # A read that failed leaves the file where it was.
+            data = attempted(lambda: self._file.read(len(buffer)))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def _copied(files: object, path: str, video: Video) -> BinaryIO:

@@ -70,12 +70,11 @@ def standing(store: Store, videos: Iterable[Video]) -> Standing:
     folders = _folders(store)
     for video in videos:
         row = earlier.get((video.name, video.day))
-        is_done = row is not None and _is_done(row, video, parts)
-        if row and is_done:
+        if row and _is_done(row, video, parts):
             found.rows[video.name] = row
+            stays = True
         else:
-            _take(found, store, video, parts, work)
-        stays = is_done or all(video is not each for each in found.new[-1:])
+            stays = _take(found, store, video, parts, work)
         for folder in folders.get(_own_folder(video), ()):
             if not (stays and folder.endswith(f"/{video.folder}")):
                 store.remove(folder)
@@ -105,18 +104,20 @@ def _is_done(row: dict[str, Any], video: Video, parts: set[str]) -> bool:
     )
 
 
-def _take(found: Standing, store: Store, video: Video, parts: set[str], work: set[str]) -> None:
+def _take(found: Standing, store: Store, video: Video, parts: set[str], work: set[str]) -> bool:
+    """Enters a video that is not done; whether something of it may be."""
     cut = _cut(store, video, work)
     if cut is None:
         found.new.append(video)
-        return
+        return False
     if places.broken(video) in work:
         found.broken[video.name] = json.loads(store.get(places.broken(video)) or b'{"why": ""}')["why"]
-        return
+        return False
     for number in range(cut.record["chunks"]):
         if {places.done(video, number)} <= work and places.part("scores", video, number) in parts:
             cut.done[number] = json.loads(store.get(places.done(video, number)) or b"{}")
     found.cut.append(cut)
+    return True
 
 
 def _cut(store: Store, video: Video, work: set[str]) -> CutVideo | None:

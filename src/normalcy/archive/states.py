@@ -166,5 +166,7 @@ def _put(value: Shared, wanted: list[Shared], shared: Mapping[str, Any]) -> Any:
 
 
 _MAKERS: dict[str, FunctionType] = {
-    each.__name__: each for each in (_array, _number, _queue, _alarm_state, _built) if isinstance(each, FunctionType)
+    each.__name__: each
+    for each in (_array, _number, _queue, _alarm_state, _built)
+    if isinstance(each, FunctionType)
 }

@@ -39,5 +39,5 @@ def require_arrived(outcome: Outcome[Any], video: LabelledVideo, *, is_held: boo
     raise InputError(
         "a worker has kept it where this machine does not find it",
         where=video.name,
-        hint=f"Set {setting} to a folder that all machines share",
+        hint=f"{setting} must be a folder that all machines share, with the same versions on each",
     )
