@@ -3,7 +3,8 @@
     python benchmarks/archive.py --out results/archive.json
 
 The archive is clips of the generated scene and one long video. Local workers read files and write files; the cluster,
-nodes of one core each on this machine, reads from and writes to an S3 server (moto) that runs here too. Every run
+nodes of one core each on this machine, reads from and writes to an S3 server (moto) that runs here too. `ray-N` is a
+cluster of N such nodes, so what N workers gain over one is what N nodes gain over one. Every run
 begins with nothing; `seconds` is the whole run, `to_first_seconds` what of it passed before the first video was done:
 starting processes, importing, loading the bundle. Ends with 1 where a run's scores lie more than 1e-5 from those of one
 local worker, or alarms or events differ, or a video failed.
@@ -71,7 +72,7 @@ def main() -> int:
         runs = dict(_runs(site, words))
         found = _record(site, words, paths, runs)
     write_json(words.out, found)
-    print(json.dumps({name: found[name] for name in ("runs", "agreement", "output")}, indent=2))
+    print(json.dumps({name: found[name] for name in ("speed_up", "runs", "agreement", "output")}, indent=2))
     return 0 if found["agreement"]["holds"] else 1
 
 
@@ -211,6 +212,7 @@ def _record(
             "bytes": sum(path.stat().st_size for path in paths),
         },
         "detector": {"method": words.method, "preset": words.preset, "chunk_seconds": words.chunk},
+        "speed_up": _speed_up(runs),
         "runs": runs,
         "agreement": {"with": "local-1", "tolerance": _TOLERANCE, "holds": holds, "runs": each},
         "output": {"rows": first.scores.num_rows, "mb_per_hour": size / 1e6 / hours},
@@ -218,6 +220,19 @@ def _record(
         "versions": versions(),
         "hardware": hardware(),
     }
+
+
+def _speed_up(runs: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """How many times as fast as with one worker the others of the same engine are."""
+    found = {
+        name: runs[f"{run['engine']}-1"]["seconds"] / run["seconds"]
+        for name, run in runs.items()
+        if run["workers"] > 1 and run["killed_after"] is None and f"{run['engine']}-1" in runs
+    }
+    note = (
+        "ray-N is a cluster of N nodes with one core each, all on this machine; local-N are N processes of it"
+    )
+    return {**found, "note": note}
 
 
 def _compared(first: Archive, other: Archive) -> dict[str, Any]:

@@ -152,7 +152,7 @@ def test_what_is_shared_is_never_changed(model):
 
 
 @pytest.mark.parametrize(
-    "fields, match",
+    ("fields", "match"),
     [
         ({"_last": [1.0]}, "cannot be a list"),
         ({"_last": deque([np.zeros(3)])}, "cannot be a deque"),

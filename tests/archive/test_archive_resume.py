@@ -207,7 +207,7 @@ def test_an_output_that_only_workers_see_is_an_error(lost, tiny_flow_run, tmp_pa
                 yield outcome
 
     write_walk(tmp_path / "in" / "short.mp4", 20 if "_work" in lost else 4)
-    with pytest.raises(OutputError, match="is not there. --out has to be a folder that all machines share"):
+    with pytest.raises(OutputError, match=r"is not there\. --out has to be a folder that all machines share"):
         score_archive(
             tiny_flow_run.bundle,
             [str(tmp_path / "in")],

@@ -112,7 +112,7 @@ class Flaky:
         return call
 
 
-@pytest.mark.parametrize("times, passes", [(2, True), (3, False)])
+@pytest.mark.parametrize(("times", "passes"), [(2, True), (3, False)])
 def test_what_passes_is_tried_again(times, passes, monkeypatch):
     monkeypatch.setattr(attempts, "PAUSES_SECONDS", (0.0, 0.0))
     store = Store("memory://flaky")
@@ -143,3 +143,41 @@ def test_of_many_files_one_that_fails_is_asked_for_again(monkeypatch):
 
     monkeypatch.setattr(type(store._files), "cat", cat)
     assert store.get_all(["a", "b", "c", "d"]) == {"a": b"a", "b": b"b", "c": b"c"}
+
+
+def test_a_range_that_fails_is_read_again(monkeypatch):
+    monkeypatch.setattr(attempts, "PAUSES_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr(media, "_WHOLE_BYTES", 0)
+    monkeypatch.setattr(media, "_BUFFER_BYTES", 16)
+    data = bytes(range(200))
+    Store("memory://ranges").put("a.mp4", data)
+    video = Video("a.mp4", "memory://ranges/a.mp4", len(data), "", "2026-03-01")
+    with opened(video) as source:
+        assert source.file.read(20) == data[:20]
+        flaky = Flaky(source.file.raw._file, 2)
+        monkeypatch.setattr(source.file.raw._file, "read", flaky.read)
+        source.file.seek(100)
+        assert source.file.read() == data[100:]
+        assert flaky.left == 0
+
+
+def test_a_read_that_fails_costs_one_video(tiny_flow_run, tmp_path, monkeypatch):
+    """It is scored as a whole then, and the others are as they would be."""
+    monkeypatch.setattr(attempts, "PAUSES_SECONDS", (0.0,))
+    write_walk(tmp_path / "in" / "long.mp4", 20)
+    write_walk(tmp_path / "in" / "short.mp4", 4)
+    get = Store.get
+
+    def failing(self, path):
+        if "state-00000" in path:
+            raise InputError(f"{path} cannot be read (Could not connect)", where=self.shown)
+        return get(self, path)
+
+    monkeypatch.setattr(Store, "get", failing)
+    out = str(tmp_path / "out")
+    result = score_archive(
+        tiny_flow_run.bundle, [str(tmp_path / "in")], out=out, engine=EngineHere(), options=OPTIONS
+    )
+    assert (result.failures, result.rows["short.mp4"]["notes"]) == ([], "")
+    assert "state-00000.pkl cannot be read" in result.rows["long.mp4"]["notes"]
+    assert read_archive(out).scores.num_rows == 240

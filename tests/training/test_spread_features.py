@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from spread_engines import Dying, Here
 
-from normalcy.errors import InputError, SkippedVideoWarning
+from normalcy.errors import FallbackWarning, InputError, SkippedVideoWarning
 from normalcy.run_folder import RunFolder
 from normalcy.training.config import FitConfig
 from normalcy.training.features.store import FeatureStore
@@ -84,7 +84,8 @@ def test_a_bad_video_is_passed_over_and_left_out_with_a_warning(root, tmp_path, 
     bad = replace(other, video=replace(other.video, path=broken))
     wanted = [(bad, views), (good, views)]
     monkeypatch.setattr(Spread, "open", lambda self: Here(patient=True))
-    see(method, store, wanted, config, spread=Spread("local"))
+    with pytest.warns(FallbackWarning, match="normal/n2: a worker failed of it"):
+        see(method, store, wanted, config, spread=Spread("local"))
     assert len(kept(store)) == 1
     with pytest.warns(SkippedVideoWarning, match=r"broken\.mp4"):
         seen = see_all(store, wanted, classes=method.classes)
@@ -107,3 +108,17 @@ def test_a_worker_that_would_see_something_else_refuses(root, tmp_path, monkeypa
     monkeypatch.setattr(Spread, "open", lambda self: Here())
     with pytest.raises(InputError, match="Install the same versions on all machines"):
         see(method, store, videos[:1], config, spread=Spread("local"))
+
+
+def test_a_store_that_workers_have_to_themselves_is_an_error(root, tmp_path, monkeypatch):
+    config, method, store, videos = opened(root, tmp_path)
+
+    def elsewhere(job: See) -> See:
+        data = job.fit.data.model_copy(update={"features": tmp_path / "elsewhere"})
+        return replace(job, fit=job.fit.model_copy(update={"data": data}))
+
+    monkeypatch.setattr(Spread, "open", lambda self: Here(elsewhere=elsewhere))
+    with pytest.raises(InputError, match=r"data\.features must be a folder that all machines share"):
+        see(method, store, videos[:1], config, spread=Spread("local"))
+    assert list((tmp_path / "elsewhere").rglob("*.safetensors"))
+    assert kept(store) == {}

@@ -372,3 +372,13 @@ def test_closing_from_another_thread_waits_for_the_frame_in_the_decoder(clip):
 def test_level_of_the_footage_can_be_told():
     assert [index_of(picture(index)) for index in INDICES] == INDICES
     assert level(FRAMES - 1) < 255
+
+
+def test_any_number_of_threads_decodes_the_same(clip):
+    expected = [frame.image_HWC for frame in read(clip)]
+    for threads in (1, 3):
+        np.testing.assert_array_equal(
+            [frame.image_HWC for frame in read(clip, decode_threads=threads)], expected
+        )
+    with pytest.raises(ConfigError, match="decode_threads=0 is out of range"):
+        ReadOptions(decode_threads=0)

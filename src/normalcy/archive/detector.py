@@ -16,6 +16,9 @@ from normalcy.scoring.reading import scoring_options
 from normalcy.scoring.track import ScoreTrack
 from normalcy.video.contract import ReadOptions
 
+_LEAST_DECODE_THREADS = 2
+"""FFmpeg conceals damage another way in one thread than in several, which `normalcy score` takes."""
+
 
 @dataclass(frozen=True, eq=False)
 class PackedBundle:
@@ -53,14 +56,14 @@ class Detector:
 
     Args:
         opened: A bundle, ready to score.
-        decode_threads: How many decode a video.
+        threads: How many decode a video; two at least.
     """
 
-    def __init__(self, opened: Opened, *, decode_threads: int | None = None) -> None:
+    def __init__(self, opened: Opened, *, threads: int) -> None:
         self.model: ScoringModel = opened.model
         self.bundle: Bundle = opened.bundle
         self.backend = opened.name
-        self._decode_threads = decode_threads
+        self._threads = threads
 
     @property
     def spec(self) -> ClipSpec:
@@ -76,7 +79,7 @@ class Detector:
     def options(self) -> ReadOptions:
         """How videos are read."""
         rate = self.bundle.header.frames_per_second
-        options = ReadOptions(decode_threads=self._decode_threads)
+        options = ReadOptions(decode_threads=max(_LEAST_DECODE_THREADS, self._threads))
         return scoring_options(options, self.spec, frames_per_second=rate)
 
     def track(self, source_id: str) -> ScoreTrack:

@@ -1,7 +1,7 @@
 """What one chunk of a video hands on to the next: the state of its track and of the method's camera, and nothing else.
 
-What both ends hold already, such as a method's memory, is named in it and not written. It is read by a reader that knows
-arrays and the classes and fields of `state_fields`, and makes nothing else: a file that was tampered with is refused.
+What both ends hold already, such as a method's memory, is named in it and not written. It is read by a reader that
+knows arrays and the classes of `state_fields`, and makes nothing else: a file that was tampered with is refused.
 """
 
 import pickle

@@ -46,7 +46,7 @@ class ArchiveJob:
         """Loads the bundle."""
         with limited(self.threads):
             opened_bundle = self.bundle.opened(self.backend, self.threads)
-        detector, store = Detector(opened_bundle, decode_threads=self.threads), Store(self.out)
+        detector, store = Detector(opened_bundle, threads=self.threads), Store(self.out)
 
         def work(item: Item) -> Result:
             if isinstance(item, ChunkItem):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from normalcy.archive.attempts import told
 from normalcy.archive.needs import require
 from normalcy.archive.store import Store
 from normalcy.errors import InputError
@@ -65,14 +66,15 @@ def table(store: Store, name: str) -> "pa.Table":
     paths = [f"{root}/{path}" for path in store.paths(name) if path.endswith(".parquet")]
     if not paths:
         return partitions.empty_table()
-    parts = ds.dataset(
-        paths,
-        filesystem=files,
-        format="parquet",
-        partitioning=ds.HivePartitioning(partitions, segment_encoding="uri"),
-        partition_base_dir=f"{root}/{name}",
-    )
-    found = parts.to_table(use_threads=True)
+    with told(InputError, f"{name} cannot be read", where=store.shown):
+        parts = ds.dataset(
+            paths,
+            filesystem=files,
+            format="parquet",
+            partitioning=ds.HivePartitioning(partitions, segment_encoding="uri"),
+            partition_base_dir=f"{root}/{name}",
+        )
+        found = parts.to_table(use_threads=True)
     order = ["day", "video", *(each for each in found.column_names if each not in ("day", "video"))]
     return found.select(order).sort_by([("video", "ascending"), (_ORDER[name], "ascending")])
 

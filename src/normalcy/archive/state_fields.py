@@ -1,4 +1,4 @@
-"""What may stand in the state that a chunk hands on: the classes that make it up, and what each of their fields holds."""
+"""What may stand in the state that a chunk hands on: classes, and what each of their fields holds."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -112,12 +112,12 @@ def fits(value: Any, kinds: tuple[Kind, ...]) -> bool:
 
 def _is(value: Any, kind: Kind) -> bool:
     if isinstance(kind, Each):
-        if type(value) is not kind.container:
+        if not isinstance(value, dict | deque) or type(value) is not kind.container:
             return False
-        named = not isinstance(value, dict) or all(isinstance(key, str) for key in value)
-        return named and all(
-            fits(each, kind.of) for each in (value.values() if isinstance(value, dict) else value)
-        )
+        if isinstance(value, dict):
+            named = all(isinstance(key, str) for key in value)
+            return named and all(fits(each, kind.of) for each in value.values())
+        return all(fits(each, kind.of) for each in value)
     if isinstance(kind, str):
         return type(value).__name__ == kind
     return value is None if kind is None else isinstance(kind, type) and isinstance(value, kind)

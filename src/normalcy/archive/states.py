@@ -20,10 +20,45 @@ from normalcy.archive.state_fields import FIELDS, Shared, fits
 from normalcy.scoring.events import AlarmState
 
 _CODES = (
-    "PROTO FRAME STOP MARK POP POP_MARK NONE NEWTRUE NEWFALSE BININT BININT1 BININT2 LONG1 LONG4 BINFLOAT "
-    "SHORT_BINUNICODE BINUNICODE BINUNICODE8 SHORT_BINBYTES BINBYTES BINBYTES8 EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 "
-    "EMPTY_LIST APPEND APPENDS EMPTY_DICT SETITEM SETITEMS MEMOIZE BINGET LONG_BINGET STACK_GLOBAL REDUCE BINPERSID"
-).split()
+    pickle.PROTO,
+    pickle.FRAME,
+    pickle.STOP,
+    pickle.MARK,
+    pickle.POP,
+    pickle.POP_MARK,
+    pickle.NONE,
+    pickle.NEWTRUE,
+    pickle.NEWFALSE,
+    pickle.BININT,
+    pickle.BININT1,
+    pickle.BININT2,
+    pickle.LONG1,
+    pickle.LONG4,
+    pickle.BINFLOAT,
+    pickle.SHORT_BINUNICODE,
+    pickle.BINUNICODE,
+    pickle.BINUNICODE8,
+    pickle.SHORT_BINBYTES,
+    pickle.BINBYTES,
+    pickle.BINBYTES8,
+    pickle.EMPTY_TUPLE,
+    pickle.TUPLE,
+    pickle.TUPLE1,
+    pickle.TUPLE2,
+    pickle.TUPLE3,
+    pickle.EMPTY_LIST,
+    pickle.APPEND,
+    pickle.APPENDS,
+    pickle.EMPTY_DICT,
+    pickle.SETITEM,
+    pickle.SETITEMS,
+    pickle.MEMOIZE,
+    pickle.BINGET,
+    pickle.LONG_BINGET,
+    pickle.STACK_GLOBAL,
+    pickle.REDUCE,
+    pickle.BINPERSID,
+)
 
 
 def written(state: Any, shared: Mapping[str, Any]) -> bytes:
@@ -84,9 +119,7 @@ class _Codes(dict[int, Callable[[Any], None]]):
 
 
 class _Reader(pickle._Unpickler):
-    dispatch = _Codes(
-        {code: pickle._Unpickler.dispatch[code] for code in (getattr(pickle, name)[0] for name in _CODES)}
-    )
+    dispatch = _Codes({code[0]: pickle._Unpickler.dispatch[code[0]] for code in _CODES})
     stack: list[Any]
 
     def __init__(self, file: io.BytesIO, shared: Mapping[str, Any]) -> None:
@@ -106,7 +139,8 @@ class _Reader(pickle._Unpickler):
         maker = self.stack[-1]
         if not any(maker is each for each in _MAKERS.values()):
             raise pickle.UnpicklingError("only makers are called")
-        self.stack[-1] = maker(*arguments, self._shared) if maker is _built else maker(*arguments)
+        more = (self._shared,) if maker is _built else ()
+        self.stack[-1] = maker(*arguments, *more)
 
     dispatch[pickle.REDUCE[0]] = _call
 
@@ -122,9 +156,9 @@ def _array(data: bytes) -> npt.NDArray[Any]:
     return found
 
 
-def _number(data: bytes) -> np.generic:
-    found: np.generic = _array(data)[()]
-    return found
+def _number(data: bytes) -> Any:
+    """A scalar of numpy; whatever else it is, fields say whether it may be there."""
+    return _array(data)[()]
 
 
 def _queue(values: list[Any], most: int | None) -> deque[Any]:
