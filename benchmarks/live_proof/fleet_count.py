@@ -135,11 +135,13 @@ def _within(span: Span, time: Span) -> bool:
 
 
 def _between(anomalies: Mapping[str, Sequence[Span]], events: Sequence[Event]) -> list[Event]:
-    """Events that began in the time of these anomalies."""
-    starts = [span[0] for spans in anomalies.values() for span in spans]
-    if not starts:
-        return []
-    return [each for each in events if min(starts) <= each.span[0] <= max(starts)]
+    """Events that began in the time of their camera's anomalies."""
+    times = {camera: (spans[0][0], spans[-1][0]) for camera, spans in anomalies.items() if spans}
+    return [
+        each
+        for each in events
+        if each.camera in times and times[each.camera][0] <= each.span[0] <= times[each.camera][1]
+    ]
 
 
 def _keys_of(event: Event) -> list[str]:

@@ -1,6 +1,8 @@
 import copy
 import sys
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -107,7 +109,10 @@ def test_a_calibrated_trunk_sees_nearly_alike_and_so_does_its_copy_from_disk():
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 def test_both_backends_round_alike():
-    """3 % apart in the root of squares: sums of integers are exact, but what they are scaled by is rounded."""
+    """3 % apart in the root of squares: sums of integers are exact, but what they are scaled by is rounded.
+
+    A processor that multiplies 8 bits into 16 (no VNNI) lets sums overflow to the largest: 21 % apart.
+    """
     pytest.importorskip("openvino")
     pytest.importorskip(LITE0_PACKAGE)
     made, other = Trunk("torch"), Trunk("openvino")
@@ -115,7 +120,8 @@ def test_both_backends_round_alike():
     made.calibrate([IMAGE])
     other.load_state_dict(made.state_dict())
     look_RCD = made.look(IMAGE)
-    assert np.linalg.norm(other.look(IMAGE) - look_RCD) < 0.08 * np.linalg.norm(look_RCD)
+    limit = 0.08 if "vnni" in Path("/proc/cpuinfo").read_text() else 0.3
+    assert np.linalg.norm(other.look(IMAGE) - look_RCD) < limit * np.linalg.norm(look_RCD)
 
 
 @pytest.mark.parametrize(

@@ -185,7 +185,8 @@ class SceneMemory(Method):
 def _smooth_pictures(count: int, height: int, width: int) -> Tensor:
     """Random pictures, uint8 (N, H, W, 3), as smooth as a camera's.
 
-    Noise is beyond the range that integers were chosen for: rounded so coarsely, exports of one trunk disagree on it.
+    On noise, sums of integers overflow on processors that multiply 8 bits into 16 (no VNNI), by another amount in each
+    library: exports of one trunk would seem to disagree.
     """
     coarse_N3hw = 255 * torch.rand(count, 3, -(-height // _PATCH_PX), -(-width // _PATCH_PX))
     picture_N3HW = F.interpolate(coarse_N3hw, size=(height, width), mode="bilinear")
