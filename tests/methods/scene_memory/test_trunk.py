@@ -1,6 +1,5 @@
 import copy
 import sys
-
 from pathlib import Path
 
 import numpy as np
