@@ -12,7 +12,6 @@ local worker, or alarms or events differ, or a video failed.
 
 import argparse
 import json
-import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +24,7 @@ from typing import Any
 import numpy as np
 from archive_clips import fit_on_scene, make_archive, make_scene
 from archive_site import kill_a_worker, ray_cluster, s3_server
+from live_parts import command
 
 from normalcy.archive.reading import Archive, read_archive
 from normalcy.archive.run import ArchiveOptions, ScoredArchive, score_archive
@@ -216,7 +216,7 @@ def _record(
         "runs": runs,
         "agreement": {"with": "local-1", "tolerance": _TOLERANCE, "holds": holds, "runs": each},
         "output": {"rows": first.scores.num_rows, "mb_per_hour": size / 1e6 / hours},
-        "command": f"python benchmarks/archive.py {shlex.join(sys.argv[1:])}",
+        "command": command(),
         "versions": versions(),
         "hardware": hardware(),
     }

@@ -13,7 +13,6 @@ Letters: T frames, C channels, H height, W width.
 import argparse
 import json
 import os
-import shlex
 import statistics
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from live_parts import command
 
 from normalcy.allocator import keep_freed_memory
 from normalcy.environment import available_cores, hardware, versions
@@ -59,7 +59,7 @@ def main() -> None:
         "batch_size": options.batch,
         "steps": EPOCHS * options.steps,
         "rounds": options.rounds,
-        "command": shlex.join(["python", *sys.argv]),
+        "command": command(),
         "versions": versions(),
         "hardware": hardware(),
     }
