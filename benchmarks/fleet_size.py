@@ -20,12 +20,14 @@ from typing import Any
 import numpy as np
 from live_parts import command, database_cpu_seconds
 from live_proof.stand_ins import running_server
+from sqlalchemy import text
 
 from normalcy.environment import hardware, versions
 from normalcy.live.config.fleet import FleetConfig
 from normalcy.live.config.live import LiveConfig, config_from
 from normalcy.live.nodes.identity import NodeIdentity
 from normalcy.live.nodes.node import Node, Offer
+from normalcy.live.store.scores import save_minute
 from normalcy.live.store.store import Store
 from normalcy.live.supervision.camera_unit import waiting_status
 from normalcy.live.supervision.others import status_of
@@ -80,6 +82,21 @@ def measure(count: int) -> dict[str, Any]:
         return {"nodes": count, "cameras": len(config.cameras), **cost_of(nodes, server.port)}
 
 
+def score_row_bytes(*, cameras: int = 10, minutes: int = 1440) -> float:
+    """What a minute of a camera's scores takes in the database, its index included, after a day of them."""
+    with running_server() as server:
+        store = Store(server.new_database(), migrate=True)
+        scores_60 = np.random.default_rng(0).random(60)
+        for minute in range(minutes):
+            with store.transaction() as session:
+                for number in range(cameras):
+                    save_minute(session, f"camera-{number:06}", minute, scores_60, 1.5)
+        with store.reading() as session:
+            size = session.scalar(text("SELECT pg_total_relation_size('scores')"))
+        store.close()
+        return size / (cameras * minutes)
+
+
 def settle(nodes: list[Node], cameras: int) -> None:
     """Turns until every camera is somebody's."""
     for _ in range(20):
@@ -123,7 +140,8 @@ def main() -> None:
         print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
     kept = json.loads(args.out.read_text()) if args.out.is_file() else {}
     about = {"command": command(), "versions": versions(), "hardware": hardware()}
-    write_json(args.out, kept | {"fleet": about | {"cameras_a_node": CAMERAS_A_NODE, "rows": rows}})
+    found = {"cameras_a_node": CAMERAS_A_NODE, "bytes_a_score_row": round(score_row_bytes()), "rows": rows}
+    write_json(args.out, kept | {"fleet": about | found})
 
 
 if __name__ == "__main__":
