@@ -22,7 +22,11 @@ def deaf_to_ctrl_c() -> Iterator[None]:
 
 
 def end_with_parent() -> None:
-    """Ends this process, whatever it does, as soon as the process that started it is gone."""
+    """Ends this process, whatever it does, as soon as the process that started it is gone.
+
+    The kernel could send a signal then (`PR_SET_PDEATHSIG`), but it does so when the *thread* that started the process
+    ends, which may be one of a pool.
+    """
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_after, args=(parent.sentinel,), name="parent", daemon=True).start()

@@ -9,14 +9,14 @@ import math
 import multiprocessing
 import os
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
+from normalcy.engines.lifetime import end_with_parent
 from normalcy.errors import ConfigError, InputError, MissingPackage, NormalcyError
 from normalcy.live.logs import log_to_standard_error
 
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 CONTEXT = multiprocessing.get_context("spawn")
 
 _POLL_SECONDS = 0.02
-_ORPHANED_EXIT_CODE, _DEFECT_EXIT_CODE = 3, 70
+_DEFECT_EXIT_CODE = 70
 _FOR_GOOD = (ConfigError, InputError, MissingPackage)
 
 
@@ -157,29 +157,3 @@ def _last_words(error: Exception) -> LastWords:
     logger.exception("a defect of normalcy")
     why = f"ended by a {type(error).__name__}, a defect of normalcy; the log shows where"
     return LastWords(why, False, _DEFECT_EXIT_CODE)
-
-
-@contextmanager
-def deaf_to_ctrl_c() -> Iterator[None]:
-    """Processes that are started meanwhile do not hear Ctrl-C, not even before they have said so themselves."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def end_with_parent() -> None:
-    """Ends this process, whatever it does, as soon as the process that started it is gone.
-
-    The kernel could send a signal then (`PR_SET_PDEATHSIG`), but it does so when the *thread* that started the process
-    ends, which may be one of a pool.
-    """
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_after, args=(parent.sentinel,), name="parent", daemon=True).start()
-
-
-def _end_after(sentinel: int) -> None:
-    wait([sentinel])
-    os._exit(_ORPHANED_EXIT_CODE)

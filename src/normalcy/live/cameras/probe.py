@@ -4,10 +4,11 @@ from contextlib import closing
 from multiprocessing.connection import Connection
 
 from normalcy.config import build_config
+from normalcy.engines.lifetime import end_with_parent
 from normalcy.errors import NormalcyError
 from normalcy.live.cameras.sources import find_camera_source, open_camera, reading_options
 from normalcy.live.config.camera import CameraConfig
-from normalcy.live.processes import CONTEXT, end_with_parent
+from normalcy.live.processes import CONTEXT
 from normalcy.live.status import ProbeResult
 from normalcy.video.contract import VideoInfo
 from normalcy.video.jpeg import encoded

@@ -20,8 +20,9 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any, Literal
 
+from normalcy.engines.lifetime import deaf_to_ctrl_c
 from normalcy.errors import NormalcyError
-from normalcy.live.processes import CONTEXT, Beat, LastWords, StopFlag, deaf_to_ctrl_c, run_stage
+from normalcy.live.processes import CONTEXT, Beat, LastWords, StopFlag, run_stage
 from normalcy.live.status import StageStatus
 from normalcy.live.supervision.memory_use import resident_bytes
 from normalcy.live.supervision.restarts import Restarts
