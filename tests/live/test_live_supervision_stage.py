@@ -78,10 +78,14 @@ def beating(job, *, stop, control, bell):
 
 
 class Rig:
-    """A stage with all that it said."""
+    """A stage with all that it said; once it is up, it may be silent for so long only, where that is given."""
 
-    def __init__(self, target, job="hello", **words):
+    def __init__(self, target, job="hello", *, silent_seconds=None, **words):
         self.said, self.bell = [], CONTEXT.Semaphore(0)
+        self.is_up = False
+        if silent_seconds is not None:
+            # To begin takes a slow machine longer.
+            words["patience_seconds"] = lambda: silent_seconds if self.is_up else 60.0
         words = {"restarts": Restarts(most=2, first_wait_seconds=0.01)} | words
         self.stage = Stage(
             "worker",
@@ -105,7 +109,9 @@ class Rig:
         return self.stage.pid
 
     def until_up(self):
+        self.is_up = False
         self.until(lambda: self.bell.acquire(block=False))
+        self.is_up = True
 
 
 @pytest.fixture
@@ -209,7 +215,7 @@ def test_a_defect_is_named_without_what_it_says(rig, capfd):
 
 
 def test_one_that_hangs_is_killed_and_comes_back(rig):
-    made = rig(beating, patience_seconds=lambda: 1.0)
+    made = rig(beating, silent_seconds=1.0)
     pid = made.begin()
     heard = made.stage.heard
     made.until(lambda: made.stage.heard > heard + 1.5)  # it lives for longer than it may be silent
@@ -247,7 +253,7 @@ def test_what_went_wrong_at_its_end_is_told(rig):
 
 
 def test_silence_says_nothing_where_nobody_listened(rig):
-    made = rig(deaf, patience_seconds=lambda: 1.0)
+    made = rig(deaf, silent_seconds=1.0)
     pid = made.begin()
     now = made.stage.heard
     for late in (100, 100.9, 200, 200.9):  # this process itself was held up twice
