@@ -72,6 +72,7 @@ def clumsy(job, *, stop, control, bell):
 def beating(job, *, stop, control, bell):
     """Says that it lives, until it hangs."""
     heart = Heart(control, every_seconds=0.01)
+    heart.beat()
     bell.release()
     while not stop.wait(0.01):
         heart.beat()
