@@ -18,7 +18,7 @@ from typing import Any
 
 import av
 import numpy as np
-from live_parts import cameras, command, cpu_seconds, quantile_of, receiver
+from live_parts import cameras, command, cpu_seconds, quantile_of, receiver, wait_for_all
 
 from normalcy.environment import hardware, versions
 from normalcy.live.config.live import LiveConfig, config_from
@@ -77,14 +77,6 @@ def measure(args: argparse.Namespace, count: int, *, streams: str) -> dict[str, 
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return summary(count, before, after, cpu_before, cpu_after, arrived, began=began, ended=ended)
-
-
-def wait_for_all(running: Watching, count: int) -> None:
-    end = time.monotonic() + 120
-    while sum(each.frames_scored > 0 for each in running.desk.cameras()) < count:
-        if time.monotonic() > end:
-            raise SystemExit(f"{count} cameras did not all begin within two minutes")
-        time.sleep(0.2)
 
 
 def summary(count, before, after, cpu_before, cpu_after, arrived, *, began, ended) -> dict[str, Any]:

@@ -14,10 +14,13 @@ from fractions import Fraction
 from itertools import pairwise
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import av
 import numpy as np
+
+if TYPE_CHECKING:
+    from normalcy.live.watch import Watching
 
 SPAWN = multiprocessing.get_context("spawn")
 TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
@@ -141,6 +144,15 @@ def _process(target, argument: Path) -> Iterator[int]:
     finally:
         process.kill()
         process.join()
+
+
+def wait_for_all(running: "Watching", count: int) -> None:
+    """Until so many cameras have been scored; ends the script where they do not begin within two minutes."""
+    end = time.monotonic() + 120
+    while sum(each.frames_scored > 0 for each in running.desk.cameras()) < count:
+        if time.monotonic() > end:
+            raise SystemExit(f"{count} cameras did not all begin within two minutes")
+        time.sleep(0.2)
 
 
 def cpu_seconds(pid: int) -> float:

@@ -19,7 +19,7 @@ from typing import Any
 
 import av
 import psycopg
-from live_parts import cameras, command, database_cpu_seconds, held_bytes
+from live_parts import cameras, command, database_cpu_seconds, held_bytes, wait_for_all
 from live_proof.stand_ins import Broker, Subscriber, running_server
 
 from normalcy.environment import hardware, versions
@@ -146,14 +146,6 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         after = snapshot(url, running, heard, folder, server.port)
         print(json.dumps(after), file=sys.stderr, flush=True)
     return summary(args, before, after)
-
-
-def wait_for_all(running: Watching, count: int) -> None:
-    end = time.monotonic() + 120
-    while sum(each.frames_scored > 0 for each in running.desk.cameras()) < count:
-        if time.monotonic() > end:
-            raise SystemExit(f"{count} cameras did not all begin within two minutes")
-        time.sleep(0.2)
 
 
 def picture_of(video: Path) -> dict[str, Any]:

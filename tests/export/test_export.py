@@ -22,6 +22,7 @@ from normalcy.scoring.backends.record import read_exports
 from normalcy.scoring.bundle import Bundle
 from normalcy.scoring.model import TorchModel
 from normalcy.scoring.pipeline import SourceScorer
+from processors import integers_overflow
 from small_exports import SETTINGS, change, export_once, footage, save_bundle
 
 BACKENDS = ("onnxruntime", "openvino")
@@ -110,13 +111,16 @@ def test_threads_share_a_model(backend, exported):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("name", list(METHODS))
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=integers_overflow if name == "cnn-lstm" else ()) for name in METHODS],
+)
 def test_integers_rank_alike(name, backend, exported):
     # Without a limit no layer is tried out: that takes its time, and `test_integers` looks at it.
     _, record = exported(name, backend, "int8", limit=2.0)
     assert record.precision == "int8"
-    # A classifier that has learned nothing tells clips apart by next to nothing; without VNNI, by 16-bit sums.
-    assert record.difference.rank_correlation > (0.7 if name == "cnn-lstm" else 0.9)
+    # A classifier that has learned nothing tells clips apart by next to nothing.
+    assert record.difference.rank_correlation > (0.8 if name == "cnn-lstm" else 0.9)
     rounded = {graph.name: graph.rounding for graph in record.graphs if graph.rounding}
     layers = {each: how.layers + len(how.kept) for each, how in rounded.items()}
     expected = {"flow-magnitude": {"clip": 0}, "cnn-lstm": {"backbone": 49}, "scene-memory": {"trunk": 33}}

