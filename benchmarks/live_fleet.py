@@ -28,7 +28,7 @@ from typing import Any
 
 from live_proof.detector import fit_detector
 from live_proof.fleet_site import HEARTBEAT_SECONDS, LEASE_SECONDS, FleetSite
-from live_proof.fleet_trial import judge, try_once
+from live_proof.fleet_trial import doubled_in, judge, try_once
 from live_proof.waiting import NotRecovered
 
 from normalcy.environment import hardware, versions
@@ -52,6 +52,8 @@ _FAILINGS = ("lost", "duplicates", "alerts_missing", "told_twice", "trials_with_
 _FAILINGS_BETWEEN = ("duplicates", "told_twice")
 """Also between the trials, while nodes start and hand over."""
 _MOST_SECONDS = 30.0
+_UNSETTLED_SECONDS = 5.0
+"""What happened so shortly ago may not be stored yet."""
 
 
 def main() -> int:
@@ -86,16 +88,24 @@ def _try_all(
             _say(f"trial {number + 1}/{options.trials}: {json.dumps(trials[-1])}")
             whole = _whole(site)
             _write(options, trials, whole)
+        _explain(site, folder / "doubled.json")
     return whole
 
 
 def _whole(site: FleetSite) -> dict[str, int]:
     """The same over all of the run, handing over and starting included: there too nothing may come twice."""
     watched = {name: list[tuple[float, float]]() for name in site.cameras}
-    counts = asdict(judge(site, since=site.began, until=time.time() - 5.0, watched=watched))
+    counts = asdict(judge(site, since=site.began, until=time.time() - _UNSETTLED_SECONDS, watched=watched))
     return {
         name: counts[name] for name in ("anomalies", "events", "duplicates", "told_twice", "repeated_keys")
     }
+
+
+def _explain(site: FleetSite, path: Path) -> None:
+    """Writes what is known of anomalies with more than one event, where there are any."""
+    if found := doubled_in(site, since=site.began, until=time.time() - _UNSETTLED_SECONDS):
+        write_json(path, {"doubled": found})
+        _say(f"{len(found)} anomalies have more than one event: {path} says more where --keep is given")
 
 
 def _summary(trials: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import types
 import pytest
 
 from normalcy import environment
-from normalcy.environment import hardware, parse_cpuinfo, versions
+from normalcy.environment import adds_integers_exactly, hardware, parse_cpuinfo, versions
 
 INTEL = """processor\t: 0
 model name\t: Intel(R) Xeon(R) Platinum 8480C
@@ -33,6 +33,22 @@ def test_cpuinfo_of_the_first_processor():
     )
     assert parse_cpuinfo("Features : fp asimd bf16") == ("", ("asimd", "bf16"))
     assert parse_cpuinfo("") == ("", ())
+
+
+@pytest.mark.parametrize(
+    ("machine", "cpuinfo", "exactly"),
+    [
+        ("x86_64", "flags : fpu avx2", False),
+        ("x86_64", "flags : fpu avx2 avx_vnni", True),
+        ("AMD64", "flags : fpu avx512f avx512_vnni", True),
+        ("x86_64", "", False),
+        ("aarch64", "", True),
+    ],
+)
+def test_integers_are_added_up_exactly_by_some_processors(machine, cpuinfo, exactly, monkeypatch):
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    monkeypatch.setattr(environment, "_read", lambda path: cpuinfo)
+    assert adds_integers_exactly() is exactly
 
 
 def test_hardware_is_one_line(monkeypatch):

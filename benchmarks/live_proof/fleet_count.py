@@ -17,6 +17,8 @@ BEFORE_DEATH_SECONDS = 1.0
 AFTER_BEGIN_SECONDS = 2.0
 """A camera that begins needs so long before it can tell anything."""
 _SLACK_SECONDS = 0.5
+_NEAR_SECONDS = 30.0
+_TOLD = ("id", "node", "epoch", "state", "started_at", "alarmed_at", "ended_at", "peak_score", "interrupted")
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,33 @@ def count(
         told_twice=sum(sum(event.id in told for event in covering) > 1 for covering in found.values()),
         repeated_keys=sum(times > 1 for key, times in keys.items() if key.partition(":")[0] in mine),
     )
+
+
+def doubled(
+    anomalies: Mapping[str, Sequence[Span]], events: Sequence[Event], noted: Sequence[Noted]
+) -> list[dict[str, object]]:
+    """Anomalies that have more than one event, with all that was noted of these and of their camera at that time."""
+    found: list[dict[str, object]] = []
+    for camera, spans in anomalies.items():
+        for span in spans:
+            covering = _covering(camera, span, events)
+            if sum(event.inserted for event in covering) > 1:
+                ids = {event.id for event in covering}
+                rows = [each for each in noted if _belongs(each, camera, ids, around=span)]
+                lines = [(round(each.at, 3), each.place, each.what, _told_of(each.row)) for each in rows]
+                found.append({"camera": camera, "anomaly": span, "noted": lines})
+    return found
+
+
+def _belongs(noted: Noted, camera: str, events: set[str], *, around: Span) -> bool:
+    if noted.place == "leases":
+        near = around[0] - _NEAR_SECONDS <= noted.at <= around[1] + _NEAR_SECONDS
+        return near and noted.row["camera"] == camera
+    return noted.place == "events" and noted.row["id"] in events
+
+
+def _told_of(row: Mapping[str, object]) -> dict[str, object]:
+    return {name: row[name] for name in _TOLD if name in row}
 
 
 def _covering(camera: str, span: Span, events: Sequence[Event]) -> list[Event]:

@@ -11,6 +11,7 @@ from live_proof.fleet_count import (
     Counts,
     Span,
     count,
+    doubled,
     events_of,
 )
 from live_proof.fleet_site import NODES, FleetSite
@@ -63,6 +64,13 @@ def judge(site: FleetSite, *, since: float, until: float, watched: dict[str, lis
     """Counts what came of a time."""
     anomalies = {name: camera.anomalies(since, until) for name, camera in site.cameras.items()}
     return count(anomalies, watched, events_of(site.database.all()), site.broker.all())
+
+
+def doubled_in(site: FleetSite, *, since: float, until: float) -> list[dict[str, object]]:
+    """Anomalies of a time that have more than one event, and all that is known of these."""
+    anomalies = {name: camera.anomalies(since, until) for name, camera in site.cameras.items()}
+    noted = site.database.all()
+    return doubled(anomalies, events_of(noted), noted)
 
 
 def _wait_taken_over(site: FleetSite, survivor: str, orphans: set[str]) -> dict[str, float]:

@@ -312,9 +312,11 @@ def test_a_part_that_only_some_seeds_have_has_no_mean():
     }
 
 
-# Curves, speed, the settings of a study, exports, the live engine and results of classes have forms of their own.
+# Curves, speed, the settings of a study, exports, what runs live or on many machines, and results of classes have forms
+# of their own.
 OTHERS = (
     *("parity.json", "bench.json", "live.json", "reliability.json", "benchmarks/*.json"),
+    *("archive.json", "ddp.json", "fleet.json", "scale.json"),
     *("studies/*.json", "studies/*/settings.json", "*/cnn-lstm.json"),
 )
 OF_RESULTS = sorted({*PUBLISHED.rglob("*.json")} - {path for each in OTHERS for path in PUBLISHED.glob(each)})

@@ -22,7 +22,6 @@ from normalcy.scoring.backends.record import read_exports
 from normalcy.scoring.bundle import Bundle
 from normalcy.scoring.model import TorchModel
 from normalcy.scoring.pipeline import SourceScorer
-from processors import integers_overflow
 from small_exports import SETTINGS, change, export_once, footage, save_bundle
 
 BACKENDS = ("onnxruntime", "openvino")
@@ -111,10 +110,7 @@ def test_threads_share_a_model(backend, exported):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=integers_overflow if name == "cnn-lstm" else ()) for name in METHODS],
-)
+@pytest.mark.parametrize("name", METHODS)
 def test_integers_rank_alike(name, backend, exported):
     # Without a limit no layer is tried out: that takes its time, and `test_integers` looks at it.
     _, record = exported(name, backend, "int8", limit=2.0)

@@ -1,5 +1,7 @@
 """What each of several processes takes of a batch, and how they meet and fail, without starting any."""
 
+import subprocess
+import sys
 import time
 from datetime import timedelta
 
@@ -248,3 +250,23 @@ def test_who_has_raised_or_left_is_let_alone(store):
     with watched(Place(1, 2), store) as watch, watch.raising():
         watch.stop()
         work_for(0.6)
+
+
+TRACED = """
+import sys
+from torch.distributed import TCPStore
+from normalcy.training.distributed.group import Place
+from normalcy.training.distributed.watching import watched
+
+with watched(Place(0, 1), TCPStore("127.0.0.1", 0, 1, is_master=True, wait_for_workers=False)) as watch:
+    with watch.raising():
+        pass
+sys.settrace(lambda *_: None)
+(lambda: print("traced"))()
+"""
+
+
+def test_what_was_watched_can_be_traced_afterwards():
+    """As coverage and debuggers do: where it cannot, Python hangs at the next call."""
+    found = subprocess.run([sys.executable, "-c", TRACED], capture_output=True, text=True, timeout=90, check=True)
+    assert found.stdout == "traced\n"

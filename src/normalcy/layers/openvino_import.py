@@ -8,12 +8,20 @@ It leaves signals alone: on Linux each `Core` gives the thread that first uses i
 it away when it goes. Two that go in the order in which they came leave a stack behind that is no memory any more, and
 the next SIGTERM or Ctrl-C ends Python with a segmentation fault, whatever its handler. So there is one, for as long as
 the process lives.
+
+It computes what it was told: on processors that cannot add up products of 8-bit integers without overflow, layers that
+are rounded to integers run in floating point, on the same rounded values.
 """
 
 import importlib.util
 import sys
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
+
+from normalcy.environment import adds_integers_exactly
+
+_NO_INTEGERS = {"LP_TRANSFORMS_MODE": "NO"}
 
 
 def openvino_installed() -> bool:
@@ -46,3 +54,18 @@ def openvino_core() -> Any:
         ModuleNotFoundError: OpenVINO is not installed.
     """
     return import_openvino().Core()
+
+
+def compiled_for_cpu(model: Any, settings: Mapping[str, str | int]) -> Any:
+    """Compiles a model so that its rounded layers compute the same on every processor.
+
+    Args:
+        model: Of OpenVINO.
+        settings: Further ones, as OpenVINO names them.
+
+    Raises:
+        ModuleNotFoundError: OpenVINO is not installed.
+        RuntimeError: It cannot be compiled, or not with such settings.
+    """
+    exact = {} if adds_integers_exactly() else _NO_INTEGERS
+    return openvino_core().compile_model(model, "CPU", {**settings, **exact})

@@ -12,7 +12,6 @@ from normalcy.layers.efficientnet_lite import WIDTH
 from normalcy.layers.public_weights import LITE0_PACKAGE
 from normalcy.methods.scene_memory.method import SceneMemory
 from normalcy.methods.scene_memory.trunk import Trunk
-from processors import integers_overflow
 
 IMAGE = picture(64, 96)
 
@@ -106,7 +105,6 @@ def test_a_calibrated_trunk_sees_nearly_alike_and_so_does_its_copy_from_disk():
     np.testing.assert_array_equal(made.look(IMAGE), exact_RCD)
 
 
-@integers_overflow
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 def test_both_backends_round_alike():
     """3 % apart in the root of squares: sums of integers are exact, but what they are scaled by is rounded."""

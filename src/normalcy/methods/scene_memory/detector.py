@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from normalcy.errors import BundleError, ConfigError
-from normalcy.layers.openvino_import import openvino_core, openvino_installed
+from normalcy.layers.openvino_import import compiled_for_cpu, openvino_core, openvino_installed
 from normalcy.methods.scene_memory.arrays import Arrays
 from normalcy.methods.scene_memory.settings import ObjectSettings
 
@@ -142,7 +142,7 @@ def _opened(file_U: UInt8Array) -> tuple[Callable[[FloatArray], FloatArray], tup
             f"takes {given.shape} and gives {made.shape}, which is no YOLOX",
             hint="Export YOLOX for one picture, without decoding",
         )
-    request = core.compile_model(model, "CPU", {"PERFORMANCE_HINT": "LATENCY"}).create_infer_request()
+    request = compiled_for_cpu(model, {"PERFORMANCE_HINT": "LATENCY"}).create_infer_request()
 
     def run(image_13HW: FloatArray) -> FloatArray:
         (predicted_1AD,) = request.infer([image_13HW]).values()

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from normalcy.errors import ConfigError
 from normalcy.layers.efficientnet_lite import STRIDE_PX, WIDTH, EfficientNetLite0Features, from_public_names
 from normalcy.layers.folding import folded
-from normalcy.layers.openvino_import import import_openvino, openvino_core, openvino_installed
+from normalcy.layers.openvino_import import compiled_for_cpu, import_openvino, openvino_installed
 from normalcy.layers.public_weights import LITE0_PACKAGE, UNREADABLE, packaged_lite0, read_weights
 from normalcy.layers.quantised_efficientnet import calibrate, quantised
 from normalcy.methods.scene_memory.picture import ENLARGE, enlarged
@@ -170,7 +170,7 @@ def _for_openvino(network: nn.Module, shape: tuple[int, ...]) -> Open:
     steps.output().model().set_layout(openvino.Layout("NCHW"))
     steps.output().tensor().set_layout(openvino.Layout("NHWC")).set_element_type(openvino.Type.f32)
     # What is not rounded runs in what the processor is fastest in: bf16 where it multiplies that itself.
-    compiled = openvino_core().compile_model(steps.build(), "CPU", {"PERFORMANCE_HINT": "LATENCY"})
+    compiled = compiled_for_cpu(steps.build(), {"PERFORMANCE_HINT": "LATENCY"})
 
     def opened() -> Run:
         request = compiled.create_infer_request()

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from normalcy.environment import adds_integers_exactly
 from normalcy.errors import BundleError, ConfigError, FallbackWarning, MissingPackage
 from normalcy.methods.runtime import Arrays
 from normalcy.scoring.backends.record import MADE_BY, Precision, Target
@@ -90,6 +91,9 @@ def _options(options: Any, target: Target | None, threads: int | None) -> Any:
     options.log_severity_level = 3
     # Threads that wait by spinning slow down whatever else runs on the box.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if target != "gpu" and not adds_integers_exactly():
+        # On the same rounded values in floating point: sums of their products would overflow.
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
     if threads:
         options.intra_op_num_threads = threads
     if target == "edge":

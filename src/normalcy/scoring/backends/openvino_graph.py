@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from normalcy.errors import BundleError, MissingPackage
-from normalcy.layers.openvino_import import openvino_core, openvino_installed
+from normalcy.layers.openvino_import import compiled_for_cpu, openvino_core, openvino_installed
 from normalcy.methods.runtime import Arrays
 from normalcy.scoring.backends.record import MADE_BY, Precision, Target
 
@@ -47,11 +47,10 @@ class OpenVinoGraph:
             raise MissingPackage("OpenVINO is not installed", hint=INSTALL)
         self._inputs, self._outputs = tuple(inputs), tuple(outputs)
         self._lock = threading.Lock()
-        core = openvino_core()
         try:
-            found = core.read_model(model) if isinstance(model, (str, Path)) else model
+            found = openvino_core().read_model(model) if isinstance(model, (str, Path)) else model
             found.reshape({port: [1, *port.partial_shape[1:]] for port in found.inputs})
-            self._compiled = core.compile_model(found, "CPU", _settings(precision, target, threads))
+            self._compiled = compiled_for_cpu(found, _settings(precision, target, threads))
         except RuntimeError as error:
             where = model if isinstance(model, (str, Path)) else ""
             what = f"OpenVINO cannot run it: {_first_line(error)}"
