@@ -109,6 +109,7 @@ def test_threads_share_a_model(backend, exported):
             np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+@pytest.mark.timeout(300)  # the first of a method exports it
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", METHODS)
 def test_integers_rank_alike(name, backend, exported):
