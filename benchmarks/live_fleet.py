@@ -49,6 +49,7 @@ _SUMS = (
     "repeated_keys",
 )
 _FAILINGS = ("lost", "duplicates", "alerts_missing", "told_twice", "trials_with_messages_unsent")
+_OF_THE_WHOLE = ("anomalies", "events", "other_events", "duplicates", "told_twice", "repeated_keys")
 _FAILINGS_BETWEEN = ("duplicates", "told_twice")
 """Also between the trials, while nodes start and hand over."""
 _MOST_SECONDS = 30.0
@@ -96,9 +97,7 @@ def _whole(site: FleetSite) -> dict[str, int]:
     """The same over all of the run, handing over and starting included: there too nothing may come twice."""
     watched = {name: list[tuple[float, float]]() for name in site.cameras}
     counts = asdict(judge(site, since=site.began, until=time.time() - _UNSETTLED_SECONDS, watched=watched))
-    return {
-        name: counts[name] for name in ("anomalies", "events", "duplicates", "told_twice", "repeated_keys")
-    }
+    return {name: counts[name] for name in _OF_THE_WHOLE}
 
 
 def _explain(site: FleetSite, path: Path) -> None:

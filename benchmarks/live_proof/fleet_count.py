@@ -2,6 +2,9 @@
 
 An anomaly is *owed* where a node that lived watched its camera from before it began until after it ended. One that fell
 into the time between a node's death and the first verdicts of the next is *unwatched*: nobody saw it.
+
+An event belongs to an anomaly if it reaches into it. One that ended before is another: the floor of optical flow alarms
+now and then where a busy machine delays frames.
 """
 
 from collections import Counter
@@ -16,7 +19,8 @@ BEFORE_DEATH_SECONDS = 1.0
 """What ended so shortly before a node was killed may not have been scored."""
 AFTER_BEGIN_SECONDS = 2.0
 """A camera that begins needs so long before it can tell anything."""
-_SLACK_SECONDS = 0.5
+_LATE_SECONDS = 0.5
+"""What was filmed is captured so much later at most."""
 _NEAR_SECONDS = 30.0
 _TOLD = ("id", "node", "epoch", "state", "started_at", "alarmed_at", "ended_at", "peak_score", "interrupted")
 
@@ -156,7 +160,7 @@ def _covering(camera: str, span: Span, events: Sequence[Event]) -> list[Event]:
 
 
 def _overlap(event: Span, anomaly: Span) -> bool:
-    return event[0] <= anomaly[1] + _SLACK_SECONDS and event[1] >= anomaly[0] - _SLACK_SECONDS
+    return event[0] <= anomaly[1] + _LATE_SECONDS and event[1] >= anomaly[0]
 
 
 def _within(span: Span, time: Span) -> bool:

@@ -268,5 +268,7 @@ sys.settrace(lambda *_: None)
 
 def test_what_was_watched_can_be_traced_afterwards():
     """As coverage and debuggers do: where it cannot, Python hangs at the next call."""
-    found = subprocess.run([sys.executable, "-c", TRACED], capture_output=True, text=True, timeout=90, check=True)
+    found = subprocess.run(
+        [sys.executable, "-c", TRACED], capture_output=True, text=True, timeout=90, check=True
+    )
     assert found.stdout == "traced\n"

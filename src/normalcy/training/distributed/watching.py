@@ -111,8 +111,8 @@ class Watch:
     def _let_go(self) -> None:
         """Nothing is raised after it; what is on its way comes in here.
 
-        Taking that back (`PyThreadState_SetAsyncExc` with NULL) leaves Python 3.11 asking itself for ever what to raise,
-        and where a debugger or coverage traces it, it gets no further.
+        Taking that back (`PyThreadState_SetAsyncExc` with NULL) would leave Python 3.11 looking for ever for what to
+        raise, and where a debugger or coverage traces it, it gets no further.
         """
         with self._lock:
             self._may_raise = False
