@@ -33,14 +33,19 @@ TINY_MEMORY = (
 """The same for scene memory."""
 
 
-def scene(frames: int, *, seed: int, runs: Sequence[int] = ()) -> tuple[np.ndarray, np.ndarray]:
-    """Frames uint8 (T, H, W, 1), and masks bool (T, H, W) of the square where it runs."""
+def scene(
+    frames: int, *, seed: int, runs: Sequence[int] = (), begin_px: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Frames uint8 (T, H, W, 1), and masks bool (T, H, W) of the square where it runs.
+
+    It begins so far from the left, or so far before it gets there.
+    """
     rng = np.random.default_rng(seed)
     background_HW, square_HW = texture(rng, SIZE_PX, 60, 110), texture(rng, (SQUARE_PX, SQUARE_PX), 130, 250)
     images_THWC = np.repeat(background_HW[None, ..., None], frames, axis=0)
     masks_THW = np.zeros((frames, *SIZE_PX), np.bool_)
     reach = SIZE_PX[1] - SQUARE_PX
-    walked = 0
+    walked = begin_px
     for t in range(frames):
         walked += 5 if t in runs else 1
         left = reach - abs(walked % (2 * reach) - reach)
@@ -64,13 +69,13 @@ def write_scene(path: Path, images_THWC: np.ndarray) -> Path:
     return path
 
 
-def write_root(root: Path) -> Path:
+def write_root(root: Path, *, begin_px: int = 0) -> Path:
     """A dataset `folder`: three walks to fit on; a calm and a running test video with labels and masks."""
     for number, name in enumerate("abc"):
         write_scene(root / "train" / f"{name}.mp4", scene(30, seed=number)[0])
     (root / "test_masks").mkdir()
     for name, runs in (("calm", ()), ("runner", RUNS)):
-        images_THWC, masks_THW = scene(30, seed=7, runs=runs)
+        images_THWC, masks_THW = scene(30, seed=7, runs=runs, begin_px=begin_px)
         write_scene(root / "test" / f"{name}.mp4", images_THWC)
         np.save(root / "test_masks" / f"{name}.npy", masks_THW)
     (root / "labels.csv").write_text(f"video,start_frame,end_frame\nrunner,{RUNS.start},{RUNS.stop}\n")
