@@ -24,6 +24,7 @@ def _small(method, *, overrides, **settings):
     return resolve_config(method, overrides=[*overrides, "model.size_px=[64, 96]"], **settings)
 
 
+@pytest.mark.timeout(300)  # of a busy machine: two whole demos
 def test_demo_writes_everything_it_names(short_demo, tmp_path, capsys):
     for _ in range(2):  # a second demo in the same folder starts anew
         with pytest.raises(SystemExit) as end:

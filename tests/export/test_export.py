@@ -24,6 +24,9 @@ from normalcy.scoring.model import TorchModel
 from normalcy.scoring.pipeline import SourceScorer
 from small_exports import SETTINGS, change, export_once, footage, save_bundle
 
+# Traced, PyTorch's exporter and NNCF take several times as long; `tests/cli/test_cli_export.py` covers the same code.
+pytestmark = pytest.mark.no_cover
+
 BACKENDS = ("onnxruntime", "openvino")
 RELATIVE = 1e-3
 
