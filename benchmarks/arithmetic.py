@@ -89,7 +89,7 @@ def _integers() -> Callable[[], object]:
     import openvino
     from openvino import opset13 as ops
 
-    from normalcy.layers.openvino_import import openvino_core
+    from normalcy.layers.openvino_import import compiled_for_cpu
 
     x = ops.parameter([SIDE, SIDE], np.float32)
     ends = [ops.constant(np.float32(value)) for value in (0.0, 1.0, 0.0, 1.0)]
@@ -97,7 +97,7 @@ def _integers() -> Callable[[], object]:
     weight = ops.constant(np.random.default_rng(0).integers(-127, 128, (SIDE, SIDE)).astype(np.float32) / 127)
     near = [ops.constant(np.float32(value)) for value in (-1.0, 1.0, -1.0, 1.0)]
     made = ops.matmul(rounded, ops.fake_quantize(weight, *near, 255), False, True)
-    compiled = openvino_core().compile_model(openvino.Model([made], [x]), "CPU")
+    compiled = compiled_for_cpu(openvino.Model([made], [x]), {})
     request, given = (
         compiled.create_infer_request(),
         np.random.default_rng(1).random((SIDE, SIDE), np.float32),

@@ -43,14 +43,16 @@ _SUMS = (
     "events",
     "other_events",
     "duplicates",
+    "within_cool_down",
     "alerts_owed",
     "alerts_missing",
     "told_twice",
     "repeated_keys",
 )
-_FAILINGS = ("lost", "duplicates", "alerts_missing", "told_twice", "trials_with_messages_unsent")
-_OF_THE_WHOLE = ("anomalies", "events", "other_events", "duplicates", "told_twice", "repeated_keys")
-_FAILINGS_BETWEEN = ("duplicates", "told_twice")
+_TWICE = ("duplicates", "within_cool_down", "told_twice")
+_FAILINGS = ("lost", "alerts_missing", "trials_with_messages_unsent", *_TWICE)
+_OF_THE_WHOLE = ("anomalies", "events", "other_events", "repeated_keys", *_TWICE)
+_FAILINGS_BETWEEN = _TWICE
 """Also between the trials, while nodes start and hand over."""
 _MOST_SECONDS = 30.0
 _UNSETTLED_SECONDS = 5.0
@@ -89,7 +91,7 @@ def _try_all(
             _say(f"trial {number + 1}/{options.trials}: {json.dumps(trials[-1])}")
             whole = _whole(site)
             _write(options, trials, whole)
-        _explain(site, folder / "doubled.json")
+            _explain(site, options.out.with_name(f"{options.out.stem}-doubled.json"))
     return whole
 
 
@@ -104,7 +106,7 @@ def _explain(site: FleetSite, path: Path) -> None:
     """Writes what is known of anomalies with more than one event, where there are any."""
     if found := doubled_in(site, since=site.began, until=time.time() - _UNSETTLED_SECONDS):
         write_json(path, {"doubled": found})
-        _say(f"{len(found)} anomalies have more than one event: {path} says more where --keep is given")
+        _say(f"{len(found)} anomalies have more than one event: {path} says more")
 
 
 def _summary(trials: Sequence[dict[str, Any]]) -> dict[str, Any]:

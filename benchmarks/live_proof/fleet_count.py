@@ -4,12 +4,14 @@ An anomaly is *owed* where a node that lived watched its camera from before it b
 into the time between a node's death and the first verdicts of the next is *unwatched*: nobody saw it.
 
 An event belongs to an anomaly if it reaches into it. One that ended before is another: the floor of optical flow alarms
-now and then where a busy machine delays frames.
+now and then where a busy machine delays frames. Whatever events are of, two of a camera may not come closer than the
+cool-down, for an alarm so soon after another belongs to it: where they do, something was stored twice.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from live_proof.fleet_truth import Heard, Noted
 
@@ -19,10 +21,24 @@ BEFORE_DEATH_SECONDS = 1.0
 """What ended so shortly before a node was killed may not have been scored."""
 AFTER_BEGIN_SECONDS = 2.0
 """A camera that begins needs so long before it can tell anything."""
+COOL_DOWN_SECONDS = 0.5
 _LATE_SECONDS = 0.5
-"""What was filmed is captured so much later at most."""
+"""What is captured so much later than it was filmed still counts for it."""
+_ROUNDING_SECONDS = 0.001
 _NEAR_SECONDS = 30.0
-_TOLD = ("id", "node", "epoch", "state", "started_at", "alarmed_at", "ended_at", "peak_score", "interrupted")
+_TOLD = (
+    "id",
+    "node",
+    "token",
+    "epoch",
+    "taken_at",
+    "state",
+    "started_at",
+    "alarmed_at",
+    "ended_at",
+    "peak_score",
+    "interrupted",
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +64,8 @@ class Counts:
         events: In the store that belong to an anomaly.
         other_events: That belong to none.
         duplicates: Anomalies with more than one event.
-        alerts_owed: Messages of these events: an opening each, and an ending where they ended.
+        within_cool_down: Events that began within the cool-down of another one of their camera.
+        alerts_owed: Messages of all events of the time: an opening each, and an ending where they ended.
         alerts_missing: Of these, never received.
         told_twice: Anomalies of which more than one event was told.
         repeated_keys: Messages that were received more than once, with the same idempotency key.
@@ -61,6 +78,7 @@ class Counts:
     events: int
     other_events: int
     duplicates: int
+    within_cool_down: int
     alerts_owed: int
     alerts_missing: int
     told_twice: int
@@ -111,21 +129,33 @@ def count(
     }
     owed = {each for each in found if any(_within(each[1], time) for time in watched[each[0]])}
     mine = {event.id: event for covering in found.values() for event in covering}
-    wanted = [key for event in mine.values() for key in _keys_of(event)]
-    judged = _between(anomalies, events)
+    others = {event.id: event for event in _between(anomalies, events) if event.id not in mine}
+    judged = mine | others
+    wanted = [key for event in judged.values() for key in _keys_of(event)]
     return Counts(
         anomalies=len(found),
         owed=len(owed),
         lost=sum(not found[each] for each in owed),
         unwatched=sum(not covering for each, covering in found.items() if each not in owed),
         events=len(mine),
-        other_events=len([event for event in judged if event.id not in mine]),
+        other_events=len(others),
         duplicates=sum(sum(event.inserted for event in covering) > 1 for covering in found.values()),
+        within_cool_down=_within_cool_down(list(judged.values())),
         alerts_owed=len(wanted),
         alerts_missing=sum(key not in keys for key in wanted),
         told_twice=sum(sum(event.id in told for event in covering) > 1 for covering in found.values()),
-        repeated_keys=sum(times > 1 for key, times in keys.items() if key.partition(":")[0] in mine),
+        repeated_keys=sum(times > 1 for key, times in keys.items() if key.partition(":")[0] in judged),
     )
+
+
+def _within_cool_down(events: Sequence[Event]) -> int:
+    found = 0
+    for camera in {event.camera for event in events}:
+        spans = sorted(event.span for event in events if event.camera == camera)
+        ends = accumulate((end for _, end in spans), max)
+        gaps = [later[0] - end for end, later in zip(ends, spans[1:], strict=False)]
+        found += sum(gap < COOL_DOWN_SECONDS - _ROUNDING_SECONDS for gap in gaps)
+    return found
 
 
 def doubled(

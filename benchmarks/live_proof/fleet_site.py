@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
+from live_proof.fleet_count import COOL_DOWN_SECONDS
 from live_proof.fleet_truth import BrokerLog, DatabaseLog
 from live_proof.stand_ins import Broker, NodeProcess, WorldCamera, running_server
 from live_proof.waiting import wait_until
@@ -82,7 +83,7 @@ class FleetSite:
             "defaults": {"scene_change": False, "preview_height_px": 90, "read_timeout_seconds": 3.0},
             "cameras": {name: {"source": camera.url} for name, camera in self.cameras.items()},
             "events": {
-                "cool_down_seconds": 0.5,
+                "cool_down_seconds": COOL_DOWN_SECONDS,
                 "pre_roll_seconds": 0.5,
                 "post_roll_seconds": 0.5,
                 "longest_clip_seconds": 5.0,

@@ -126,8 +126,10 @@ def test_flow_between_frames_further_apart_is_longer(tiny_root):
         assert np.median(two.raw_T[moving] / one.raw_T[moving]) > 1.3
 
 
-def test_each_part_is_judged_alone(by_stae, straight_by_flow):
+def test_each_part_is_judged_alone(by_stae, by_flow, straight_by_flow):
     assert straight_by_flow.parts == {"motion": 1}
+    assert by_flow.parts == {"motion": by_flow.metrics["micro_auc"]}
+    assert by_flow.metrics["micro_auc"] > 0.99
     assert list(by_stae.parts) == ["reconstruction", "frame_error", *(choice["name"] for choice in COMPARED)]
     labels, _ = pooled(by_stae)
     for name, value in by_stae.parts.items():

@@ -24,7 +24,7 @@ from normalcy.scoring.model import TorchModel
 from normalcy.scoring.pipeline import SourceScorer
 from small_exports import SETTINGS, change, export_once, footage, save_bundle
 
-# Traced, PyTorch's exporter and NNCF take several times as long; `tests/cli/test_cli_export.py` covers the same code.
+# Traced, PyTorch's exporter and NNCF take several times as long; most of `tests/cli/test_cli_export.py` is.
 pytestmark = pytest.mark.no_cover
 
 BACKENDS = ("onnxruntime", "openvino")

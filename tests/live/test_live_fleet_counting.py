@@ -21,6 +21,7 @@ NOTHING = {
     "events": 5,
     "other_events": 0,
     "duplicates": 0,
+    "within_cool_down": 0,
     "alerts_owed": 10,
     "alerts_missing": 0,
     "told_twice": 0,
@@ -68,6 +69,7 @@ def test_two_events_of_one_anomaly_are_one_too_many(second):
     noted = [*each_stored(), second]
     found = counts(noted, [*each_told(), *told("again", "event.opened", "event.closed")])
     assert found["duplicates"] == 1
+    assert found["within_cool_down"] == (second.row["id"] == "again")
     assert found["told_twice"] == (second.row["id"] == "again")
     (told_of,) = doubled({"hall": ANOMALIES}, events_of(noted), noted)
     assert told_of["anomaly"] == (20.0, 21.0)
@@ -75,10 +77,19 @@ def test_two_events_of_one_anomaly_are_one_too_many(second):
 
 
 def test_an_alarm_that_ended_before_the_anomaly_began_is_another_event():
-    noted = [*each_stored(), stored("false", 19.2, 19.8)]
+    noted = [*each_stored(), stored("false", 18.9, 19.5)]
     heard = [*each_told(), *told("false", "event.opened", "event.closed")]
-    assert counts(noted, heard) == NOTHING | {"other_events": 1}
+    assert counts(noted, heard) == NOTHING | {"other_events": 1, "alerts_owed": 12}
+    assert counts(noted, heard[:-1])["alerts_missing"] == 1
+    assert counts(noted, [*heard, heard[-1]])["repeated_keys"] == 1
     assert not doubled({"hall": ANOMALIES}, events_of(noted), noted)
+
+
+def test_an_alarm_without_a_cause_that_two_nodes_store_came_twice():
+    twice = [stored("false", 15.2, 15.8), stored("again", 15.3, 15.9, node="two")]
+    heard = [*each_told(), *told("false", "event.opened", "event.closed")]
+    found = counts([*each_stored(), *twice], [*heard, *told("again", "event.opened", "event.closed")])
+    assert found == NOTHING | {"other_events": 2, "alerts_owed": 14, "within_cool_down": 1}
 
 
 def test_an_event_that_goes_on_over_two_anomalies_is_one_for_each():

@@ -280,8 +280,9 @@ def test_saving_the_configuration_again_tries_what_had_failed(engine):
     engine.folder.write()
     until(lambda: engine.pid("capture hopeless") not in (None, pid))
     # A process that is hardly begun could not end in time when the next test asks it to.
-    until(lambda: engine.camera("hopeless").state_since > failed_at)
-    engine.until_state("hopeless", FAILED)
+    until(
+        lambda: (hopeless := engine.camera("hopeless")).state is FAILED and hopeless.state_since > failed_at
+    )
 
 
 def test_it_stops_gently_and_leaves_nothing_behind(engine):

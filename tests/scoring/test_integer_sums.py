@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from normalcy.layers import openvino_import
+from normalcy.scoring.backends import onnxruntime_graph
 from normalcy.scoring.backends.onnxruntime_graph import OnnxRuntimeGraph
 from normalcy.scoring.backends.openvino_graph import OpenVinoGraph
 
@@ -46,9 +48,14 @@ def on_onnxruntime(model, tmp_path, **settings):
     return OnnxRuntimeGraph(model.SerializeToString(), inputs=("x",), outputs=("y",), **settings)
 
 
+@pytest.mark.parametrize("is_exact", [None, False])
 @pytest.mark.parametrize("target", [None, "cpu", "edge"])
 @pytest.mark.parametrize("opened", [on_openvino, on_onnxruntime])
-def test_large_sums_do_not_overflow(opened, target, tmp_path):
+def test_large_sums_do_not_overflow(opened, target, is_exact, tmp_path, monkeypatch):
+    """Here, and as on a processor that is told to be without VNNI."""
+    if is_exact is not None:
+        for module in (openvino_import, onnxruntime_graph):
+            monkeypatch.setattr(module, "adds_integers_exactly", lambda: is_exact)
     graph = opened(rounded_sum(), tmp_path, precision="int8", target=target)
     found = graph({"x": np.full((1, CHANNELS, SIDE_PX, SIDE_PX), LARGEST, np.float32)})["y"]
     np.testing.assert_allclose(found, 9 * CHANNELS * LARGEST, rtol=0.01)

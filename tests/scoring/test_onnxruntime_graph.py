@@ -79,7 +79,7 @@ class Session:
 def runtime(monkeypatch, tmp_path):
     class Options(types.SimpleNamespace):
         def add_session_config_entry(self, name, value):
-            pass
+            setattr(self, name, value)
 
     found = types.SimpleNamespace(
         SessionOptions=Options, InferenceSession=Session, get_available_providers=lambda: list(ALL)
@@ -93,6 +93,21 @@ def test_a_gpu_that_does_not_answer_is_told(runtime):
     with pytest.warns(FallbackWarning, match="cannot use TensorrtExecutionProvider here, it takes CPU"):
         graph = OnnxRuntimeGraph(b"", inputs=(), outputs=(), target="gpu")
     assert graph.providers == (CPU,)
+
+
+@pytest.mark.parametrize(
+    ("target", "is_exact", "in_floats"), [("gpu", True, False), ("gpu", False, True), ("cpu", False, True)]
+)
+@pytest.mark.filterwarnings("ignore:ONNX Runtime cannot use")
+def test_what_overflows_on_the_processor_runs_in_floats_there(
+    target, is_exact, in_floats, runtime, monkeypatch
+):
+    """Also where a GPU was asked for and does not answer."""
+    monkeypatch.setattr(onnxruntime_graph, "adds_integers_exactly", lambda: is_exact)
+    session = OnnxRuntimeGraph(b"", inputs=(), outputs=(), target=target)._session
+    assert hasattr(session.options, "session.disable_quant_qdq") is in_floats
+    if in_floats:
+        assert session.asked == [CPU]
 
 
 @pytest.mark.parametrize(("target", "set_to"), [(None, None), ("cpu", None), ("edge", False)])

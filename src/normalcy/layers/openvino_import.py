@@ -67,5 +67,10 @@ def compiled_for_cpu(model: Any, settings: Mapping[str, str | int]) -> Any:
         ModuleNotFoundError: OpenVINO is not installed.
         RuntimeError: It cannot be compiled, or not with such settings.
     """
-    exact = {} if adds_integers_exactly() else _NO_INTEGERS
+    overflows = _is_rounded(model) and not adds_integers_exactly()
+    exact = _NO_INTEGERS if overflows else {}
     return openvino_core().compile_model(model, "CPU", {**settings, **exact})
+
+
+def _is_rounded(model: Any) -> bool:
+    return any(operation.get_type_name() == "FakeQuantize" for operation in model.get_ops())

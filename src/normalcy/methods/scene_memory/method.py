@@ -185,8 +185,7 @@ class SceneMemory(Method):
 def _smooth_pictures(count: int, height: int, width: int) -> Tensor:
     """Random pictures, uint8 (N, H, W, 3), as smooth as a camera's.
 
-    On noise, sums of integers overflow on processors that multiply 8 bits into 16 (no VNNI), by another amount in each
-    library: exports of one trunk would seem to disagree.
+    The ranges of a trunk's integers are those of footage; noise is none.
     """
     coarse_N3hw = 255 * torch.rand(count, 3, -(-height // _PATCH_PX), -(-width // _PATCH_PX))
     picture_N3HW = F.interpolate(coarse_N3hw, size=(height, width), mode="bilinear")

@@ -60,12 +60,16 @@ class OnnxRuntimeGraph:
 
         self._inputs, self._outputs = tuple(inputs), list(outputs)
         options = _options(onnxruntime.SessionOptions(), target, threads)
+        if target != "gpu":
+            _add_up_exactly(options)
         available = onnxruntime.get_available_providers()
         engines = _engine_folder(model) if target == "gpu" and TENSORRT in available else None
         providers = _providers(target, precision, available, engines=engines)
         try:
             source = str(model) if isinstance(model, Path) else model
             self._session = onnxruntime.InferenceSession(source, options, providers=providers)
+            if target == "gpu" and self.providers[0] == CPU and _add_up_exactly(options):
+                self._session = onnxruntime.InferenceSession(source, options, providers=[CPU])
         except Exception as error:  # its errors have no common base
             where = model if isinstance(model, Path) else ""
             what = f"ONNX Runtime cannot run it: {' '.join(str(error).split())[:160]}"
@@ -91,15 +95,20 @@ def _options(options: Any, target: Target | None, threads: int | None) -> Any:
     options.log_severity_level = 3
     # Threads that wait by spinning slow down whatever else runs on the box.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    if target != "gpu" and not adds_integers_exactly():
-        # On the same rounded values in floating point: sums of their products would overflow.
-        options.add_session_config_entry("session.disable_quant_qdq", "1")
     if threads:
         options.intra_op_num_threads = threads
     if target == "edge":
         # Memory that was planned ahead is a fifth more at its peak; without the arena too, only time is lost.
         options.enable_mem_pattern = False
     return options
+
+
+def _add_up_exactly(options: Any) -> bool:
+    """Rounded layers in floating point, where the processor's sums of 8-bit products overflow; whether they do."""
+    overflows = not adds_integers_exactly()
+    if overflows:
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
+    return overflows
 
 
 def _engine_folder(model: Path | bytes) -> Path | None:

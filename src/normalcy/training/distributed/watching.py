@@ -99,6 +99,7 @@ class Watch:
     def _act_on(self, failure: BaseException) -> None:
         if self._over.wait(GRACE_SECONDS):
             return
+        sys.settrace(None)  # until what is raised arrives, nothing that is traced gets on: see `_let_go`
         self._raise()
         if not self._over.wait(LAST_SECONDS):
             self._end(failure)
