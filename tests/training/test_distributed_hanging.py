@@ -4,7 +4,7 @@ import pytest
 from launched import under_srun
 
 SCRIPT = """
-import os, time
+import os, threading, time
 from normalcy.errors import NonFiniteLoss
 from normalcy.training.distributed import watching
 from normalcy.training.distributed.group import Place
@@ -22,9 +22,16 @@ with joined(place, met_by_environment(place)) as group:
 """
 
 
+TRACED = "threading.settrace(lambda *_: None)\n"
+"""As coverage and debuggers do."""
+
+
 @pytest.mark.timeout(300)
-def test_a_hanging_process_ends_with_the_line_and_the_code_of_the_error_elsewhere():
-    first, second = under_srun(["-c", SCRIPT])
+@pytest.mark.parametrize("is_traced", [False, True])
+def test_a_hanging_process_ends_with_the_line_and_the_code_of_the_error_elsewhere(is_traced):
+    imports, _, rest = SCRIPT.partition("\nwatching.LOOK")
+    script = f"{imports}\n{TRACED if is_traced else ''}watching.LOOK{rest}"
+    first, second = under_srun(["-c", script])
     assert "NonFiniteLoss: epoch 3: the loss became nan" in second.stderr
     assert first.returncode == 5
     assert [line for line in first.stderr.splitlines() if "loss" in line] == [
