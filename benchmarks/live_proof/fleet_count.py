@@ -4,8 +4,9 @@ An anomaly is *owed* where a node that lived watched its camera from before it b
 into the time between a node's death and the first verdicts of the next is *unwatched*: nobody saw it.
 
 An event belongs to an anomaly if it reaches into it. One that ended before is another: the threshold of the floor of
-optical flow lies within what walking scores, and now and then an alarm is over before the run begins. Whatever events are of, two of a camera may not come closer than the
-cool-down, for an alarm so soon after another belongs to it: where they do, something was stored twice.
+optical flow lies within what walking scores, and now and then an alarm is over before the run begins. Whatever events
+are of, two of a camera may not come closer than the cool-down, for an alarm so soon after another belongs to it: where
+they do, something was stored twice.
 """
 
 from collections import Counter
