@@ -8,6 +8,9 @@ from types import ModuleType
 
 import pytest
 
+# Of a busy machine: exporters that are traced take their time.
+pytestmark = pytest.mark.timeout(300)
+
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 
 
