@@ -6,7 +6,8 @@ Two nodes run as users run them, `normalcy watch`, on a PostgreSQL and a mosquit
 loopback on which something happens every few seconds. All processes of one node are killed (`kill -9`) at a random
 moment; the other has to go on. What happened is known from the footage; what was stored, from triggers in the
 database; what was told, from a listener at the broker. Trials that are in the results are kept, unless --again is
-given. Ends with 1 where anything was lost, or came twice.
+given. Anomalies with more than one event are written out beside the results, with all that was noted of them. Ends
+with 1 where anything was lost, or came twice.
 """
 
 import argparse

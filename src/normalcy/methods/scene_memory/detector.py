@@ -126,9 +126,8 @@ def _opened(file_U: UInt8Array) -> tuple[Callable[[FloatArray], FloatArray], tup
     """
     if not openvino_installed():
         raise BundleError("nothing is installed that runs a detector", hint="pip install 'normalcy[runtime]'")
-    core = openvino_core()
     try:
-        model = core.read_model(model=file_U.tobytes())
+        model = openvino_core().read_model(model=file_U.tobytes())
         (given,), (made,) = model.inputs, model.outputs
         height, width = given.shape[2], given.shape[3]
         cells = sum((height // stride) * (width // stride) for stride in STRIDES_PX)
